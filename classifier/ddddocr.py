@@ -1,0 +1,142 @@
+"""The character model inside the `ddddocr` package, without the package's code.
+
+Its network has a fixed batch of 1, so crops run one after another; each still runs once.
+"""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.charset import Charset
+from classifier.errors import CharsetError
+from classifier.evidence import CtcReadings
+from classifier.preprocess import DDDDOCR_HEIGHT, check_picture, cut, ddddocr_input
+from modelfile import ModelSession, ModelShapeError, OnnxSession, packaged_file
+
+_CHARSET_NAME = "CHARSET_OLD"
+
+
+class DdddocrClassifier:
+    """ddddocr's default character model; implements `Classifier`."""
+
+    def __init__(
+        self,
+        session: ModelSession,
+        charset: Charset,
+        *,
+        name: str = "ddddocr-classifier",
+        margin: float = 0.1,
+    ) -> None:
+        """Check the network, and run it once.
+
+        Args:
+            session: `common_old.onnx`.
+            charset: `CHARSET_OLD`.
+            name: Name and version, as reported to callers.
+            margin: Share of a box's sides to add to a crop on every side.
+
+        Raises:
+            ModelShapeError: it is another network.
+        """
+        self._session = session
+        self._charset = charset
+        self._name = name
+        self._margin = margin
+        self._infer(np.zeros((DDDDOCR_HEIGHT, DDDDOCR_HEIGHT, 3), np.uint8))
+
+    @classmethod
+    def load(cls, *, threads: int = 1, margin: float = 0.1) -> "DdddocrClassifier":
+        """Load the files of the installed package.
+
+        Args:
+            threads: Threads that one run may use.
+            margin: Share of a box's sides to add to a crop on every side.
+
+        Raises:
+            ModelFileError: the package is not installed, or its files cannot be used.
+        """
+        model = packaged_file("ddddocr", "common_old.onnx", extra="ddddocr")
+        charset = packaged_file("ddddocr", "charsets.py", extra="ddddocr")
+        return cls(
+            OnnxSession(model.path, threads=threads),
+            read_python_charset(charset.path, _CHARSET_NAME),
+            name=f"ddddocr-classifier {model.version}",
+            margin=margin,
+        )
+
+    @property
+    def name(self) -> str:
+        """Name and version, as reported to callers."""
+        return self._name
+
+    @property
+    def charset(self) -> Charset:
+        """The symbols that the model knows."""
+        return self._charset
+
+    def can_read(self, word: str) -> bool:
+        """Whether every character of the word is in the charset."""
+        return self._charset.knows(word)
+
+    def crop(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+        """Cut the boxes out with this model's margin.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB.
+            boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of `image`, `x2`/`y2` exclusive.
+        """
+        return cut(image, boxes, margin=self._margin)
+
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings:
+        """Run the network once over every crop.
+
+        Args:
+            crops: N crops, `(h, w, 3)` uint8 RGB, of any sizes.
+
+        Raises:
+            CropShapeError: a crop is no picture.
+        """
+        for crop in crops:
+            check_picture(crop)
+        return CtcReadings([self._infer(crop) for crop in crops], self._charset)
+
+    def _infer(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`(T, C)` float32 logits of one crop."""
+        tensor = ddddocr_input(crop)
+        output: NDArray[np.float32] = self._session.run({self._session.inputs[0].name: tensor})[0]
+        if output.ndim != 3 or output.shape[1:] != (1, len(self._charset)):
+            raise ModelShapeError(
+                f"{self._session.source} answers one crop with {output.shape}, but ddddocr's model "
+                f"answers (T, 1, {len(self._charset)}); install ddddocr 1.6."
+            )
+        return output[:, 0]
+
+
+def read_python_charset(path: Path, name: str) -> Charset:
+    """Read a list of symbols from a Python file without running it.
+
+    Args:
+        path: The Python file.
+        name: The module-level name that the list is assigned to.
+
+    Raises:
+        CharsetError: there is no such list of strings.
+    """
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise CharsetError(f"{path} is not a Python file; install ddddocr 1.6.") from error
+    for statement in module.body:
+        if isinstance(statement, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == name for target in statement.targets
+        ):
+            try:
+                symbols: object = ast.literal_eval(statement.value)
+            except ValueError:
+                break
+            if isinstance(symbols, list) and all(isinstance(symbol, str) for symbol in symbols):
+                return Charset(symbols, blank=True, source=str(path))
+    raise CharsetError(f"{path} has no list of strings {name}; install ddddocr 1.6.")

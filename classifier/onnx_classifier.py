@@ -1,0 +1,164 @@
+"""Our own classifiers: ONNX files whose charset lies in their metadata."""
+
+from collections.abc import Sequence
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.charset import Charset
+from classifier.evidence import CtcReadings, SoftmaxReadings
+from classifier.preprocess import check_picture, cut, own_input
+from modelfile import (
+    ModelMetadata,
+    ModelMetadataError,
+    ModelSession,
+    ModelShapeError,
+    OnnxSession,
+)
+
+
+class OnnxClassifier:
+    """A network with output `(N, C)` (one symbol) or `(N, T, C)` (CTC); implements `Classifier`."""
+
+    def __init__(self, session: ModelSession, *, margin: float | None = None) -> None:
+        """Check the network's metadata and shapes.
+
+        Args:
+            session: The network.
+            margin: Share of a box's sides to add to a crop on every side; by default what the
+                file's calibration calls `crop_margin`, or 0.1.
+
+        Raises:
+            ModelMetadataError: the metadata lacks something or contradicts itself.
+            ModelShapeError: the input or output is not that of a classifier.
+            CharsetError: the charset cannot be used.
+        """
+        metadata = ModelMetadata.from_properties(session.properties, source=session.source)
+        if metadata.kind != "classifier":
+            raise ModelMetadataError(
+                f"{session.source} is a {metadata.kind} and not a classifier; check the path in "
+                "the settings."
+            )
+        self._session = session
+        self._metadata = metadata
+        if margin is None:
+            margin = metadata.calibration.get("crop_margin", 0.1)
+        self._margin = margin
+        self._one_by_one = self._check_input() == 1
+        rank = len(session.outputs[0].shape)
+        if rank not in (2, 3):
+            raise ModelShapeError(
+                f"{session.source} has an output of {session.outputs[0].shape}, but a classifier "
+                "has (N, C) or (N, T, C); export it again."
+            )
+        if (metadata.charset[0] == "") != (rank == 3):
+            raise ModelShapeError(
+                f"{session.source} has an output of rank {rank}, but a charset that starts with "
+                f"{metadata.charset[0]!r}: a sequence model (N, T, C) starts with the blank '', a "
+                "single-symbol model (N, C) does not; export it again."
+            )
+        self._charset = Charset(metadata.charset, blank=rank == 3, source=session.source)
+        # A declared output shape may be symbolic or wrong; one run tells, and warms up as well.
+        side = metadata.input_size
+        self._infer([np.zeros((side[1], side[0], 3), np.uint8)])
+
+    @classmethod
+    def load(
+        cls, path: str | PathLike[str], *, threads: int = 1, margin: float | None = None
+    ) -> "OnnxClassifier":
+        """Load an ONNX file; the arguments are those of the class.
+
+        Raises:
+            ModelFileError: the file cannot be used.
+        """
+        return cls(OnnxSession(path, threads=threads), margin=margin)
+
+    @property
+    def name(self) -> str:
+        """Name and version, as reported to callers."""
+        return self._metadata.title
+
+    @property
+    def charset(self) -> Charset:
+        """The symbols that the model knows."""
+        return self._charset
+
+    def can_read(self, word: str) -> bool:
+        """Whether the word can be scored."""
+        return self._charset.knows(word)
+
+    def crop(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+        """Cut the boxes out with this model's margin.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB.
+            boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of `image`, `x2`/`y2` exclusive.
+        """
+        return cut(image, boxes, margin=self._margin)
+
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
+        """Run the network once over all crops.
+
+        Args:
+            crops: N crops, `(h, w, 3)` uint8 RGB, of any sizes.
+
+        Raises:
+            CropShapeError: a crop is no picture.
+        """
+        for crop in crops:
+            check_picture(crop)
+        if self._charset.blank:
+            return CtcReadings(list(self._infer(crops)) if crops else [], self._charset)
+        logits = self._infer(crops) if crops else np.zeros((0, len(self._charset)), np.float32)
+        return SoftmaxReadings(logits, self._charset)
+
+    def _infer(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """`(N, C)` or `(N, T, C)` float32 logits of at least one crop."""
+        meta = self._metadata
+        inputs = [
+            own_input(
+                crop,
+                size=meta.input_size,
+                colour=meta.colour,
+                scale=meta.scale,
+                mean=meta.mean,
+                std=meta.std,
+            )
+            for crop in crops
+        ]
+        name = self._session.inputs[0].name
+        batches = inputs if self._one_by_one else [np.concatenate(inputs)]
+        logits: NDArray[np.float32] = np.concatenate(
+            [self._session.run({name: batch})[0] for batch in batches]
+        )
+        wanted_rank = 3 if self._charset.blank else 2
+        if (logits.ndim, logits.shape[0], logits.shape[-1]) != (
+            wanted_rank,
+            len(crops),
+            len(self._charset),
+        ):
+            raise ModelShapeError(
+                f"{self._session.source} answers {len(crops)} crops with {logits.shape}, but has "
+                f"a charset of {len(self._charset)} symbols; export it again."
+            )
+        return logits
+
+    def _check_input(self) -> int | None:
+        """The batch axis of the input, None where it is free."""
+        width, height = self._metadata.input_size
+        wanted = (self._metadata.channels, height, width)
+        shapes = [spec.shape for spec in self._session.inputs]
+        if len(shapes) != 1 or len(shapes[0]) != 4:
+            raise ModelShapeError(
+                f"{self._session.source} has the inputs {shapes}, but a classifier has one of "
+                "(N, C, height, width); export it again."
+            )
+        batch, *rest = shapes[0]
+        fits = all(a is None or a == b for a, b in zip(rest, wanted, strict=True))
+        if not fits or batch not in (None, 1):
+            raise ModelShapeError(
+                f"{self._session.source} declares an input of {shapes[0]}, but its metadata asks "
+                f"for (N, {wanted[0]}, {wanted[1]}, {wanted[2]}); export it again."
+            )
+        return batch

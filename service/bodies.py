@@ -1,0 +1,153 @@
+"""Reads a request body, JSON or multipart/form-data, into one and the same request model."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from service.errors import BadRequestBodyError, InvalidRequestError, UnsupportedMediaError
+from service.problems import invalid_request
+from service.schemas import Part, RequestModel
+
+M = TypeVar("M", bound=RequestModel)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """The bytes of a JSON body, not parsed yet."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartBody:
+    """The parts of a multipart body in the order they came, text or the bytes of a file."""
+
+    parts: tuple[tuple[str, str | bytes], ...]
+
+
+async def read_body(request: Request) -> JsonBody | MultipartBody:
+    """Receive the body; nothing is decoded here, as this runs on the event loop.
+
+    Raises:
+        UnsupportedMediaError: neither of the two media types.
+        BadRequestBodyError: multipart that cannot be parsed.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        return JsonBody(await request.body())
+    if media_type == "multipart/form-data":
+        return await _read_multipart(request)
+    has = f"`{media_type[:60]}`" if media_type else "missing"
+    raise UnsupportedMediaError(
+        f"The content type is {has}; send application/json or multipart/form-data."
+    )
+
+
+def parse_body(body: JsonBody | MultipartBody, model: type[M]) -> M:
+    """Check a body against a request model; megabytes of JSON make this work for a worker.
+
+    Raises:
+        BadRequestBodyError: not JSON.
+        InvalidRequestError: it does not fit the model.
+    """
+    try:
+        if isinstance(body, JsonBody):
+            return model.model_validate_json(body.content)
+        return model.model_validate(_fields(body.parts, model))
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        if errors[0]["type"] == "json_invalid":
+            raise BadRequestBodyError(
+                f"The request body is not JSON: {errors[0]['ctx']['error']}."
+            ) from error
+        raise invalid_request(errors) from error
+
+
+class _MemoryParser(MultiPartParser):
+    """Starlette's parser, which keeps files in memory and notices a missing end.
+
+    The body limit bounds the memory, and no picture may touch the disk.
+    """
+
+    spool_max_size = 0  # for SpooledTemporaryFile this means: never
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+
+async def _read_multipart(request: Request) -> MultipartBody:
+    parser = _MemoryParser(request.headers, request.stream())
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise BadRequestBodyError(
+            f"The multipart body cannot be read: {error.message.removesuffix('.')}."
+        ) from error
+    try:
+        if not parser.ended:
+            raise BadRequestBodyError(
+                "The multipart body ends before its closing boundary; send all of it."
+            )
+        return MultipartBody(
+            tuple(
+                (name, value.file.read() if isinstance(value, UploadFile) else value)
+                for name, value in form.multi_items()
+            )
+        )
+    finally:
+        await form.close()
+
+
+def _fields(parts: Sequence[tuple[str, str | bytes]], model: type[RequestModel]) -> dict[str, Any]:
+    """The parts as the fields of the JSON body, pictures as bytes."""
+    values: dict[str, list[str | bytes]] = {}
+    for name, value in parts:
+        values.setdefault(name, []).append(value)
+    fields: dict[str, Any] = {}
+    for name, given in values.items():
+        if name not in model.parts:
+            raise InvalidRequestError(
+                f"`{name[:60]}` is not a part of this request; its parts are "
+                f"{', '.join(f'`{known}`' for known in model.parts)}."
+            )
+        part = model.parts[name]
+        target = fields
+        for step in part.path[:-1]:
+            target = target.setdefault(step, {})
+        target[part.path[-1]] = _part_value(name, part, given)
+    if any(part.path[0] == "prompt" for part in model.parts.values()):
+        # Without any of its parts the prompt is empty, not missing: there is no part of that name.
+        fields.setdefault("prompt", {})
+    return fields
+
+
+def _part_value(name: str, part: Part, given: Sequence[str | bytes]) -> Any:
+    wants_file = part.kind in ("file", "files")
+    for value in given:
+        if isinstance(value, bytes) is not wants_file:
+            kind = "a file, with a file name" if wants_file else "text, without a file name"
+            raise InvalidRequestError(f"The part `{name}` must be {kind}.")
+    if part.kind == "files":
+        return list(given)
+    if part.kind == "words" and not (len(given) == 1 and _is_list(str(given[0]))):
+        return list(given)
+    if len(given) > 1:
+        raise InvalidRequestError(f"The part `{name}` comes {len(given)} times; send it once.")
+    if part.kind == "file":
+        return given[0]
+    try:
+        return json.loads(given[0])
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"The part `{name}` is not JSON.") from error
+
+
+def _is_list(text: str) -> bool:
+    """Whether a lone `words` part is a JSON list; a bracket alone is a word."""
+    return text.startswith("[") and text.endswith("]")

@@ -1,0 +1,68 @@
+"""Calibration: how scores become probabilities."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+_EPSILON = 1e-9
+
+
+class CalibrationError(ValueError):
+    """A calibration file that cannot be used; the message names the file and the fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Fitted on validation puzzles of the models it is stored with.
+
+    Attributes:
+        temperature: Log-likelihoods are divided by it before they are compared.
+        null_score: Log-likelihood (after the temperature) of "this item has no box".
+        siamese_weight: Weight of the matcher's log-probabilities.
+        slope: Of the logit of the raw confidence.
+        bias: Added to it.
+    """
+
+    temperature: float = 1.0
+    null_score: float = -30.0
+    siamese_weight: float = 1.0
+    slope: float = 1.0
+    bias: float = 0.0
+
+    def confidence(self, share: float, evidence: float) -> float:
+        """Probability that the whole answer is right.
+
+        Args:
+            share: Of the best assignment among all, 0..1.
+            evidence: The detector's, that every chosen box is an item, 0..1.
+
+        Returns:
+            `sigmoid(slope * logit(share * evidence) + bias)`, 0..1 (Platt scaling).
+        """
+        raw = min(max(share * evidence, _EPSILON), 1 - _EPSILON)
+        logit = self.slope * (np.log(raw) - np.log1p(-raw)) + self.bias
+        return float(1 / (1 + np.exp(-logit)))
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Calibration":
+        """Read what `save` wrote.
+
+        Raises:
+            CalibrationError: not JSON, a key that is unknown, or a value that is no number.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            calibration = cls(**{key: float(value) for key, value in values.items()})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise CalibrationError(
+                f"The calibration file {path} cannot be used: {error}."
+            ) from error
+        if calibration.temperature <= 0:
+            raise CalibrationError(f"The temperature in {path} must be greater than 0.")
+        return calibration

@@ -1,0 +1,73 @@
+"""Where requests are computed: a few threads, a short queue, and then a refusal."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from service.errors import OverloadedError
+
+T = TypeVar("T")
+
+
+class InferencePool:
+    """Runs at most `workers` jobs, lets at most `queue` wait, and refuses the rest.
+
+    The pool is its own, because the default executor of the event loop has an unbounded queue and
+    is shared with whatever else needs a thread.
+
+    Args:
+        workers: Jobs that run at the same time.
+        queue: Jobs that wait for a worker.
+        retry_after_s: What a refusal tells the caller.
+    """
+
+    def __init__(self, workers: int, queue: int, retry_after_s: int = 1) -> None:
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self._room = workers + queue
+        self._retry_after_s = retry_after_s
+        self._held = 0
+        self._lock = threading.Lock()
+
+    def check_room(self) -> None:
+        """Refuse early, before a body of megabytes is read for nothing.
+
+        Raises:
+            OverloadedError: the queue is full.
+        """
+        if self._held >= self._room:
+            raise OverloadedError(
+                f"{self._held} requests are running or waiting already; try again in "
+                f"{self._retry_after_s} s.",
+                self._retry_after_s,
+            )
+
+    async def run(self, job: Callable[[], T]) -> T:
+        """Run `job` in a worker, with the caller's context variables.
+
+        A caller that is cancelled gives up its place only where the job has not started.
+
+        Raises:
+            OverloadedError: the queue is full.
+        """
+        with self._lock:
+            self.check_room()
+            self._held += 1
+        try:
+            context = contextvars.copy_context()
+            future = self._executor.submit(context.run, job)
+        except BaseException:
+            self._release()
+            raise
+        future.add_done_callback(self._release)
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Wait for the jobs that run; drop those that wait."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _release(self, _: Future[T] | None = None) -> None:
+        with self._lock:
+            self._held -= 1

@@ -1,0 +1,49 @@
+"""What the caller asks for: the four kinds of prompt, decoded."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class WordsPrompt:
+    """The words to click, in order."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IconsPrompt:
+    """One picture per item, in click order.
+
+    Attributes:
+        icons: `(h, w, 3)` uint8 RGB pictures.
+    """
+
+    icons: tuple[NDArray[np.uint8], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePrompt:
+    """One picture of the whole prompt, read left to right.
+
+    Attributes:
+        image: `(h, w, 3)` uint8 RGB.
+    """
+
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionPrompt:
+    """The prompt picture lies inside the background.
+
+    Attributes:
+        region: `x1, y1, x2, y2` in background pixels, `x2`/`y2` exclusive.
+    """
+
+    region: tuple[int, int, int, int]
+
+
+Prompt = WordsPrompt | IconsPrompt | ImagePrompt | RegionPrompt

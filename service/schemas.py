@@ -1,0 +1,203 @@
+"""The requests of the HTTP contract; the answers are in `service.responses`.
+
+Requests refuse unknown fields, so that a misspelt option is an error and not a silent default.
+A picture is base64 text in JSON and the bytes of a file part in multipart; both fit one field.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP
+
+PROMPT_KINDS = ("words", "icons", "image", "region")
+
+
+def _not_blank(word: str) -> str:
+    if not word.strip():
+        raise ValueError("is empty; every word needs at least one visible character")
+    return word
+
+
+def _text_or_bytes(value: object) -> str | bytes:
+    if not isinstance(value, str | bytes):
+        # A TypeError would pass through pydantic as a fault of the service.
+        raise ValueError("is not text; send the picture in base64, or as a data: URL")  # noqa: TRY004
+    return value
+
+
+Picture = Annotated[
+    str | bytes,
+    PlainValidator(_text_or_bytes),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "PNG, JPEG, WebP, GIF or BMP in base64, or a base64 data: URL.",
+        }
+    ),
+]
+Word = Annotated[str, AfterValidator(_not_blank)]
+Words = Annotated[list[Word], Field(min_length=1)]
+Pixel = Annotated[int, Field(description="Pixels of the picture as displayed.")]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+# Strict applies to the numbers; only the container may be a list, as JSON has no tuples.
+BoxField = Annotated[
+    tuple[Pixel, Pixel, Pixel, Pixel],
+    Field(strict=False, description="x1, y1, x2, y2; x2 and y2 exclusive."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where one multipart part goes.
+
+    Attributes:
+        kind: `file` and `files` are pictures, `words` is repeated text or one JSON list, `json` is
+            one JSON value.
+        path: Of the field in the JSON body.
+    """
+
+    kind: Literal["file", "files", "words", "json"]
+    path: tuple[str, ...]
+
+
+class RequestModel(BaseModel):
+    """A request body; `parts` says how the same comes as multipart/form-data."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    parts: ClassVar[Mapping[str, Part]]
+
+
+class PromptField(BaseModel):
+    """What to click, in order: exactly one of the four."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"oneOf": [{"required": [kind]} for kind in PROMPT_KINDS]},
+    )
+
+    words: Annotated[Words | None, Field(description="The words to click, in order.")] = None
+    icons: Annotated[
+        list[Picture] | None,
+        Field(min_length=1, description="One picture per item, in click order."),
+    ] = None
+    image: Annotated[
+        Picture | None, Field(description="One picture of the whole prompt, read left to right.")
+    ] = None
+    region: Annotated[
+        BoxField | None,
+        Field(description="Where the prompt picture lies inside the background."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [kind for kind in PROMPT_KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            has = f"has {' and '.join(f'`{kind}`' for kind in given)}" if given else "is empty"
+            raise ValueError(f"{has}; give exactly one of `words`, `icons`, `image` and `region`")
+        if self.region is not None:
+            x1, y1, x2, y2 = self.region
+            if x1 >= x2 or y1 >= y2:
+                raise ValueError("has a `region` without pixels; x2 and y2 must exceed x1 and y1")
+        return self
+
+
+class Options(BaseModel):
+    """How to answer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    min_confidence: Annotated[
+        Probability, Field(description="Below this the answer is an abstention.")
+    ] = 0.0
+    draw: Annotated[
+        bool, Field(description="Add `drawing`, the background with the numbered clicks.")
+    ] = False
+
+
+class SolveRequest(RequestModel):
+    """A puzzle."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "background": EXAMPLE_BACKGROUND,
+                    "prompt": {"words": ["4", "7"]},
+                    "options": {"min_confidence": 0.0, "draw": False},
+                },
+                {"background": EXAMPLE_BACKGROUND, "prompt": {"icons": [EXAMPLE_ITEM]}},
+                {"background": EXAMPLE_BACKGROUND, "prompt": {"image": EXAMPLE_STRIP}},
+                {"background": EXAMPLE_BACKGROUND, "prompt": {"region": [0, 0, 50, 48]}},
+            ]
+        }
+    )
+
+    background: Picture
+    prompt: PromptField
+    options: Options = Options()
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        "background": Part("file", ("background",)),
+        "words": Part("words", ("prompt", "words")),
+        "icons": Part("files", ("prompt", "icons")),
+        "image": Part("file", ("prompt", "image")),
+        "region": Part("json", ("prompt", "region")),
+        "options": Part("json", ("options",)),
+    }
+
+
+class DetectRequest(RequestModel):
+    """A picture whose clickable items are to be found."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"image": EXAMPLE_BACKGROUND}]})
+
+    image: Picture
+
+    parts: ClassVar[Mapping[str, Part]] = {"image": Part("file", ("image",))}
+
+
+class ClassifyRequest(RequestModel):
+    """One item, cut out, and the words that it may be."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"image": EXAMPLE_ITEM, "words": ["4", "7"]}]}
+    )
+
+    image: Picture
+    words: Words
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        "image": Part("file", ("image",)),
+        "words": Part("words", ("words",)),
+    }
+
+
+class CompareRequest(RequestModel):
+    """Two items, cut out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"first": EXAMPLE_ITEM, "second": EXAMPLE_ITEM}]}
+    )
+
+    first: Picture
+    second: Picture
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        "first": Part("file", ("first",)),
+        "second": Part("file", ("second",)),
+    }

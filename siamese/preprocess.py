@@ -1,0 +1,114 @@
+"""From a picture to the matcher's input: the one preprocessing, for training too."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from siamese.errors import CropShapeError
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+
+def cut(image: U8, boxes: F32, *, margin: float) -> list[U8]:
+    """Cut boxes out of a picture.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB.
+        boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of `image`, `x2`/`y2` exclusive.
+        margin: Share of the box's longer side to add on every side, as far as the picture goes.
+
+    Returns:
+        N crops, `(h, w, 3)` uint8 RGB, each of at least one pixel: a box without area, or outside
+        the picture, gives the nearest pixel.
+
+    Raises:
+        CropShapeError: the picture or the boxes are no such arrays.
+    """
+    _check_picture(image)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise CropShapeError(
+            f"The boxes are an array of {boxes.shape}, but must be (N, 4) x1, y1, x2, y2."
+        )
+    height, width = image.shape[:2]
+    # The longer side: a thin item (a stroke, a dash) needs room beside it to be square.
+    grow = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)[:, None] * margin
+    corners = np.concatenate([boxes[:, :2] - grow, boxes[:, 2:] + grow], axis=1)
+    crops = []
+    for x1, y1, x2, y2 in np.rint(corners).astype(np.int64).tolist():
+        left, top = min(max(x1, 0), width - 1), min(max(y1, 0), height - 1)
+        right, bottom = max(min(x2, width), left + 1), max(min(y2, height), top + 1)
+        crops.append(image[top:bottom, left:right])
+    return crops
+
+
+def square(crop: U8, size: int) -> U8:
+    """Continue the border pixels of a crop outwards until it is square, and resize it.
+
+    Args:
+        crop: `(h, w, 3)` uint8 RGB.
+        size: Side of the result in pixels.
+
+    Returns:
+        `(size, size, 3)` uint8 RGB.
+
+    Raises:
+        CropShapeError: the crop is no picture.
+    """
+    _check_picture(crop)
+    height, width = crop.shape[:2]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    padding = ((top, side - height - top), (left, side - width - left), (0, 0))
+    padded = np.pad(crop, padding, mode="edge")
+    picture = Image.fromarray(padded)
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def to_batch(
+    crops: Sequence[U8],
+    size: int,
+    *,
+    colour: Literal["RGB", "BGR", "GRAY"] = "RGB",
+    scale: float = 1 / 255,
+    mean: Sequence[float] = (0.0, 0.0, 0.0),
+    std: Sequence[float] = (1.0, 1.0, 1.0),
+) -> F32:
+    """One batch of the network's input: `(pixel * scale - mean) / std`, channels first.
+
+    Args:
+        crops: N crops, `(h, w, 3)` uint8 RGB, of any sizes; N at least 1.
+        size: Side of the network's input in pixels.
+        colour: Channel order of the network.
+        scale: Factor on the pixel value.
+        mean: One value per channel of the network.
+        std: One value per channel of the network.
+
+    Returns:
+        `(N, C, size, size)` float32.
+
+    Raises:
+        CropShapeError: a crop is no picture.
+    """
+    squares = [square(crop, size) for crop in crops]
+    if colour == "GRAY":
+        pixels = np.stack([np.asarray(Image.fromarray(item).convert("L")) for item in squares])
+        values: F32 = pixels[..., None].astype(np.float32)
+    else:
+        pixels = np.stack(squares)
+        values = (pixels if colour == "RGB" else pixels[..., ::-1]).astype(np.float32)
+    values *= np.float32(scale)
+    values -= np.array(mean, np.float32)
+    values /= np.array(std, np.float32)
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def _check_picture(image: U8) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise CropShapeError(
+            f"The picture is an array of {image.shape} {image.dtype}, but a matcher wants "
+            "(H, W, 3) uint8 with at least one pixel; convert it to RGB."
+        )

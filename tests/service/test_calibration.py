@@ -1,0 +1,62 @@
+"""Calibration: Platt scaling, and files that say what is wrong with them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.calibration import Calibration, CalibrationError
+
+SHARES = st.floats(0.0, 1.0)
+
+
+@given(SHARES)
+def test_the_default_changes_nothing(share: float) -> None:
+    assert Calibration().confidence(share, 1.0) == pytest.approx(share, abs=1e-6)
+
+
+@given(SHARES, SHARES, st.floats(0.1, 4), st.floats(-3, 3))
+def test_more_share_never_means_less_confidence(
+    first: float, second: float, slope: float, bias: float
+) -> None:
+    calibration = Calibration(slope=slope, bias=bias)
+    low, high = sorted((first, second))
+    assert calibration.confidence(low, 0.9) <= calibration.confidence(high, 0.9) + 1e-12
+
+
+def test_evidence_counts() -> None:
+    assert Calibration().confidence(1.0, 0.5) == pytest.approx(0.5)
+
+
+def test_a_bias_moves_the_logit() -> None:
+    assert Calibration(slope=2, bias=1).confidence(0.5, 1.0) == pytest.approx(0.7310586)
+
+
+def test_files_round_trip(tmp_path: Path) -> None:
+    calibration = Calibration(1.7, -6.0, 0.8, 1.2, -0.4)
+    calibration.save(tmp_path / "calibration.json")
+    assert Calibration.load(tmp_path / "calibration.json") == calibration
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        pytest.param("{", "Expecting", id="not-json"),
+        pytest.param("[1]", "items", id="a-list"),
+        pytest.param('{"warmth": 1}', "warmth", id="unknown-key"),
+        pytest.param('{"slope": "steep"}', "steep", id="no-number"),
+        pytest.param('{"temperature": 0}', "greater than 0", id="zero-temperature"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(text: str, fault: str, tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(text)
+    with pytest.raises(CalibrationError, match="calibration.json") as caught:
+        Calibration.load(path)
+    assert fault in str(caught.value)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="cannot be used"):
+        Calibration.load(tmp_path / "calibration.json")

@@ -1,0 +1,1 @@
+"""Puzzle sets on disk: the one format for generated, recorded and benchmark puzzles."""

@@ -1,0 +1,181 @@
+"""Characters: which ones puzzles use, and which look alike."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.synthetic.glyphs import text_mask
+from training.synthetic.store import FontFace
+
+_SIDE_PX = 20
+_SAME_SHAPE = 0.97
+
+
+def _gb2312_rows(first: int, last: int) -> str:
+    """The characters of rows `first` to `last` of GB 2312 (row = high byte - 0xA0)."""
+    found = []
+    for row in range(first, last + 1):
+        for cell in range(1, 95):
+            try:
+                found.append(bytes([row + 0xA0, cell + 0xA0]).decode("gb2312"))
+            except UnicodeDecodeError:
+                continue  # Row 55 ends five cells early.
+    return "".join(found)
+
+
+LEVEL_1 = _gb2312_rows(16, 55)
+"""The 3,755 common characters of GB 2312, by pronunciation."""
+
+LEVEL_2 = _gb2312_rows(56, 87)
+"""The 3,008 rarer characters of GB 2312, by radical: neighbours look alike."""
+
+
+def _big5_level_1() -> str:
+    """The 5,401 common characters of Big5 (0xA440 to 0xC67E)."""
+    found = []
+    for high in range(0xA4, 0xC7):
+        for low in (*range(0x40, 0x7F), *range(0xA1, 0xFF)):
+            if (high, low) > (0xC6, 0x7E):
+                break
+            found.append(bytes([high, low]).decode("big5"))
+    return "".join(found)
+
+
+TRADITIONAL = "".join(c for c in _big5_level_1() if c not in set(LEVEL_1 + LEVEL_2))
+"""Common traditional forms that GB 2312 does not have."""
+
+DIGITS = "0123456789"
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LOWER = "abcdefghijklmnopqrstuvwxyz"
+
+CONFUSABLE = (
+    "0OoQD", "1lIiJj", "7LT", "2ZzNn", "5Ss", "69bgq", "8B", "uUvV", "wWmM3E", "CcGe", "Xx", "Kk",
+    "Ppd", "Yy4", "Fft", "Rr", "Hh", "Aa",
+)  # fmt: skip
+"""Latin characters that a rotation, a case or a font makes the same; one of a group a puzzle."""
+
+
+@lru_cache(maxsize=1)
+def confusable_groups() -> dict[str, int]:
+    """Character to the number of its group in `CONFUSABLE`."""
+    return {c: number for number, group in enumerate(CONFUSABLE) for c in group}
+
+
+def pick_characters(
+    face: FontFace,
+    reference: FontFace,
+    count: int,
+    rng: Generator,
+    *,
+    rare: float = 0.12,
+    alike: float = 0.35,
+) -> list[str]:
+    """Distinct characters that a face has.
+
+    Args:
+        face: Font face.
+        reference: The face whose shapes say which characters look alike; the same for many
+            calls, because its shapes are computed once.
+        count: How many.
+        rng: Source of the choice.
+        rare: Share of the puzzles that use level 2 or traditional characters.
+        alike: Share of the puzzles in which some are look-alikes of others.
+
+    Returns:
+        The characters, fewer only if the face has fewer.
+    """
+    pool = LEVEL_1
+    if rng.random() < rare:
+        pool = LEVEL_2 if rng.random() < 0.6 else TRADITIONAL
+    found: list[str] = []
+    for _ in range(40 * count):
+        if len(found) == count:
+            break
+        candidate = pool[int(rng.integers(len(pool)))]
+        if candidate not in found and face.covers(candidate):
+            found.append(candidate)
+    if rng.random() < alike and len(found) > 2:
+        for position in range(len(found) - 1, 0, -1):
+            if rng.random() < 0.4:
+                others = [
+                    c
+                    for c in look_alikes(reference, found[0])
+                    if c not in found and face.covers(c)
+                ]
+                if others:
+                    found[position] = others[int(rng.integers(len(others)))]
+    order = rng.permutation(len(found))
+    return [found[i] for i in order]
+
+
+def look_alikes(face: FontFace, character: str, count: int = 6) -> list[str]:
+    """The characters that look most like one, in one face, but not the same.
+
+    Args:
+        face: Where shapes are taken from.
+        character: One character.
+        count: How many to give.
+
+    Returns:
+        Most alike first; none for characters outside GB 2312 or missing in the face.
+    """
+    characters, shapes = _shapes(face)
+    if character not in characters:
+        return []
+    likeness = shapes @ shapes[characters.index(character)]
+    # At 20 x 20 pixels, above this two characters are the same for a reader too.
+    likeness[likeness >= _SAME_SHAPE] = -1
+    best = np.argpartition(-likeness, min(count, len(likeness) - 1))[:count]
+    return [characters[i] for i in best[np.argsort(-likeness[best])] if likeness[i] > 0]
+
+
+@lru_cache(maxsize=3)
+def _shapes(face: FontFace) -> tuple[str, NDArray[np.float32]]:
+    """GB 2312 in one face: characters, and `(K, 400)` unit vectors of their small pictures."""
+    characters = "".join(c for c in LEVEL_1 + LEVEL_2 if face.covers(c))
+    rows = [
+        np.asarray(
+            text_mask(face, c, 24).resize((_SIDE_PX, _SIDE_PX), Image.Resampling.BOX), np.float32
+        ).ravel()
+        for c in characters
+    ]
+    shapes = np.stack(rows) if rows else np.zeros((0, _SIDE_PX**2), np.float32)
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    return characters, shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-6)
+
+
+def pick_latin(face: FontFace, count: int, rng: Generator) -> list[str]:
+    """Digits, letters or two-character words, none of which a turn could make into another.
+
+    Args:
+        face: Font face.
+        count: How many; fewer come back only where the groups run out.
+        rng: Source of the choice.
+    """
+    groups = confusable_groups()
+    alphabet = [DIGITS + UPPER, UPPER, DIGITS, DIGITS + UPPER + LOWER, LOWER][
+        int(rng.choice(5, p=[0.35, 0.25, 0.1, 0.2, 0.1]))
+    ]
+    pairs = rng.random() < 0.35
+    found: list[str] = []
+    taken: set[int] = set()
+    seen: set[tuple[int, ...]] = set()
+    for _ in range(60 * count):
+        if len(found) == count:
+            break
+        word = "".join(alphabet[int(rng.integers(len(alphabet)))] for _ in range(1 + pairs))
+        if not face.covers(word):
+            continue
+        key = tuple(sorted(groups[c] for c in word))
+        if pairs:
+            if key in seen:
+                continue
+            seen.add(key)
+        elif key[0] in taken:
+            continue
+        taken.update(key)
+        found.append(word)
+    return found

@@ -1,0 +1,113 @@
+"""Clutter and wear: lines, arcs and dots over items, and what compression and scaling do."""
+
+from io import BytesIO
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image, ImageDraw, ImageFilter
+
+from training.synthetic.colours import random_colour
+
+
+def strew(picture: Image.Image, rng: Generator, amount: float = 1.0) -> None:
+    """Draw lines, curves and dots over an `RGB` picture, in place.
+
+    Args:
+        picture: Mode `RGB`.
+        rng: Source of everything.
+        amount: Multiplies the counts; 1 is a scene, a strip takes less.
+    """
+    draw = ImageDraw.Draw(picture)
+    width, height = picture.size
+    thick = 1 if rng.random() < 0.7 else 2
+    tone = random_colour(rng) if rng.random() < 0.4 else None
+    kinds = rng.random(3)
+    if kinds[0] < 0.55:
+        for _ in range(int(rng.integers(1, 2 + int(7 * amount)))):
+            ends = rng.uniform((0, 0, 0, 0), (width, height, width, height))
+            draw.line([float(v) for v in ends], fill=tone or random_colour(rng), width=thick)
+    if kinds[1] < 0.4:
+        for _ in range(int(rng.integers(1, 2 + int(4 * amount)))):
+            curve(draw, picture.size, rng, tone or random_colour(rng), thick)
+    if kinds[2] < 0.45:
+        count = int(rng.integers(10, 20 + int(140 * amount)))
+        radius = 1.0 if rng.random() < 0.7 else 2.0
+        for x, y in rng.uniform((0, 0), (width, height), (count, 2)):
+            colour = tone or random_colour(rng)
+            draw.ellipse((x, y, x + radius, y + radius), fill=colour)
+
+
+def curve(
+    draw: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    rng: Generator,
+    colour: tuple[int, int, int],
+    width: int,
+) -> None:
+    """Draw one cubic Bezier curve from edge to edge of a picture of `size`."""
+    points = rng.uniform((0, 0), size, (4, 2))
+    points[0, 0], points[3, 0] = rng.uniform(-0.1, 0.3) * size[0], rng.uniform(0.7, 1.1) * size[0]
+    t = np.linspace(0, 1, 24)[:, None]
+    path = (
+        (1 - t) ** 3 * points[0]
+        + 3 * (1 - t) ** 2 * t * points[1]
+        + 3 * (1 - t) * t**2 * points[2]
+        + t**3 * points[3]
+    )
+    draw.line([(float(x), float(y)) for x, y in path], fill=colour, width=width, joint="curve")
+
+
+def speckle(picture: Image.Image, rng: Generator, share: float, *, coloured: bool) -> Image.Image:
+    """Replace a share of the pixels of an `RGB` picture by random ones."""
+    pixels = np.array(picture)
+    count = int(share * pixels.shape[0] * pixels.shape[1])
+    rows = rng.integers(pixels.shape[0], size=count)
+    columns = rng.integers(pixels.shape[1], size=count)
+    pixels[rows, columns] = rng.integers(0, 256, (count, 3 if coloured else 1), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def grain(picture: Image.Image, rng: Generator, strength: float) -> Image.Image:
+    """Add noise of up to `strength` levels either way to every channel of an `RGB` picture."""
+    pixels = np.asarray(picture).astype(np.int16)
+    noise = rng.integers(-int(strength), int(strength) + 1, pixels.shape, dtype=np.int16)
+    return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
+
+
+def rescale_wear(picture: Image.Image, rng: Generator) -> Image.Image:
+    """Shrink and enlarge back, which smears edges; the size stays."""
+    factor = rng.uniform(0.55, 0.9)
+    small = picture.resize(
+        (max(1, round(picture.width * factor)), max(1, round(picture.height * factor))),
+        Image.Resampling.BILINEAR,
+    )
+    return small.resize(picture.size, Image.Resampling.BICUBIC)
+
+
+def wear(picture: Image.Image, rng: Generator) -> Image.Image:
+    """What a site's own processing leaves behind, each now and then; mode `RGB`, same size."""
+    if rng.random() < 0.12:
+        picture = rescale_wear(picture, rng)
+    if rng.random() < 0.08:
+        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 0.8)))
+    if rng.random() < 0.15:
+        picture = grain(picture, rng, rng.uniform(4, 22))
+    return picture
+
+
+def encode(picture: Image.Image, rng: Generator) -> tuple[bytes, str]:
+    """Compress an `RGB` picture as sites do.
+
+    Returns:
+        The bytes and the file name's ending, `jpg`, `webp` or `png`.
+    """
+    out = BytesIO()
+    kind = rng.random()
+    if kind < 0.74:
+        picture.save(out, "JPEG", quality=int(rng.integers(35, 96)))
+        return out.getvalue(), "jpg"
+    if kind < 0.88:
+        picture.save(out, "WEBP", quality=int(rng.integers(40, 92)), method=0)
+        return out.getvalue(), "webp"
+    picture.save(out, "PNG", compress_level=3)
+    return out.getvalue(), "png"

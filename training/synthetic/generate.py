@@ -1,0 +1,217 @@
+"""Generate puzzle sets: several processes, the same seed always the same set."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from training.puzzles import PromptValue, Puzzle, PuzzleWriter
+from training.synthetic.errors import IngredientsMissingError, SyntheticError
+from training.synthetic.families import (
+    FAMILIES,
+    Drawn,
+    Palette,
+    draw_puzzle,
+    encode_background,
+)
+from training.synthetic.store import IngredientStore, Split
+
+_CHUNK = 8
+_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+class GenerateError(SyntheticError):
+    """A request for puzzles that cannot be drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One puzzle to draw."""
+
+    family: str
+    split: Split
+    seed: int
+    number: int
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return f"{self.family}-{self.number:05d}"
+
+
+def run_generate(
+    family: str,
+    split: str,
+    count: int,
+    seed: int,
+    out: Path,
+    jobs: int,
+    cache: Path | None = None,
+) -> None:
+    """Draw `count` puzzles of each family into a new puzzle set.
+
+    Args:
+        family: One of `FAMILIES`, several separated by commas, or `all`.
+        split: `train`, `validation` or `test`: whose fonts, icons and photos are used.
+        count: Puzzles of each family.
+        seed: The same seed, ingredients and library versions draw the same set.
+        out: Folder of the new set.
+        jobs: Processes.
+        cache: Folder of the ingredients; None for the usual place.
+
+    Raises:
+        GenerateError: an unknown family or split, or a count under 1.
+        IngredientsMissingError: a family needs ingredients of which there are none.
+        PuzzleSetError: `out` already holds a set.
+    """
+    families = _families(family)
+    own_split = next((s for s in _SPLITS if s == split), None)
+    if own_split is None:
+        raise GenerateError(f"There is no split {split!r}; use one of {', '.join(_SPLITS)}.")
+    if count < 1:
+        raise GenerateError(f"{count} puzzles cannot be drawn; the count must be at least 1.")
+    console = Console(stderr=True)
+    store = _open_store(cache, console)
+    palette = Palette.of(store, own_split)
+    for name in families:
+        palette.check(name)
+    for sentence in store.missing:
+        console.print(f"Missing: {sentence}", style="yellow", highlight=False)
+    tasks = [
+        _Task(name, own_split, seed, number, out)
+        for name in families
+        for number in range(1, count + 1)
+    ]
+    start = perf_counter()
+    with (
+        PuzzleWriter(out) as writer,
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.0f} puzzles/s"),
+            TimeRemainingColumn(),
+            console=console,
+        ) as progress,
+    ):
+        bar = progress.add_task("Drawing", total=len(tasks), rate=0.0)
+        for done, puzzle in enumerate(_drawn(tasks, jobs, cache), start=1):
+            writer.write(puzzle)
+            progress.update(bar, advance=1, rate=done / (perf_counter() - start))
+    took_s = perf_counter() - start
+    console.print(
+        f"{len(tasks)} puzzles in {out}: {took_s:.1f} s, {len(tasks) / took_s:.0f} puzzles/s "
+        f"with {jobs} processes.",
+        highlight=False,
+    )
+
+
+def _families(family: str) -> tuple[str, ...]:
+    if family == "all":
+        return FAMILIES
+    names = tuple(dict.fromkeys(name.strip() for name in family.split(",")))
+    for name in names:
+        if name not in FAMILIES:
+            raise GenerateError(
+                f"There is no family {name!r}; use all or some of {', '.join(FAMILIES)}."
+            )
+    return names
+
+
+def _open_store(cache: Path | None, console: Console) -> IngredientStore:
+    """The ingredients; where none were ever fetched, those that the machine itself has."""
+    try:
+        return IngredientStore.open(cache)
+    except IngredientsMissingError:
+        from training.synthetic.fetch import run_ingredients
+
+        console.print(
+            "No ingredients were fetched yet (`clickorder ingredients` does that); "
+            "drawing with what this machine has.",
+            style="yellow",
+        )
+        run_ingredients(cache=cache, jobs=1, offline=True)
+        return IngredientStore.open(cache)
+
+
+def _drawn(tasks: Sequence[_Task], jobs: int, cache: Path | None) -> Iterator[Puzzle]:
+    """Puzzles in the order of `tasks`, their pictures written."""
+    if jobs <= 1:
+        _start_worker(cache)
+        for task in tasks:
+            yield _draw(task)
+        return
+    # Not fork: the parent may already run threads (progress bar).
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _start_worker, (cache,)) as pool:
+        chunks = [tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK)]
+        for puzzles in pool.map(_draw_many, chunks):
+            yield from puzzles
+
+
+_store: IngredientStore | None = None
+_palettes: dict[str, Palette] = {}
+
+
+def _start_worker(cache: Path | None) -> None:
+    """Open the ingredients once for each process."""
+    global _store  # noqa: PLW0603 (a worker process has one store for its life)
+    _store = IngredientStore.open(cache)
+    _palettes.clear()
+
+
+def _draw_many(tasks: Sequence[_Task]) -> list[Puzzle]:
+    return [_draw(task) for task in tasks]
+
+
+def _draw(task: _Task) -> Puzzle:
+    """Draw one puzzle and write its pictures; its chance depends on nothing but the task."""
+    assert _store is not None  # noqa: S101 (set by _start_worker)
+    if task.split not in _palettes:
+        _palettes[task.split] = Palette.of(_store, task.split)
+    # crc32 and not hash(): the latter differs from process to process.
+    names = [zlib.crc32(name.encode()) for name in (task.family, task.split)]
+    rng = np.random.default_rng([task.seed, task.number, *names])
+    drawn = draw_puzzle(task.family, _palettes[task.split], rng)
+    data, ending = encode_background(drawn, rng)
+    background = f"{task.id}.{ending}"
+    (task.folder / background).write_bytes(data)
+    return Puzzle(
+        id=task.id,
+        background=background,
+        prompt=_prompt(task, drawn),
+        words=drawn.words,
+        targets=drawn.targets,
+        distractors=drawn.distractors,
+        family=task.family,
+        meta=drawn.meta | ({"prompt_boxes": drawn.prompt_boxes} if drawn.prompt_boxes else {}),
+    )
+
+
+def _prompt(task: _Task, drawn: Drawn) -> dict[str, PromptValue]:
+    """The prompt in the form of puzzle sets; writes its pictures."""
+    if drawn.kind == "words":
+        return {"words": drawn.words}
+    if drawn.region is not None:
+        return {"region": drawn.region}
+    single = drawn.kind == "image"
+    files = []
+    for number, data in enumerate(drawn.prompt_pictures):
+        file = f"{task.id}.prompt{'' if single else number}.png"
+        (task.folder / file).write_bytes(data)
+        files.append(file)
+    return {"image": files[0]} if single else {"icons": tuple(files)}

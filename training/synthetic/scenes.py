@@ -1,0 +1,245 @@
+"""Scenes: items placed on a ground, with the exact box of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image
+
+from training.synthetic.grounds import mean_colour
+from training.synthetic.items import Cut, Item, Pose, cut_out, paint_cut
+from training.synthetic.styles import Style, ink_box, legible
+
+Box = tuple[int, int, int, int]
+
+_TRIES = 60
+_SHRINK_EVERY = 15
+_REPAINTS = 5
+
+_LEAST_DIFFERENCE = 20.0
+"""Levels by which an item's strokes differ from what is under them, on average, to be seen."""
+
+_LEAST_LIKENESS = 0.22
+"""Correlation of what is seen with the item's shape below which nobody could read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One item on a scene.
+
+    Attributes:
+        item: What it is.
+        layer: Mode `RGBA`, painted.
+        x: Column of the layer's left edge in scene pixels, may be negative.
+        y: Row of the layer's top edge.
+        box: `x1, y1, x2, y2` of what is seen of it in scene pixels, `x2`/`y2` exclusive.
+        angle_deg: Its rotation.
+    """
+
+    item: Item
+    layer: Image.Image
+    x: int
+    y: int
+    box: Box
+    angle_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """How items lie to each other and to the border.
+
+    Attributes:
+        gap_px: Smallest gap between boxes; negative allows that much overlap.
+        beyond: Share of an item's side that may lie outside the picture.
+        free: `x1, y1, x2, y2` in scene pixels that items keep to, None for everywhere.
+    """
+
+    gap_px: int = 2
+    beyond: float = 0.0
+    free: Box | None = None
+
+
+def random_spacing(rng: Generator) -> Spacing:
+    """Mostly apart and inside; now and then overlapping, or cut at the border."""
+    gap = int(rng.integers(1, 8))
+    if rng.random() < 0.1:
+        gap = -int(rng.integers(2, 6))
+    return Spacing(gap, float(rng.uniform(0.05, 0.22)) if rng.random() < 0.12 else 0.0)
+
+
+def place(
+    ground: Image.Image,
+    items: Sequence[tuple[Item, Pose]],
+    style: Style | Sequence[Style],
+    spacing: Spacing,
+    rng: Generator,
+) -> list[Placed] | None:
+    """Find room for every item and paint it for the ground under it.
+
+    Args:
+        ground: Mode `RGB`; not changed.
+        items: With the pose each should take; sizes shrink where there is no room.
+        style: One for all, or one each.
+        spacing: Gaps and borders.
+        rng: Source of positions and colours.
+
+    Returns:
+        In the order of `items`, or None where they do not all fit.
+    """
+    styles = [style] * len(items) if isinstance(style, Style) else list(style)
+    placed: list[Placed] = []
+    taken: list[Box] = []
+    for (item, pose), own in zip(items, styles, strict=True):
+        found = _place_one(ground, item, pose, own, spacing, taken, rng)
+        if found is None:
+            return None
+        placed.append(found)
+        taken.append(found.box)
+    return placed
+
+
+def _place_one(
+    ground: Image.Image,
+    item: Item,
+    pose: Pose,
+    style: Style,
+    spacing: Spacing,
+    taken: Sequence[Box],
+    rng: Generator,
+) -> Placed | None:
+    left, top, right, bottom = spacing.free or (0, 0, ground.width, ground.height)
+    cut = cut_out(item, pose, rng)
+    for attempt in range(1, _TRIES + 1):
+        if attempt % _SHRINK_EVERY == 0:
+            if pose.size_px < 18:
+                return None
+            pose = Pose(
+                max(16.0, pose.size_px * 0.8),
+                pose.angle_deg,
+                pose.shear,
+                pose.perspective,
+                pose.ripple,
+            )
+            cut = cut_out(item, pose, rng)
+        width, height = cut.mask.size
+        over_x, over_y = int(spacing.beyond * width), int(spacing.beyond * height)
+        span_x, span_y = right - left - width + 2 * over_x, bottom - top - height + 2 * over_y
+        if span_x <= 0 or span_y <= 0:
+            continue
+        x = left - over_x + int(rng.integers(span_x))
+        y = top - over_y + int(rng.integers(span_y))
+        rough = (x, y, x + width, y + height)
+        if any(_near(rough, other, spacing.gap_px) for other in taken):
+            continue
+        return _paint_at(ground, item, cut, pose, style, (x, y), rng)
+    return None
+
+
+def _paint_at(
+    ground: Image.Image,
+    item: Item,
+    cut: Cut,
+    pose: Pose,
+    style: Style,
+    corner: tuple[int, int],
+    rng: Generator,
+) -> Placed | None:
+    """Paint with the mask's corner at `corner` in ground pixels."""
+    x, y = corner
+    width, height = cut.mask.size
+    under = (
+        max(0, x), max(0, y), min(ground.width, x + width), min(ground.height, y + height)
+    )  # fmt: skip
+    beneath = ground.crop(under)
+    busy = float(np.asarray(beneath, np.float32).std(axis=(0, 1)).mean()) / 255
+    style = legible(style, pose.size_px, busy)
+    for _ in range(_REPAINTS):
+        layer = paint_cut(cut, style, mean_colour(beneath), rng)
+        if _stands_out(layer, cut, ground, corner, style):
+            break
+    x -= (layer.width - width) // 2
+    y -= (layer.height - height) // 2
+    ink = ink_box(layer)
+    if ink is None:
+        return None
+    box = (
+        max(0, x + ink[0]),
+        max(0, y + ink[1]),
+        min(ground.width, x + ink[2]),
+        min(ground.height, y + ink[3]),
+    )
+    if box[2] - box[0] < 4 or box[3] - box[1] < 2:
+        return None
+    return Placed(item, layer, x, y, box, pose.angle_deg)
+
+
+def _stands_out(
+    layer: Image.Image, cut: Cut, ground: Image.Image, corner: tuple[int, int], style: Style
+) -> bool:
+    """Whether a person would find the painted item, and recognise its shape.
+
+    Args:
+        layer: Mode `RGBA`, painted, with the same centre as the cut's mask.
+        cut: The item's shape.
+        ground: Mode `RGB`.
+        corner: Of the cut's mask in ground pixels.
+        style: How the layer was painted.
+    """
+    width, height = cut.mask.size
+    inset = ((layer.width - width) // 2, (layer.height - height) // 2)
+    own = layer.crop((*inset, inset[0] + width, inset[1] + height))
+    box = (*corner, corner[0] + width, corner[1] + height)
+    under = ground.crop(box)  # Black where the item reaches beyond the picture.
+    seen = under.convert("RGBA")
+    seen.alpha_composite(own)
+    after = np.asarray(seen)[..., :3].astype(np.float32)
+    before = np.asarray(under).astype(np.float32)
+    strokes = np.asarray(own.getchannel("A")) > 40
+    if not strokes.any():
+        return False
+    if np.abs(after - before).max(axis=2)[strokes].mean() < _LEAST_DIFFERENCE:
+        return False
+    if style.fill in ("hollow", "strokes") or cut.coloured is not None:
+        return True
+    shape = np.asarray(cut.mask, np.float32).ravel()
+    shape = shape - shape.mean()
+    channels = after.reshape(-1, 3) - after.reshape(-1, 3).mean(axis=0)
+    norms = np.linalg.norm(channels, axis=0) * np.linalg.norm(shape) + 1e-6
+    return float(np.abs(shape @ channels / norms).max()) >= _LEAST_LIKENESS
+
+
+def _near(first: Box, second: Box, gap_px: int) -> bool:
+    """Whether two boxes are closer than `gap_px` along both axes."""
+    return (
+        first[0] < second[2] + gap_px
+        and second[0] < first[2] + gap_px
+        and first[1] < second[3] + gap_px
+        and second[1] < first[3] + gap_px
+    )
+
+
+def compose(ground: Image.Image, placed: Sequence[Placed]) -> Image.Image:
+    """Lay the items over the ground, in order; mode `RGB`, `ground` is not changed."""
+    picture = ground.convert("RGBA")
+    for one in placed:
+        layer, x, y = one.layer, one.x, one.y
+        # alpha_composite takes no negative destination.
+        cut_x, cut_y = max(0, -x), max(0, -y)
+        picture.alpha_composite(layer, (x + cut_x, y + cut_y), (cut_x, cut_y))
+    return picture.convert("RGB")
+
+
+def item_sizes(
+    size: tuple[int, int], count: int, rng: Generator, *, low: float = 16, high: float = 90
+) -> list[float]:
+    """Sizes in pixels for `count` items that have a chance to fit a picture of `size`.
+
+    All near one size, or (three in ten) freely mixed, between `low` and `high`.
+    """
+    room = 0.62 * float(np.sqrt(size[0] * size[1] / max(count, 1)))
+    top = max(low + 2, min(high, room, 0.55 * size[1]))
+    if rng.random() < 0.3:
+        return [float(v) for v in rng.uniform(low, top, count)]
+    middle = low + (top - low) * rng.beta(1.6, 2.0)
+    return [float(np.clip(middle * v, low, top)) for v in rng.uniform(0.85, 1.15, count)]
