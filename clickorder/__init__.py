@@ -1,1 +1,1 @@
-"""TODO."""
+"""The command line: wires the service, the generator and the evaluation together."""

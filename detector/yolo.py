@@ -186,8 +186,7 @@ def read_format(session: ModelSession) -> YoloFormat:
             "of (1, C, height, width)."
         )
     batch, channels, height, width = session.inputs[0].shape
-    read = _own if is_own(session.properties) else _foreign
-    found = read(session, (width, height))
+    found = _own(session) if is_own(session.properties) else _foreign(session, width, height)
     wanted_channels = 1 if found.colour == "GRAY" else 3
     for axis, declared, wanted in (
         ("batch", batch, 1),
@@ -203,7 +202,7 @@ def read_format(session: ModelSession) -> YoloFormat:
     return found
 
 
-def _own(session: ModelSession, declared: tuple[int | None, int | None]) -> YoloFormat:  # noqa: ARG001
+def _own(session: ModelSession) -> YoloFormat:
     metadata = ModelMetadata.from_properties(session.properties, source=session.source)
     if metadata.kind != "detector":
         raise ModelMetadataError(
@@ -222,7 +221,7 @@ def _own(session: ModelSession, declared: tuple[int | None, int | None]) -> Yolo
     )
 
 
-def _foreign(session: ModelSession, declared: tuple[int | None, int | None]) -> YoloFormat:
+def _foreign(session: ModelSession, width: int | None, height: int | None) -> YoloFormat:
     """Ultralytics writes Python literals: `{0: 'item'}`, `[height, width]`, `True`."""
     properties, source = session.properties, session.source
     task = properties.get("task", "detect")
@@ -240,7 +239,6 @@ def _foreign(session: ModelSession, declared: tuple[int | None, int | None]) -> 
         raise ModelMetadataError(
             f"{source} has metadata that is not valid: names is neither a list nor numbered from 0."
         )
-    width, height = declared
     imgsz = _literal(properties, "imgsz", source)
     if isinstance(imgsz, int):
         imgsz = [imgsz, imgsz]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from modelfile.errors import ModelCorruptError, ModelMissingError, ModelRunError
 
-# Only errors: some exporters (ddddocr's among them) declare output shapes that ONNX Runtime
-# contradicts with a warning on every single run.
-_LOG_ERRORS_ONLY = 3
+# Errors are raised, so none is printed; and some exporters (ddddocr's among them) declare output
+# shapes that ONNX Runtime contradicts with a warning on every single run.
+_LOG_FATAL_ONLY = 4
 _FLOAT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
@@ -96,7 +96,7 @@ class OnnxSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = _LOG_ERRORS_ONLY + 1
+        options.log_severity_level = _LOG_FATAL_ONLY
         try:
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
@@ -110,7 +110,7 @@ class OnnxSession:
         self._outputs = tuple(_spec(item) for item in self._session.get_outputs())
         self._properties = dict(self._session.get_modelmeta().custom_metadata_map)
         self._run_options = onnxruntime.RunOptions()
-        self._run_options.log_severity_level = _LOG_ERRORS_ONLY
+        self._run_options.log_severity_level = _LOG_FATAL_ONLY
 
     @property
     def source(self) -> str:

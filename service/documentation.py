@@ -5,14 +5,21 @@ megabytes of base64 are parsed in a worker; so their request schemas are describ
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service.problems import MEDIA_TYPE
-from service.responses import Problem
+from service.responses import (
+    ClassifyResponse,
+    CompareResponse,
+    DetectResponse,
+    Problem,
+    SolveResponse,
+)
 from service.schemas import (
     ClassifyRequest,
     CompareRequest,
@@ -23,13 +30,9 @@ from service.schemas import (
 )
 
 _REF = "#/components/schemas/{model}"
-_MODELS: tuple[type[Any], ...] = (
-    SolveRequest,
-    DetectRequest,
-    ClassifyRequest,
-    CompareRequest,
-    Problem,
-)
+_REQUESTS = (SolveRequest, DetectRequest, ClassifyRequest, CompareRequest)
+# FastAPI finds these by itself, but drops what is null from their examples.
+_ANSWERS = (SolveResponse, DetectResponse, ClassifyResponse, CompareResponse, Problem)
 _MEANINGS = {
     400: "The picture, the base64 or the body cannot be decoded.",
     413: "The body has too many bytes, or a picture too many pixels.",
@@ -52,9 +55,10 @@ class DocumentedAPI(FastAPI):
                 description=self.description,
                 routes=self.routes,
             )
-            _, schemas = models_json_schema(
-                [(model, "validation") for model in _MODELS], ref_template=_REF
-            )
+            models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = []
+            models += [(model, "validation") for model in _REQUESTS]
+            models += [(model, "serialization") for model in _ANSWERS]
+            _, schemas = models_json_schema(models, ref_template=_REF)
             known = document.setdefault("components", {}).setdefault("schemas", {})
             known.update(schemas["$defs"])
             self.openapi_schema = document

@@ -7,6 +7,8 @@ import structlog
 
 from service.settings import Log
 
+_OURS = ("service", "detector", "classifier", "siamese", "modelfile", "uvicorn")
+
 
 def configure_logging(settings: Log) -> None:
     """Send everything through structlog; called once, by whoever starts the process."""
@@ -36,4 +38,8 @@ def configure_logging(settings: Log) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.level.upper())
+    # Libraries speak from warnings on: at debug, the parsers of pictures and of multipart bodies
+    # write what they parse.
+    root.setLevel("WARNING")
+    for name in _OURS:
+        logging.getLogger(name).setLevel(settings.level.upper())

@@ -58,15 +58,15 @@ def assign(
     Raises:
         ValueError: `scores` is not a finite `(M, N)` matrix or has more than `MAX_ITEMS` rows.
     """
-    scores = np.asarray(scores, dtype=np.float64)
-    if scores.ndim != 2 or not np.isfinite(scores).all():
+    matrix: NDArray[np.float64] = np.asarray(scores).astype(np.float64)
+    if matrix.ndim != 2 or not np.isfinite(matrix).all():
         raise ValueError("scores must be a finite (M, N) matrix")
-    items, count = scores.shape
+    items, count = matrix.shape
     if items > MAX_ITEMS:
         raise ValueError(f"at most {MAX_ITEMS} items can be matched, not {items}")
     labels: list[Hashable] = list(range(items)) if keys is None else list(keys)
 
-    rows, columns = linear_sum_assignment(scores, maximize=True)
+    rows, columns = linear_sum_assignment(matrix, maximize=True)
     chosen = np.full(items, -1, dtype=np.int64)
     chosen[rows] = columns
     for group in _groups(labels):
@@ -77,16 +77,16 @@ def assign(
     item_shares = np.zeros(items)
     if count < items:
         return Assignment(chosen, 0.0, item_shares)
-    log_total = _log_sum(scores, null_score)
-    best = float(scores[np.arange(items), chosen].sum())
+    log_total = _log_sum(matrix, null_score)
+    best = float(matrix[np.arange(items), chosen].sum())
     orders = np.prod([float(factorial(len(group))) for group in _groups(labels)]) if items else 1.0
     share = float(np.exp(best - log_total) * orders)
     for item in range(items):
         box = int(chosen[item])
         for same in range(items):
             if labels[same] == labels[item]:
-                rest = np.delete(np.delete(scores, same, axis=0), box, axis=1)
-                log_weight = scores[same, box] + _log_sum(rest, null_score)
+                rest = np.delete(np.delete(matrix, same, axis=0), box, axis=1)
+                log_weight = matrix[same, box] + _log_sum(rest, null_score)
                 item_shares[item] += np.exp(log_weight - log_total)
     return Assignment(chosen, min(share, 1.0), np.minimum(item_shares, 1.0))
 

@@ -29,9 +29,7 @@ def content_box(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     if len(rows) == 0:
         return np.array([0, 0, width, height], dtype=np.float32)
-    return np.array(
-        [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float32
-    )
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float32)
 
 
 def prompt_items(detector: Detector, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -50,5 +48,6 @@ def prompt_items(detector: Detector, picture: NDArray[np.uint8]) -> NDArray[np.f
     sizes = boxes[:, 2:] - boxes[:, :2]
     # An "i" or a "一" is small one way only.
     large = (sizes >= _MIN_HEIGHT_SHARE * np.median(sizes.max(axis=1))).any(axis=1)
-    kept = boxes[large]
-    return kept[np.argsort(kept[:, 0] + kept[:, 2], kind="stable")]
+    kept: NDArray[np.float32] = boxes[large]
+    left_to_right: NDArray[np.float32] = kept[np.argsort(kept[:, 0] + kept[:, 2], kind="stable")]
+    return left_to_right

@@ -96,9 +96,7 @@ class Solver:
         self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
         """Role to name and version of every installed model."""
 
-    def solve(
-        self, background: Picture, prompt: Prompt, *, min_confidence: float = 0.0
-    ) -> Answer:
+    def solve(self, background: Picture, prompt: Prompt, *, min_confidence: float = 0.0) -> Answer:
         """Find the clicks that a prompt asks for.
 
         Args:
@@ -232,7 +230,9 @@ class Solver:
             used.append("siamese")
         if self._classifier is not None and self._matcher is None:
             reader = self._classifier
-            read = reader.read([c for picture, boxes in prompt for c in reader.crop(picture, boxes)])
+            read = reader.read(
+                [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
+            )
             seen = reader.read(reader.crop(background, scene.boxes))
             scores += read.agreement(seen)
             used.append("classifier")
@@ -277,7 +277,7 @@ class Solver:
             return "missed_target"
         if confidence >= min_confidence:
             return None
-        # Not one for all: where every full assignment but one is unlikely, the doubt lies elsewhere.
+        # Where every full assignment but one is unlikely, the doubt lies elsewhere.
         return (
             "ambiguous"
             if assign(scores, keys=evidence.keys).share < _AMBIGUOUS_BELOW

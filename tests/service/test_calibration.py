@@ -52,7 +52,7 @@ def test_files_round_trip(tmp_path: Path) -> None:
 def test_a_bad_file_is_one_sentence(text: str, fault: str, tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(text)
-    with pytest.raises(CalibrationError, match="calibration.json") as caught:
+    with pytest.raises(CalibrationError, match=r"calibration\.json") as caught:
         Calibration.load(path)
     assert fault in str(caught.value)
 

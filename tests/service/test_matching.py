@@ -25,9 +25,7 @@ def every_assignment(items: int, boxes: int, with_null: bool) -> list[tuple[int,
 
 
 def weight(scores: NDArray[np.float64], choice: tuple[int, ...], null_score: float) -> float:
-    return float(
-        np.exp(sum(null_score if b < 0 else scores[i, b] for i, b in enumerate(choice)))
-    )
+    return float(np.exp(sum(null_score if b < 0 else scores[i, b] for i, b in enumerate(choice))))
 
 
 def matrices(max_items: int = 4, max_boxes: int = 5) -> st.SearchStrategy[NDArray[np.float64]]:
@@ -64,9 +62,13 @@ def test_each_box_is_used_once_and_no_other_choice_is_better(scores: NDArray[np.
     result = assign(scores)
     assert len(set(result.boxes.tolist())) == items
     total = scores[np.arange(items), result.boxes].sum()
-    assert total >= max(
-        sum(scores[i, b] for i, b in enumerate(c)) for c in permutations(range(boxes), items)
-    ) - 1e-9
+    assert (
+        total
+        >= max(
+            sum(scores[i, b] for i, b in enumerate(c)) for c in permutations(range(boxes), items)
+        )
+        - 1e-9
+    )
 
 
 @settings(deadline=None, max_examples=60)

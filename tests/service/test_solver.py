@@ -24,7 +24,9 @@ RED, GREEN, BLUE, GREY = (200, 0, 0), (0, 200, 0), (0, 0, 200), (90, 90, 90)
 COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
 
 
-def picture(width: int, height: int, squares: Sequence[tuple[int, int, tuple[int, ...]]]) -> Picture:
+def picture(
+    width: int, height: int, squares: Sequence[tuple[int, int, tuple[int, ...]]]
+) -> Picture:
     """A white picture with 20 x 20 squares at `x, y`."""
     image = np.full((height, width, 3), 255, np.uint8)
     for x, y, colour in squares:

@@ -4,14 +4,14 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from PIL import Image
 
 from training.synthetic.glyphs import text_mask
 from training.synthetic.store import FontFace
 
-_SIDE_PX = 20
+_SIDE_PX = 14
 _SAME_SHAPE = 0.97
+_ALIKE = 6
 
 
 def _gb2312_rows(first: int, last: int) -> str:
@@ -101,9 +101,7 @@ def pick_characters(
         for position in range(len(found) - 1, 0, -1):
             if rng.random() < 0.4:
                 others = [
-                    c
-                    for c in look_alikes(reference, found[0])
-                    if c not in found and face.covers(c)
+                    c for c in look_alikes(reference, found[0]) if c not in found and face.covers(c)
                 ]
                 if others:
                     found[position] = others[int(rng.integers(len(others)))]
@@ -111,40 +109,40 @@ def pick_characters(
     return [found[i] for i in order]
 
 
-def look_alikes(face: FontFace, character: str, count: int = 6) -> list[str]:
+def look_alikes(face: FontFace, character: str) -> str:
     """The characters that look most like one, in one face, but not the same.
 
     Args:
         face: Where shapes are taken from.
         character: One character.
-        count: How many to give.
 
     Returns:
-        Most alike first; none for characters outside GB 2312 or missing in the face.
+        Up to six, most alike first; none for characters outside GB 2312 or missing in the face.
     """
-    characters, shapes = _shapes(face)
-    if character not in characters:
-        return []
-    likeness = shapes @ shapes[characters.index(character)]
-    # At 20 x 20 pixels, above this two characters are the same for a reader too.
-    likeness[likeness >= _SAME_SHAPE] = -1
-    best = np.argpartition(-likeness, min(count, len(likeness) - 1))[:count]
-    return [characters[i] for i in best[np.argsort(-likeness[best])] if likeness[i] > 0]
+    return _neighbours(face).get(character, "")
 
 
 @lru_cache(maxsize=3)
-def _shapes(face: FontFace) -> tuple[str, NDArray[np.float32]]:
-    """GB 2312 in one face: characters, and `(K, 400)` unit vectors of their small pictures."""
+def _neighbours(face: FontFace) -> dict[str, str]:
+    """Every character of GB 2312 that a face has, and the six that look most like it."""
     characters = "".join(c for c in LEVEL_1 + LEVEL_2 if face.covers(c))
-    rows = [
-        np.asarray(
-            text_mask(face, c, 24).resize((_SIDE_PX, _SIDE_PX), Image.Resampling.BOX), np.float32
-        ).ravel()
-        for c in characters
-    ]
-    shapes = np.stack(rows) if rows else np.zeros((0, _SIDE_PX**2), np.float32)
+    if len(characters) < 2:
+        return {}
+    size = (_SIDE_PX, _SIDE_PX)
+    pictures = (text_mask(face, c, 24).resize(size, Image.Resampling.BOX) for c in characters)
+    shapes = np.stack([np.asarray(picture, np.float32).ravel() for picture in pictures])
     shapes -= shapes.mean(axis=1, keepdims=True)
-    return characters, shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-6)
+    shapes /= np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-6)
+    found = {}
+    for start in range(0, len(characters), 512):  # Blocks keep the product small.
+        likeness = shapes[start : start + 512] @ shapes.T
+        # At 14 x 14 pixels, above this two characters are the same for a reader too.
+        likeness[likeness >= _SAME_SHAPE] = -1
+        best = np.argpartition(-likeness, min(_ALIKE, len(characters) - 1))[:, :_ALIKE]
+        order = np.argsort(-np.take_along_axis(likeness, best, axis=1))
+        for own, row in enumerate(np.take_along_axis(best, order, axis=1)):
+            found[characters[start + own]] = "".join(characters[i] for i in row)
+    return found
 
 
 def pick_latin(face: FontFace, count: int, rng: Generator) -> list[str]:

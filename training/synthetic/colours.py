@@ -9,6 +9,9 @@ from numpy.random import Generator
 RGB = tuple[int, int, int]
 Tone = Literal["any", "dark", "light", "vivid", "pastel"]
 
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Rec. 601 weights of red, green and blue."""
+
 _DIAGONAL = 255 * np.sqrt(3)
 _RANGES: dict[Tone, tuple[tuple[float, float], tuple[float, float]]] = {
     "any": ((0.0, 1.0), (0.0, 1.0)),
@@ -21,8 +24,13 @@ _RANGES: dict[Tone, tuple[tuple[float, float], tuple[float, float]]] = {
 
 
 def distance(first: RGB, second: RGB) -> float:
-    """Euclidean distance as a share of the RGB cube's diagonal, 0..1."""
-    return float(np.linalg.norm(np.subtract(first, second)) / _DIAGONAL)
+    """How well two colours can be told apart, 0..1.
+
+    Half the Euclidean distance as a share of the RGB cube's diagonal, half the difference in luma
+    (Rec. 601): pure blue on black is far away in the cube, and still hard to see.
+    """
+    difference = np.subtract(first, second).astype(np.float64)
+    return float(np.linalg.norm(difference) / _DIAGONAL + abs(difference @ LUMA) / 255) / 2
 
 
 def random_colour(rng: Generator, tone: Tone = "any") -> RGB:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from training.synthetic.catalogue import Split
 from training.synthetic.characters import LEVEL_1, pick_characters, pick_latin
 from training.synthetic.clutter import encode, strew, wear
 from training.synthetic.colours import RGB, random_colour
@@ -22,7 +23,6 @@ from training.synthetic.grounds import (
     watermark,
 )
 from training.synthetic.items import (
-    IconItem,
     Item,
     Motion,
     TextItem,
@@ -38,7 +38,7 @@ from training.synthetic.scenes import (
     place,
     random_spacing,
 )
-from training.synthetic.store import FontFace, IconCollection, IngredientStore, Photo, Split
+from training.synthetic.store import FontFace, IconCollection, IngredientStore, Photo
 from training.synthetic.strips import Strip, draw_prompt_icon, draw_strip, encode_strip
 from training.synthetic.styles import Style, random_style
 

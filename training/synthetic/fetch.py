@@ -87,7 +87,7 @@ def run_ingredients(
             for package in catalogue.packages
             if package.kind in kinds
             and not is_reserved(package.kind, package.name, "")
-            and read_stamp(_home(cache, package)) is None
+            and not _is_done(cache, package)
         ]
         reasons: dict[str, str] = {}
         if offline:
@@ -164,10 +164,16 @@ def process(package: Package, stated: Origin, source: Path, target: Path) -> Non
         package.name,
         stated.version,
         stated.licence,
+        package.recipe,
         faces,
         collections,
         photos,
     ).write(target)
+
+
+def _is_done(cache: Path, package: Package) -> bool:
+    stamp = read_stamp(_home(cache, package))
+    return stamp is not None and stamp.recipe == package.recipe
 
 
 def _home(cache: Path, package: Package) -> Path:
@@ -256,11 +262,21 @@ def _index_machine(cache: Path, lacking: set[Kind], asked: set[Kind]) -> None:
                     faces.append(
                         replace(face, file=str(path), coverage=f"{number}/{face.coverage}")
                     )
-            stamp = Stamp("font", "machine", "machine", version, "as installed", faces=faces)
+            stamp = Stamp(
+                "font", "machine", "machine", version, "as installed", machine.recipe, faces=faces
+            )
         else:
             backgrounds = Path("/usr/share/backgrounds")
             photos = index_photos(machine, backgrounds, target) if backgrounds.is_dir() else []
-            stamp = Stamp("photo", "machine", "machine", version, "as installed", photos=photos)
+            stamp = Stamp(
+                "photo",
+                "machine",
+                "machine",
+                version,
+                "as installed",
+                machine.recipe,
+                photos=photos,
+            )
         if stamp.faces or stamp.photos:
             stamp.write(target)
             home.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Faces of font files, and which characters each of them really draws."""
 
+import logging
 import re
 import shutil
 import struct
@@ -35,6 +36,8 @@ def index_fonts(package: Package, source: Path, target: Path) -> list[FaceRecord
         source: folder with the unpacked package.
         target: folder that receives font files and coverages.
     """
+    # Old fonts have small faults in tables that nothing here reads.
+    logging.getLogger("fontTools").setLevel(logging.CRITICAL)
     records: list[FaceRecord] = []
     for path in sorted(source.rglob("*")):
         inside = path.relative_to(source).as_posix()

@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +19,7 @@ from rich.progress import (
 )
 
 from training.puzzles import PromptValue, Puzzle, PuzzleWriter
+from training.synthetic.catalogue import Split
 from training.synthetic.errors import IngredientsMissingError, SyntheticError
 from training.synthetic.families import (
     FAMILIES,
@@ -28,7 +28,7 @@ from training.synthetic.families import (
     draw_puzzle,
     encode_background,
 )
-from training.synthetic.store import IngredientStore, Split
+from training.synthetic.store import IngredientStore
 
 _CHUNK = 8
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -169,7 +169,7 @@ _palettes: dict[str, Palette] = {}
 
 def _start_worker(cache: Path | None) -> None:
     """Open the ingredients once for each process."""
-    global _store  # noqa: PLW0603 (a worker process has one store for its life)
+    global _store
     _store = IngredientStore.open(cache)
     _palettes.clear()
 

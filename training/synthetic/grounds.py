@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from training.synthetic.colours import RGB, mix, random_colour
 from training.synthetic.glyphs import text_mask, warp
 from training.synthetic.store import FontFace, Photo
+from training.synthetic.styles import scaled
 
 _CACHED_PHOTOS = 96
 
@@ -34,7 +35,12 @@ def photo_ground(size: tuple[int, int], photos: Sequence[Photo], rng: Generator)
     Returns:
         Mode `RGB`.
     """
-    source = _photo(photos[int(rng.integers(len(photos)))].path)
+    packages = sorted({photo.package for photo in photos})
+    # A package of four hundred pictures of stars must not make every ground a night sky.
+    weights = np.sqrt([sum(photo.package == name for photo in photos) for name in packages])
+    package = packages[int(rng.choice(len(packages), p=weights / weights.sum()))]
+    own = [photo for photo in photos if photo.package == package]
+    source = _photo(own[int(rng.integers(len(own)))].path)
     fit = min(source.width / size[0], source.height / size[1])
     share = rng.uniform(0.45, 1.0)
     width, height = size[0] * fit * share, size[1] * fit * share
@@ -88,7 +94,9 @@ def pattern_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
                 if kind == 1:
                     draw.rectangle(box, fill=other)
                 elif kind == 2:
-                    draw.ellipse((x + pitch // 4, y + pitch // 4, x + pitch // 2, y + pitch // 2), other)
+                    draw.ellipse(
+                        (x + pitch // 4, y + pitch // 4, x + pitch // 2, y + pitch // 2), other
+                    )
                 else:
                     draw.ellipse(box, outline=other, width=max(1, pitch // 9))
     return picture
@@ -154,9 +162,7 @@ def lettered_ground(
     return picture
 
 
-def watermark(
-    picture: Image.Image, faces: Sequence[FontFace], text: str, rng: Generator
-) -> None:
+def watermark(picture: Image.Image, faces: Sequence[FontFace], text: str, rng: Generator) -> None:
     """Write a faint line of text, or a corner mark, over an `RGB` picture, in place."""
     usable = [face for face in faces if face.covers(text)]
     if not usable:
@@ -166,7 +172,7 @@ def watermark(
     scale = rng.uniform(0.35, 1.0) * picture.height / 6 / 36
     mask = warp(mask, scale=scale, angle_deg=float(rng.choice([0.0, rng.uniform(-35, 35)])))
     strength = rng.uniform(0.12, 0.3)
-    mask = mask.point(lambda v: int(v * strength))
+    mask = scaled(mask, strength)
     tone: RGB = (255, 255, 255) if rng.random() < 0.6 else (0, 0, 0)
     ink = Image.new("RGB", mask.size, tone)
     for _ in range(1 if rng.random() < 0.6 else 5):
@@ -175,9 +181,7 @@ def watermark(
         picture.paste(ink, (x, y), mask)
 
 
-def mean_colour(
-    picture: Image.Image, box: tuple[int, int, int, int] | None = None
-) -> RGB:
+def mean_colour(picture: Image.Image, box: tuple[int, int, int, int] | None = None) -> RGB:
     """Mean colour of an `RGB` picture, or of a box of it (pixels, end exclusive)."""
     part = picture.resize((1, 1), Image.Resampling.BOX, box=box)
     red, green, blue = part.getpixel((0, 0))  # type: ignore[misc]  # mode RGB has three bands

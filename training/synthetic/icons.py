@@ -21,7 +21,7 @@ _MARGIN_PX = 4
 # A picture with less ink than this shows nothing that a person could click on.
 _MIN_INK_PX = 40
 # Skin tones repeat one drawing: five of six would only teach colours.
-_SKIN_TONE = re.compile(r"(?:^|-)(?:light|medium-light|medium|medium-dark|dark)(?:-skin-tone|$)")
+_SKIN_TONE = re.compile(r"(?:-skin-tone|-(?:medium|medium-light|medium-dark|light|dark))$")
 _VIEW_BOX = re.compile(r'viewBox="\s*([-\d.]+)[\s,]+([-\d.]+)[\s,]+([\d.]+)[\s,]+([\d.]+)\s*"')
 
 
@@ -103,7 +103,7 @@ def _drawings(package: Package, source: Path) -> Iterator[tuple[str, str]]:
     paths = sorted(path for path in source.rglob("*") if path.is_file())
     for path in paths:
         inside = path.relative_to(source).as_posix()
-        if not re.search(package.files, inside) and path.suffix != ".svg":
+        if not re.search(package.files, inside):
             continue
         if path.name == "icons.json":
             yield from _iconify(json.loads(path.read_text(encoding="utf-8")))
@@ -113,19 +113,25 @@ def _drawings(package: Package, source: Path) -> Iterator[tuple[str, str]]:
 
 def _iconify(collection: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Icons of an Iconify set: a body each; box sides default to the set's, those to 16."""
-    for name, icon in sorted(collection["icons"].items()):
-        if icon.get("hidden") or _SKIN_TONE.search(name):
+    icons = collection["icons"]
+    for name, icon in sorted(icons.items()):
+        plain = _SKIN_TONE.sub("", name)
+        # `-light` alone may be a weight; beside `-medium-dark` it is a skin tone.
+        toned = name.endswith("-skin-tone") or f"{plain}-medium-dark" in icons
+        if icon.get("hidden") or (plain != name and toned):
             continue
         side = {
             key: icon.get(key, collection.get(key, default))
             for key, default in (("left", 0), ("top", 0), ("width", 16), ("height", 16))
         }
+        box = " ".join(str(side[key]) for key in ("left", "top", "width", "height"))
         yield (
             name,
             (
-                '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-                f' viewBox="{side["left"]} {side["top"]} {side["width"]} {side["height"]}"'
-                f' width="{side["width"]}" height="{side["height"]}" color="#000">{icon["body"]}</svg>'
+                '<svg xmlns="http://www.w3.org/2000/svg"'
+                ' xmlns:xlink="http://www.w3.org/1999/xlink"'
+                f' viewBox="{box}" width="{side["width"]}" height="{side["height"]}"'
+                f' color="#000">{icon["body"]}</svg>'
             ),
         )
 
@@ -136,4 +142,4 @@ def _fingerprint(picture: NDArray[np.uint8]) -> bytes:
     premultiplied = picture.astype(np.uint16)
     premultiplied[..., :3] = premultiplied[..., :3] * premultiplied[..., 3:] // 255
     means = premultiplied.reshape(24, cell, 24, cell, 4).mean(axis=(1, 3))
-    return (means / 17).round().astype(np.uint8).tobytes()
+    return bytes((means / 17).round().astype(np.uint8))

@@ -1,11 +1,12 @@
 """Items: what a puzzle shows, and how one of them becomes a painted layer."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from training.synthetic.colours import RGB
 from training.synthetic.glyphs import drawn_size, icon_layers, ripple, text_mask, trim, warp
@@ -192,6 +193,22 @@ _SAME_SHAPE = 0.86
 _SHAPE_SIDE_PX = 24
 
 
+@cache
+def _turns() -> NDArray[np.intp]:
+    """`(24, 576)` positions in a flat 24 x 24 picture that turn it by every 15 degrees.
+
+    Positions outside the picture are 576, where a flat picture gets an empty pixel appended.
+    """
+    side = _SHAPE_SIDE_PX
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    angles = np.deg2rad(np.arange(0, 360, 15))[:, None, None]
+    columns = np.rint(x * np.cos(angles) - y * np.sin(angles) + (side - 1) / 2).astype(np.intp)
+    rows = np.rint(x * np.sin(angles) + y * np.cos(angles) + (side - 1) / 2).astype(np.intp)
+    inside = (columns >= 0) & (columns < side) & (rows >= 0) & (rows < side)
+    flat: NDArray[np.intp] = np.where(inside, rows * side + columns, side * side)
+    return flat.reshape(len(angles), -1)
+
+
 def _turned_shapes(item: IconItem) -> NDArray[np.float32]:
     """`(24, 576)` float32 unit vectors: the icon's small picture at every 15 degrees."""
     picture = icon_layers(item.collection, item.index, _SHAPE_SIDE_PX)
@@ -200,16 +217,14 @@ def _turned_shapes(item: IconItem) -> NDArray[np.float32]:
     else:
         ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
         ground.alpha_composite(picture)
-        small = ground.convert("L").point(lambda v: 255 - v)
-    frame = Image.new("L", (34, 34))
-    small.thumbnail((_SHAPE_SIDE_PX, _SHAPE_SIDE_PX))
-    frame.paste(small, ((34 - small.width) // 2, (34 - small.height) // 2))
-    centre = (5, 5, 29, 29)
-    rows = np.stack(
-        [
-            np.asarray(frame.rotate(angle, Image.Resampling.BILINEAR).crop(centre), np.float32)
-            for angle in range(0, 360, 15)
-        ]
-    ).reshape(24, -1)
+        small = ImageChops.invert(ground.convert("L"))
+    # Corners would leave the frame when turned: the icon takes the inner part.
+    small.thumbnail((_SHAPE_SIDE_PX - 4, _SHAPE_SIDE_PX - 4))
+    frame = Image.new("L", (_SHAPE_SIDE_PX, _SHAPE_SIDE_PX))
+    frame.paste(small, ((frame.width - small.width) // 2, (frame.height - small.height) // 2))
+    rows: NDArray[np.float32] = np.append(np.asarray(frame, np.float32).ravel(), np.float32(0))[
+        _turns()
+    ]
     rows -= rows.mean(axis=1, keepdims=True)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return rows

@@ -133,15 +133,14 @@ def origin(package: Package, archive: Path, folder: Path) -> Origin:
 
 def _pip() -> list[str]:
     """This interpreter's pip, or the one on the path where the environment came without."""
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", "import pip"], capture_output=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", "import pip"], capture_output=True, check=False)
     return [sys.executable, "-m", "pip"] if done.returncode == 0 else ["pip"]
 
 
 def _unzip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as bundle:
-        bundle.extractall(folder)  # zipfile itself drops `..` and leading slashes
+        # zipfile itself drops `..` and leading slashes.
+        bundle.extractall(folder)  # noqa: S202
 
 
 def _debian_licence(documents: Path) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from training.synthetic.colours import LUMA
 from training.synthetic.grounds import mean_colour
 from training.synthetic.items import Cut, Item, Pose, cut_out, paint_cut
 from training.synthetic.styles import Style, ink_box, legible
@@ -17,7 +18,7 @@ _TRIES = 60
 _SHRINK_EVERY = 15
 _REPAINTS = 5
 
-_LEAST_DIFFERENCE = 20.0
+_LEAST_DIFFERENCE = 16.0
 """Levels by which an item's strokes differ from what is under them, on average, to be seen."""
 
 _LEAST_LIKENESS = 0.22
@@ -198,7 +199,9 @@ def _stands_out(
     strokes = np.asarray(own.getchannel("A")) > 40
     if not strokes.any():
         return False
-    if np.abs(after - before).max(axis=2)[strokes].mean() < _LEAST_DIFFERENCE:
+    change = np.abs(after - before)[strokes]
+    luma = np.abs((after - before)[strokes] @ LUMA.astype(np.float32))
+    if (change.max(axis=1) + luma).mean() / 2 < _LEAST_DIFFERENCE:
         return False
     if style.fill in ("hollow", "strokes") or cut.coloured is not None:
         return True

@@ -56,13 +56,17 @@ class PhotoRecord:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Says that a package is complete, and what is in it."""
+    """Says that a package is complete, and what is in it.
+
+    `recipe` is that of the catalogue entry it was made by; another one there makes it anew.
+    """
 
     kind: Kind
     client: str
     package: str
     version: str
     licence: str
+    recipe: str
     faces: list[FaceRecord] = field(default_factory=list)
     collections: list[CollectionRecord] = field(default_factory=list)
     photos: list[PhotoRecord] = field(default_factory=list)

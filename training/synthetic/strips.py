@@ -105,9 +105,7 @@ def _gap(rng: Generator) -> float:
     return float(rng.uniform(0.03, 0.35) if kind < 0.75 else rng.uniform(0.35, 1.0))
 
 
-def _plan(
-    look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Generator
-) -> _Plan:
+def _plan(look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Generator) -> _Plan:
     if look in ("clean", "thin"):
         white = rng.random() < 0.7
         tone: RGB = (255, 255, 255) if white else random_colour(rng, "light")

@@ -1,6 +1,7 @@
 """Styles: how an item is painted, from plain fill to a dozen layers of extrusion."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 from scipy import ndimage
 
-from training.synthetic.colours import RGB, away_from, mix
+from training.synthetic.colours import RGB, away_from, distance, mix
 
 Fill = Literal["flat", "gradient", "strokes", "hollow"]
 Edge = Literal["smooth", "aliased", "pixelated"]
@@ -31,7 +32,7 @@ class Style:
         bold: Thickening relative to the size, negative thins.
         opacity: Of everything drawn, 0..1.
         edge: `aliased` has no half-covered pixels, `pixelated` has visible steps.
-        contrast: Smallest colour distance from the ground (0..1 of the RGB diagonal).
+        contrast: Smallest `colours.distance` from the ground.
         close: Whether colours are chosen near the ground, at just that distance.
         ink: Tone of the colours.
     """
@@ -45,7 +46,7 @@ class Style:
     bold: float = 0.0
     opacity: float = 1.0
     edge: Edge = "smooth"
-    contrast: float = 0.35
+    contrast: float = 0.28
     close: bool = False
     ink: Literal["any", "dark", "light", "vivid", "pastel"] = "any"
 
@@ -59,7 +60,9 @@ def random_style(rng: Generator) -> Style:
         ).item(),
     )
     effect = rng.choice(
-        np.array(["plain", "outline", "hollow", "shadow", "emboss", "extrusion", "glow", "several"]),
+        np.array(
+            ["plain", "outline", "hollow", "shadow", "emboss", "extrusion", "glow", "several"]
+        ),
         p=[0.30, 0.17, 0.07, 0.13, 0.08, 0.10, 0.05, 0.10],
     ).item()
     several = effect == "several"
@@ -82,10 +85,10 @@ def random_style(rng: Generator) -> Style:
     if rng.random() < 0.18:
         style = replace(style, edge="aliased" if rng.random() < 0.6 else "pixelated")
     if rng.random() < 0.14:
-        style = replace(style, close=True, contrast=rng.uniform(0.12, 0.22), outline=0.0)
+        style = replace(style, close=True, contrast=rng.uniform(0.1, 0.18), outline=0.0)
     if style.opacity < 0.6 or style.edge != "smooth":
         # Several handicaps at once leave nothing that a person could read.
-        style = replace(style, contrast=max(style.contrast, 0.45), close=False)
+        style = replace(style, contrast=max(style.contrast, 0.36), close=False)
     return style
 
 
@@ -139,7 +142,7 @@ def paint(
     if style.edge == "pixelated":
         mask = _pixelate(mask, 2 if size < 44 else 3)
     elif style.edge == "aliased":
-        mask = mask.point(lambda v: 255 if v >= 110 else 0)
+        mask = mask.point(_threshold(110))
     if style.bold:
         mask = _thicken(mask, style.bold * size)
     core = Image.new("L", (mask.width + 2 * reach, mask.height + 2 * reach))
@@ -150,13 +153,15 @@ def paint(
     direction = rng.uniform(0, 2 * np.pi)
     towards = np.array([np.cos(direction), np.sin(direction)])
     if style.shadow != "none":
-        _drop_shadow(layer, core, style, ink, towards * max(1.5, rng.uniform(0.03, 0.09) * size), rng)
+        _drop_shadow(
+            layer, core, style, ink, towards * max(1.5, rng.uniform(0.03, 0.09) * size), rng
+        )
     if style.extrusion:
         _extrude(layer, core, ink, towards * step, style.extrusion, rng)
     if style.glow:
         halo = core.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.GaussianBlur(1.6))
         tone = (255, 255, 255) if sum(ink) < 380 else (0, 0, 0)
-        _lay(layer, halo.point(lambda v: min(255, int(v * 1.2))), tone)
+        _lay(layer, halo, tone)
     if outline_px:
         rim = core.filter(ImageFilter.MaxFilter(2 * outline_px + 1))
         edge_colour = ink if style.fill == "hollow" else away_from(ink, rng, 0.3)
@@ -165,7 +170,7 @@ def paint(
         _lay(layer, rim, edge_colour)
     if style.fill == "gradient":
         other = away_from(ink, rng, 0.25)
-        if _far(other, ground) < style.contrast:
+        if distance(other, ground) < style.contrast:
             other = mix(ink, other, 0.4)
         _lay_picture(layer, core, _gradient(core.size, ink, other, rng))
     elif style.fill == "strokes":
@@ -180,7 +185,7 @@ def paint(
 def fade(layer: Image.Image, opacity: float) -> Image.Image:
     """`layer`, mode `RGBA`, with its alpha multiplied by `opacity`."""
     if opacity < 1:
-        layer.putalpha(layer.getchannel("A").point(lambda v: int(v * opacity)))
+        layer.putalpha(scaled(layer.getchannel("A"), opacity))
     return layer
 
 
@@ -196,11 +201,18 @@ def ink_box(layer: Image.Image) -> tuple[int, int, int, int] | None:
     if strongest == 0:
         return None
     limit = max(1, strongest // 4)
-    return alpha.point(lambda v: 255 if v >= limit else 0).getbbox()
+    return alpha.point(_threshold(limit)).getbbox()
 
 
-def _far(first: RGB, second: RGB) -> float:
-    return float(np.linalg.norm(np.subtract(first, second)) / (255 * np.sqrt(3)))
+@cache
+def _threshold(limit: int) -> list[int]:
+    """Look-up table that makes values from `limit` on 255 and the rest 0."""
+    return [255 if value >= limit else 0 for value in range(256)]
+
+
+def scaled(mask: Image.Image, factor: float) -> Image.Image:
+    """`mask`, mode `L`, times a factor of 0..1."""
+    return ImageChops.multiply(mask, Image.new("L", mask.size, round(255 * factor)))
 
 
 def _lay(layer: Image.Image, mask: Image.Image, colour: RGB) -> None:
@@ -239,7 +251,7 @@ def _drop_shadow(
     tone: RGB = (0, 0, 0) if sum(ink) > 200 or rng.random() < 0.5 else (255, 255, 255)
     if rng.random() < 0.2:
         tone = away_from(ink, rng, 0.3)
-    _lay(layer, shade.point(lambda v: int(v * strength)), tone)
+    _lay(layer, scaled(shade, strength), tone)
 
 
 def _extrude(
@@ -254,18 +266,16 @@ def _extrude(
     side = away_from(ink, rng, 0.3)
     many = rng.random() < 0.4
     for number in range(count, 0, -1):
-        if many:
-            tone = away_from(ink, rng, 0.25)
-        else:
-            tone = mix(side, (0, 0, 0), 0.45 * number / count)
+        shade = mix(side, (0, 0, 0), 0.45 * number / count)
+        tone = away_from(ink, rng, 0.25) if many else shade
         _lay(layer, _shifted(core, step * number), tone)
 
 
 def _emboss(layer: Image.Image, core: Image.Image, offset: NDArray[np.float64]) -> None:
     lit = ImageChops.subtract(core, _shifted(core, offset))
     dim = ImageChops.subtract(core, _shifted(core, -offset))
-    _lay(layer, lit.point(lambda v: int(v * 0.75)), (255, 255, 255))
-    _lay(layer, dim.point(lambda v: int(v * 0.6)), (0, 0, 0))
+    _lay(layer, scaled(lit, 0.75), (255, 255, 255))
+    _lay(layer, scaled(dim, 0.6), (0, 0, 0))
 
 
 def _gradient(size: tuple[int, int], first: RGB, second: RGB, rng: Generator) -> Image.Image:
@@ -273,7 +283,9 @@ def _gradient(size: tuple[int, int], first: RGB, second: RGB, rng: Generator) ->
     x = np.linspace(-1, 1, size[0])[None, :] * np.cos(angle)
     y = np.linspace(-1, 1, size[1])[:, None] * np.sin(angle)
     part = np.clip((x + y + 1) / 2, 0, 1)[..., None]
-    return Image.fromarray((np.array(first) * (1 - part) + np.array(second) * part).astype(np.uint8))
+    return Image.fromarray(
+        (np.array(first) * (1 - part) + np.array(second) * part).astype(np.uint8)
+    )
 
 
 def _stroke_colours(
@@ -286,7 +298,7 @@ def _stroke_colours(
         labels = np.broadcast_to(bands[None, :] + 1, labels.shape)
         count = 3
     # Half-covered pixels around a stroke take its colour too.
-    labels = ndimage.grey_dilation(labels, size=3)
+    labels = ndimage.grey_dilation(labels, size=(3, 3))
     colours = [ground, ink]
     colours += [
         away_from(ground, rng, style.contrast, close=style.close, tone=style.ink)
@@ -299,7 +311,7 @@ def _pixelate(mask: Image.Image, block: int) -> Image.Image:
     small = mask.resize(
         (max(1, mask.width // block), max(1, mask.height // block)), Image.Resampling.BOX
     )
-    small = small.point(lambda v: 255 if v >= 110 else 0)
+    small = small.point(_threshold(110))
     return small.resize(mask.size, Image.Resampling.NEAREST)
 
 

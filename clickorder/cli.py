@@ -1,0 +1,408 @@
+"""The `clickorder` command: thin, and heavy imports only inside the commands that need them."""
+
+import json
+import os
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from clickorder.errors import CommandError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from service.settings import Settings
+    from training.evaluation import Outcome
+
+
+OUR_ERRORS = {
+    "classifier.errors.ClassifierError",
+    "detector.errors.DetectorError",
+    "modelfile.errors.ModelFileError",
+    "service.backends.BackendError",
+    "service.calibration.CalibrationError",
+    "service.errors.ServiceError",
+    "siamese.errors.SiameseError",
+    "training.errors.TrainingError",
+    "training.synthetic.errors.SyntheticError",
+}
+"""The roots of the trees whose errors are sentences."""
+
+
+class Backend(StrEnum):
+    """Which models solve."""
+
+    AUTO = "auto"
+    OWN = "own"
+    DDDDOCR = "ddddocr"
+
+
+class LogLevel(StrEnum):
+    """How much the service says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Split(StrEnum):
+    """Which fonts, icon collections and photos are drawn from."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class OneSentence(TyperGroup):
+    """Tells our own errors in one sentence on stderr, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            code = _exit_code(error)
+            if code is None:
+                raise
+            typer.echo(f"clickorder: {error}", err=True)
+            raise typer.Exit(code) from error
+
+
+app = typer.Typer(
+    cls=OneSentence,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Click-CAPTCHA vision: picture and prompt in, ordered click coordinates out.\n\n"
+    "Start with `clickorder serve`, or solve one picture with `clickorder solve`.",
+)
+
+BackendOption = Annotated[
+    Backend | None,
+    typer.Option(
+        help="Which models solve: `own` weights, the embedded `ddddocr` ones, or `auto`: own "
+        "weights where they are installed. [env: CLICKORDER_BACKEND; default: auto]"
+    ),
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(min=0.0, max=1.0, help="Below this confidence the answer is an abstention."),
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the fonts, icons and photos. [default: the user's cache]"),
+]
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        try:
+            typer.echo(f"clickorder {version('clickorder')}")
+        except PackageNotFoundError:
+            typer.echo("clickorder, run from files that were not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which, stop."),
+    ] = False,
+) -> None:
+    """Nothing to do before a command."""
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port; 0 takes a free one. [default: 8000]"),
+    ] = None,
+    backend: BackendOption = None,
+    log_level: Annotated[LogLevel | None, typer.Option(help="[default: info]")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Requests computed at the same time. [default: 2]")
+    ] = None,
+) -> None:
+    """Run the HTTP service until it is stopped.
+
+    Every setting also has an environment variable: `CLICKORDER_PORT=9000`,
+    `CLICKORDER_LIMITS__BODY_BYTES=1048576`. What is given here goes first.
+
+    For example: `clickorder serve --port 9000 --backend ddddocr`, then open `/docs` there.
+    """
+    from service.serve import run_server
+
+    run_server(_settings(host=host, port=port, backend=backend, workers=workers, level=log_level))
+
+
+@app.command()
+def solve(
+    background: Annotated[
+        Path | None, typer.Argument(help="The picture to click on.", show_default=False)
+    ] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Option(help="A word to click, once for each, in order; or all, between commas."),
+    ] = None,
+    icon: Annotated[
+        list[Path] | None, typer.Option(help="Picture of an item, once for each, in order.")
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Picture of the whole prompt, read left to right.")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="`x1,y1,x2,y2`: where in the background the prompt is; ends exclusive."),
+    ] = None,
+    puzzle: Annotated[
+        str | None, typer.Option(help="`SET:ID`: a puzzle of a set, in place of all the above.")
+    ] = None,
+    min_confidence: MinConfidence = 0.0,
+    backend: BackendOption = None,
+    draw: Annotated[
+        Path | None, typer.Option(help="Write the picture with boxes and clicks here.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the body that the service would answer.")
+    ] = False,
+) -> None:
+    """Solve one picture in this process, without a service.
+
+    Give the background and exactly one of `--words`, `--icon`, `--image`, `--region`; or
+    `--puzzle` alone, which also says whether the clicks are right.
+
+    For example:
+
+    - `clickorder solve captcha.png --words 并 --words 细`
+    - `clickorder solve captcha.png --words 并,细 --draw answer.png`
+    - `clickorder solve captcha.png --icon first.png --icon second.png`
+    - `clickorder solve captcha.png --region 0,160,344,200 --json`
+    - `clickorder solve --puzzle benchmarks/puzzles/text-words:0001`
+    """
+    from clickorder.question import Question, answer_lines
+
+    if puzzle is not None:
+        if background or words or icon or image or region:
+            raise UsageError(
+                "--puzzle brings its own background and prompt; give nothing beside it."
+            )
+        question = Question.of_puzzle(puzzle)
+    elif background is not None:
+        question = Question.of_options(background, words, icon, image, region)
+    else:
+        raise UsageError("There is no picture; give the BACKGROUND, or --puzzle SET:ID.")
+
+    # Only now: loading models takes its time, and a slip in the options should be told at once.
+    from clickorder.local import LocalSolver
+    from training.failures import draw_answer
+    from training.scoring import read_reply, score_reply
+
+    solver = LocalSolver(_settings(backend=backend), min_confidence=min_confidence)
+    body = solver.solve(question.folder, question.background, question.prompt)
+    reply = read_reply(body)
+    if draw is not None:
+        try:
+            draw_answer(question.folder / question.background, reply).save(draw)
+        except (OSError, ValueError) as error:
+            raise CommandError(f"{draw} cannot be written ({error}).") from error
+    if as_json:
+        typer.echo(json.dumps(body, ensure_ascii=False))
+        return
+    typer.echo("\n".join(answer_lines(body)))
+    if question.truth is not None:
+        cause = score_reply(question.truth, reply).cause
+        typer.echo("Right." if cause is None else f"Wrong: {cause}.")
+
+
+@app.command()
+def evaluate(
+    sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders of puzzles.")],
+    url: Annotated[
+        str | None, typer.Option(help="Ask the service there. [default: solve in this process]")
+    ] = None,
+    backend: BackendOption = None,
+    min_confidence: MinConfidence = 0.0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N puzzles of every family.")
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write all numbers here; `-` is stdout."),
+    ] = None,
+    failures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw every failed puzzle here, with an index.html."),
+    ] = None,
+    cache: CacheOption = None,
+) -> None:
+    """Put whole puzzle sets to the solver and say how it does, per family.
+
+    A puzzle is solved only when there are as many clicks as targets and each, in order, lies in
+    its target. Items of the prompt that are the same word may be clicked in any order.
+
+    The causes of failure: *item-count* (the prompt picture was not split into its items),
+    *not-detected* (a target has no box), *wrong-item* (the wrong box was clicked), *declined* (an
+    abstention), *error* (no answer). `P at 95 % cov.` is the share of right answers among the
+    most confident 95 %.
+
+    For example:
+
+    - `clickorder evaluate benchmarks/puzzles/*`
+    - `clickorder evaluate my-set --failures failed/ --json result.json`
+    - `clickorder evaluate my-set --url http://127.0.0.1:8000 --limit 20`
+    """
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
+    from training.evaluation import as_json, problems, summarise, tables
+    from training.evaluation import evaluate as run
+    from training.puzzles import read_puzzles
+
+    if url is not None and backend is not None:
+        raise UsageError(
+            "--backend chooses what solves in this process; a service at --url has its own."
+        )
+    puzzle_sets = [read_puzzles(folder) for folder in dict.fromkeys(sets)]
+    told = Console(stderr=True)
+    with ExitStack() as stack:
+        if url is not None:
+            from training.remote import RemoteSolver
+
+            solver: Any = stack.enter_context(RemoteSolver(url, min_confidence=min_confidence))
+        else:
+            from clickorder.local import LocalSolver
+
+            solver = LocalSolver(_settings(backend=backend), min_confidence=min_confidence)
+        outcomes = run(puzzle_sets, solver, limit=limit, console=told)
+    summaries = summarise(outcomes)
+    to_stdout = json_file is not None and str(json_file) == "-"
+    shown = told if to_stdout else Console()
+    for table in tables(summaries):
+        shown.print(table)
+    for problem, number in problems(outcomes).items():
+        shown.print(f"{number} x {problem}", markup=False, highlight=False)
+    if json_file is not None:
+        result = as_json(
+            summaries,
+            outcomes,
+            sets=[str(folder) for folder in sets],
+            solver=url or "in process",
+            min_confidence=min_confidence,
+        )
+        text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
+        if to_stdout:
+            typer.echo(text, nl=False)
+        else:
+            try:
+                json_file.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise CommandError(f"{json_file} cannot be written ({error}).") from error
+    if failures is not None:
+        _draw_failures(outcomes, failures, cache, shown)
+
+
+@app.command()
+def generate(
+    family: Annotated[
+        str,
+        typer.Option(
+            help="What the puzzles look like: `text-words`, `text-strip`, `icon-list`, "
+            "`icon-strip`, `mixed`, `composite`, `latin`; several between commas, or `all`."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the new set.")],
+    split: Annotated[
+        Split, typer.Option(help="Which fonts, icon collections and photos to draw from.")
+    ] = Split.TRAIN,
+    count: Annotated[int, typer.Option(min=1, help="How many puzzles (of each family).")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same puzzles.")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes. [default: one for each core]")
+    ] = None,
+    cache: CacheOption = None,
+) -> None:
+    """Draw puzzles with their exact truth.
+
+    Fonts, icons and photos come from the cache that `clickorder ingredients` fills.
+
+    For example:
+
+    - `clickorder generate --family text-words --count 1000 --seed 7 --out sets/text-words`
+    - `clickorder generate --family all --split test --count 100 --out sets/test`
+    """
+    from training.synthetic.generate import run_generate
+
+    run_generate(family, split.value, count, seed, out, jobs or os.cpu_count() or 1, cache)
+
+
+@app.command()
+def ingredients(
+    cache: CacheOption = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Packages fetched at the same time.")] = 4,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Fetch nothing; use what this machine has.")
+    ] = False,
+) -> None:
+    """Fetch fonts, icon collections and photos for `clickorder generate`.
+
+    They come by package name with the ordinary clients (apt, npm, pip) and stay in the cache,
+    outside of any repository. Run it again to go on where it was interrupted.
+    """
+    from training.synthetic.fetch import run_ingredients
+
+    run_ingredients(cache=cache, jobs=jobs, offline=offline)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """Of our own errors; None for everything else, whose traceback is wanted."""
+    if isinstance(error, CommandError):
+        return error.exit_code
+    # By name: importing the trees to compare with would load half of what a command may need.
+    names = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+    if "training.errors.PuzzleSetError" in names:
+        return UsageError.exit_code
+    return CommandError.exit_code if names & OUR_ERRORS else None
+
+
+def _settings(
+    *, backend: Backend | None, level: LogLevel | None = None, **given: object
+) -> "Settings":
+    """Settings from the environment, and over them what was given on the command line."""
+    from pydantic import ValidationError
+
+    from service.settings import Settings
+
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if backend is not None:
+        options["backend"] = backend.value
+    if level is not None:
+        options["log"] = {"level": level.value}
+    try:
+        return Settings(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "__".join(str(part) for part in first["loc"]).upper()
+        raise UsageError(f"The setting CLICKORDER_{place} is not valid: {first['msg']}.") from error
+
+
+def _draw_failures(
+    outcomes: "list[Outcome]", folder: Path, cache: Path | None, console: "Console"
+) -> None:
+    from training.failures import Lettering, draw_failures
+    from training.synthetic.stamps import default_cache
+
+    fonts = cache or default_cache()
+    number = draw_failures(outcomes, folder, Lettering.find([fonts] if fonts.is_dir() else []))
+    console.print(f"{number} failed puzzles drawn: {folder / 'index.html'}", highlight=False)

@@ -1,0 +1,101 @@
+"""Solves in this process what would otherwise be sent to `POST /solve`; gives the same body."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from service.backends import load_solver
+
+from service.errors import BadPictureError, ServiceError
+from service.pictures import decode_picture
+from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
+from service.settings import Settings
+from training.puzzles import Box, PromptValue, Puzzle
+
+
+class LocalSolver:
+    """The service's solver without the service.
+
+    Args:
+        settings: Backend, model folder, threads and limits.
+        min_confidence: Below this the solver abstains.
+
+    Raises:
+        ServiceError: the models of the backend are not installed.
+    """
+
+    def __init__(self, settings: Settings, *, min_confidence: float = 0.0) -> None:
+        self._solver = load_solver(settings)
+        self._limits = settings.limits
+        self._min_confidence = min_confidence
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Role to name and version of every installed model."""
+        return self._solver.models
+
+    def __call__(self, puzzle: Puzzle, folder: Path) -> Mapping[str, object]:
+        """The body of the answer to a puzzle, or of the problem."""
+        try:
+            return self.solve(folder, puzzle.background, puzzle.prompt)
+        except ServiceError as error:
+            return {
+                "status": error.status,
+                "code": error.code,
+                "title": error.title,
+                "detail": str(error),
+            }
+
+    def solve(
+        self, folder: Path, background: str, prompt: Mapping[str, PromptValue]
+    ) -> dict[str, object]:
+        """The body of the answer.
+
+        Args:
+            folder: What the file names are relative to.
+            background: File name of the picture to click on.
+            prompt: As in a puzzle: one of words, icons, image, region.
+
+        Raises:
+            ServiceError: the service would answer with a problem.
+        """
+        start = perf_counter()
+        image = self._picture(folder / background, "background")
+        decoded = self._prompt(folder, prompt)
+        decode_ms = (perf_counter() - start) * 1000
+        answer = self._solver.solve(image, decoded, min_confidence=self._min_confidence)
+        total_ms = (perf_counter() - start) * 1000
+        body = asdict(answer)
+        body["image"] = {"width": body.pop("width"), "height": body.pop("height")}
+        body["clicks"], body["boxes"] = list(body["clicks"]), list(body["boxes"])
+        stages = {"decode": decode_ms, **answer.timings_ms, "total": total_ms}
+        body["timings_ms"] = {stage: round(ms, 3) for stage, ms in stages.items()}
+        return body
+
+    def _prompt(self, folder: Path, prompt: Mapping[str, PromptValue]) -> Prompt:
+        ((kind, value),) = prompt.items()
+        match kind:
+            case "words":
+                return WordsPrompt(cast("tuple[str, ...]", value))
+            case "icons":
+                names = cast("tuple[str, ...]", value)
+                return IconsPrompt(
+                    tuple(
+                        self._picture(folder / name, f"icons[{i}]") for i, name in enumerate(names)
+                    )
+                )
+            case "image":
+                return ImagePrompt(self._picture(folder / str(value), "image"))
+            case _:
+                return RegionPrompt(cast("Box", value))
+
+    def _picture(self, path: Path, name: str) -> NDArray[np.uint8]:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise BadPictureError(f"{path} cannot be read ({error.strerror}).") from error
+        return decode_picture(data, self._limits, name)

@@ -1,0 +1,179 @@
+"""A world of coloured squares on white, and a real server in front of it.
+
+The solver is the real one; its three models are a few lines of NumPy that know colours, so that
+the whole HTTP suite runs in seconds and still answers with true coordinates.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+import httpx
+import numpy as np
+import pytest
+import structlog
+import uvicorn
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from detector.detections import Detections
+from service.answers import DetectedBox
+from service.app import create_app
+from service.settings import Settings
+from service.solver import Solver
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
+
+
+class BlobDetector:
+    """Boxes are what is not white."""
+
+    name = "blobs 1.0"
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        labels, count = ndimage.label(image.min(axis=2) < 128)
+        boxes = [
+            (s[1].start, s[0].start, s[1].stop, s[0].stop) for s in ndimage.find_objects(labels)
+        ]
+        return Detections(
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.full(count, 0.99, np.float32),
+            np.zeros(count, np.int64),
+        )
+
+
+def crop_all(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+    return [image[y1:y2, x1:x2] for x1, y1, x2, y2 in boxes.astype(int)]
+
+
+def mean_colours(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    return np.array([c.reshape(-1, 3).mean(axis=0) for c in crops], np.float32).reshape(-1, 3)
+
+
+class ColourReadings:
+    def __init__(self, colours: NDArray[np.float32]) -> None:
+        self.colours = colours
+
+    def __len__(self) -> int:
+        return len(self.colours)
+
+    def _log_probabilities(self, words: Sequence[str]) -> NDArray[np.float32]:
+        table = np.array([COLOURS[word] for word in words], np.float32)
+        logits = -np.linalg.norm(table[:, None] - self.colours[None], axis=2) / 20
+        return np.maximum(logits - np.logaddexp.reduce(logits, axis=0), -30).astype(np.float32)
+
+    def score_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        whole = self._log_probabilities(list(COLOURS))
+        return whole[[list(COLOURS).index(word) for word in words]]
+
+    def agreement(self, other: "ColourReadings") -> NDArray[np.float32]:
+        mine, theirs = (np.exp(r._log_probabilities(list(COLOURS))) for r in (self, other))
+        return np.maximum(np.log(mine.T @ theirs + 1e-13), -30).astype(np.float32)
+
+
+class ColourReader:
+    name = "colours 1.0"
+
+    def can_read(self, word: str) -> bool:
+        return word in COLOURS
+
+    crop = staticmethod(crop_all)
+
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> ColourReadings:
+        return ColourReadings(mean_colours(crops))
+
+
+class ColourMatcher:
+    name = "twins 1.0"
+
+    crop = staticmethod(crop_all)
+
+    def compare(
+        self, prompt: Sequence[NDArray[np.uint8]], scene: Sequence[NDArray[np.uint8]]
+    ) -> NDArray[np.float32]:
+        a, b = mean_colours(prompt), mean_colours(scene)
+        return (8 - np.linalg.norm(a[:, None] - b[None], axis=2) / 8).astype(np.float32)
+
+
+class GatedSolver(Solver):
+    """A slow solver: `/detect` waits until the gate is opened."""
+
+    def __init__(self) -> None:
+        super().__init__(BlobDetector(), ColourReader(), ColourMatcher())
+        self.gate = threading.Event()
+        self.running = 0
+        self.peak = 0
+        self.lock = threading.Lock()
+
+    def detect(self, image: NDArray[np.uint8]) -> tuple[DetectedBox, ...]:
+        with self.lock:
+            self.running += 1
+            self.peak = max(self.peak, self.running)
+        assert self.gate.wait(30)
+        with self.lock:
+            self.running -= 1
+        return super().detect(image)
+
+
+def colour_solver(settings: Settings) -> Solver:
+    return Solver(BlobDetector(), ColourReader(), ColourMatcher())
+
+
+@contextmanager
+def serving(
+    settings: Settings | None = None, factory: Callable[[Settings], Solver] = colour_solver
+) -> Iterator[str]:
+    """A real server on a free port; yields its URL."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings or Settings(), factory), port=0, lifespan="on", log_config=None
+        )
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def drop(logger, method, event):
+    raise structlog.DropEvent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> None:
+    """Keep the access log out of pytest's output; `capture_logs` still sees it."""
+    structlog.configure(processors=[drop])
+
+
+@pytest.fixture
+def serve() -> Callable[..., AbstractContextManager[str]]:
+    """`serving`, for tests that need settings or a solver of their own."""
+    return serving
+
+
+@pytest.fixture
+def gated() -> GatedSolver:
+    return GatedSolver()
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=30) as http:
+        yield http

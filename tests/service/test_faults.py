@@ -1,0 +1,58 @@
+"""A fault of the service itself, and a service without models."""
+
+import base64
+import io
+
+import httpx
+import structlog
+from PIL import Image
+
+from service.solver import Solver
+
+FILE = io.BytesIO()
+Image.new("RGB", (40, 40), "white").save(FILE, "PNG")
+PICTURE = base64.b64encode(FILE.getvalue()).decode()
+
+
+class FaultySolver(Solver):
+    def __init__(self):
+        self.models = {}
+
+    def detect(self, image):
+        try:
+            {}["并 is a secret"]
+        except KeyError as error:
+            raise RuntimeError("secret words: 并, 细") from error
+
+
+def test_a_fault_is_a_500_that_leaks_nothing(serve):
+    with (
+        structlog.testing.capture_logs() as lines,
+        serve(factory=lambda _: FaultySolver()) as url,
+    ):
+        response = httpx.post(f"{url}/detect", json={"image": PICTURE})
+        again = httpx.get(f"{url}/healthz")
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["code"] == "internal"
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert "secret" not in response.text
+    assert "RuntimeError" not in response.text
+    assert again.status_code == 200
+    fault = next(line for line in lines if line["event"] == "fault")
+    assert fault["exception"][0] == "RuntimeError"
+    assert "KeyError" in fault["exception"]
+    assert any("test_faults.py" in frame and "detect" in frame for frame in fault["exception"])
+    assert "secret" not in str(lines)
+    assert "并" not in str(lines)
+
+
+def test_without_a_detector_the_service_is_alive_but_not_ready(serve):
+    with serve(factory=lambda _: FaultySolver()) as url:
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(f"{url}/models").json() == {"models": {}}
+        response = httpx.get(f"{url}/readyz")
+    assert response.status_code == 503
+    assert response.json()["code"] == "model_unavailable"
+    assert "No detector is installed" in response.json()["detail"]

@@ -1,0 +1,115 @@
+"""Every family draws what it says: exact boxes, prompts that fit, the same from the same seed."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.synthetic.errors import IngredientsMissingError
+from training.synthetic.families import FAMILIES, Drawn, Palette, draw_puzzle
+from training.synthetic.scenes import compose
+
+KINDS = {
+    "text-words": "words",
+    "text-strip": "image",
+    "icon-list": "icons",
+    "icon-strip": "image",
+    "mixed": "image",
+    "composite": "region",
+    "latin": "words",
+}
+
+
+def draw(family: str, palette: Palette, number: int) -> Drawn:
+    return draw_puzzle(family, palette, np.random.default_rng([number, len(family)]))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("number", range(6))
+def test_boxes_are_where_the_drawn_alpha_is(family: str, number: int, palette: Palette) -> None:
+    """An item's box is what the picture loses when the item is left out."""
+    drawn = draw(family, palette, number)
+    boxes = (*drawn.targets, *drawn.distractors)
+    assert len(boxes) == len(drawn.placed)
+    for box, one in zip(boxes, drawn.placed, strict=True):
+        # On a ground of the far colour every covered pixel shows.
+        black = Image.new("RGB", drawn.picture.size)
+        white = Image.new("RGB", drawn.picture.size, (255, 255, 255))
+        # White minus black is what shines through: 255 where nothing is drawn.
+        through = np.asarray(compose(white, [one])).astype(int) - np.asarray(compose(black, [one]))
+        cover = 255 - through.mean(axis=2)
+        seen = cover >= max(1, cover.max() / 4 - 1)
+        rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+        drawn_box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+        assert np.abs(np.subtract(box, drawn_box)).max() <= 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("number", range(6))
+def test_a_puzzle_is_complete(family: str, number: int, palette: Palette) -> None:
+    drawn = draw(family, palette, number)
+    assert drawn.kind == KINDS[family]
+    assert len(drawn.words) == len(drawn.targets) >= 1
+    width, height = drawn.picture.size
+    for x1, y1, x2, y2 in (*drawn.targets, *drawn.distractors):
+        assert 0 <= x1 < x2 <= width
+        assert 0 <= y1 < y2 <= height
+    expected_pictures = {"words": 0, "image": 1, "icons": len(drawn.words), "region": 0}
+    assert len(drawn.prompt_pictures) == expected_pictures[drawn.kind]
+    if drawn.kind in ("image", "region"):
+        assert len(drawn.prompt_boxes) == len(drawn.words)
+        lefts = [box[0] + box[2] for box in drawn.prompt_boxes]
+        assert lefts == sorted(lefts), "a strip reads left to right"
+    if drawn.region is not None:
+        x1, y1, x2, y2 = drawn.region
+        for box in drawn.prompt_boxes:
+            assert x1 <= box[0] < box[2] <= x2
+            assert y1 <= box[1] < box[3] <= y2
+        for box in drawn.targets:
+            assert not (x1 <= (box[0] + box[2]) / 2 < x2 and y1 <= (box[1] + box[3]) / 2 < y2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_seed_draws_the_same_puzzle(family: str, palette: Palette) -> None:
+    first, second, other = (draw(family, palette, n) for n in (1, 1, 2))
+    assert first.picture.tobytes() == second.picture.tobytes()
+    assert first.prompt_pictures == second.prompt_pictures
+    assert first.targets == second.targets
+    assert first.picture.tobytes() != other.picture.tobytes()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_decoys_are_never_what_is_asked_for(family: str, palette: Palette) -> None:
+    for number in range(10, 20):
+        drawn = draw(family, palette, number)
+        count = len(drawn.words)
+        decoys = [one.item.word for one in drawn.placed[count:]]
+        assert not set(decoys) & set(drawn.words)
+        assert tuple(one.item.word for one in drawn.placed[:count]) == drawn.words
+
+
+def test_prompt_strips_stay_within_their_sizes(palette: Palette) -> None:
+    for number in range(20):
+        drawn = draw("text-strip", palette, number)
+        strip = Image.open(BytesIO(drawn.prompt_pictures[0]))
+        assert 100 <= strip.width <= 400
+        assert 25 <= strip.height <= 80
+
+
+def test_pictures_span_the_promised_sizes(palette: Palette) -> None:
+    sizes = np.array([draw("latin", palette, n).picture.size for n in range(60)])
+    assert sizes.min(axis=0).tolist() >= [200, 100]
+    assert (sizes.max(axis=0) <= [700, 400]).all()
+    assert sizes[:, 0].max() - sizes[:, 0].min() > 200
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_missing_ingredients_are_one_sentence(family: str) -> None:
+    with pytest.raises(IngredientsMissingError, match=f"family {family} needs"):
+        Palette((), (), (), ()).check(family)
+
+
+def test_without_photos_grounds_are_drawn(palette: Palette) -> None:
+    bare = Palette(palette.han, palette.latin, palette.icons, ())
+    assert draw("text-words", bare, 3).targets

@@ -1,0 +1,18 @@
+"""Errors of training and evaluation; `str(error)` is one sentence for the person at the terminal.
+
+TrainingError
+├── PuzzleSetError       a puzzle, or a line of a puzzle set, is not what the format says
+└── EvaluationError      puzzles cannot be put to the solver or the service at all
+"""
+
+
+class TrainingError(Exception):
+    """Puzzles, training data or an evaluation cannot be used as asked."""
+
+
+class PuzzleSetError(TrainingError):
+    """A puzzle set on disk, or a puzzle about to be written, does not fit the format."""
+
+
+class EvaluationError(TrainingError):
+    """The evaluation cannot run: no service answers, or nothing is left to measure."""

@@ -1,0 +1,83 @@
+"""The numbers an evaluation reports: intervals, precision at coverage, calibration."""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion (E. B. Wilson, JASA 22, 1927), 0..1.
+
+    Of no trials nothing is known: `(0, 1)`.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    rate = successes / trials
+    scale = 1 + z * z / trials
+    centre = (rate + z * z / (2 * trials)) / scale
+    half = z / scale * math.sqrt(rate * (1 - rate) / trials + (z / (2 * trials)) ** 2)
+    # At the ends the formula gives exactly 0 and 1; rounding must not say otherwise.
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == trials else centre + half
+    return low, high
+
+
+def precision_at_coverage(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], coverage: float
+) -> float:
+    """Share that is right among the most confident answers.
+
+    Among answers of the same confidence at the cut none is preferred: they count with their mean.
+
+    Args:
+        confidence: `(N,)` float64, any scale, larger is more confident; N at least 1.
+        correct: `(N,)` bool.
+        coverage: Share of the answers to keep, in (0, 1]; rounded up to whole answers.
+    """
+    # The nudge keeps 0.95 * 100 = 95.00000000000001 from asking for a 96th answer.
+    keep = max(1, math.ceil(coverage * len(confidence) - 1e-9))
+    threshold = np.sort(confidence)[-keep]
+    above, tied = confidence > threshold, confidence == threshold
+    right = correct[above].sum() + (keep - above.sum()) * correct[tied].mean()
+    return float(right / keep)
+
+
+def coverage_at_precision(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], precision: float
+) -> float:
+    """The largest share of answers that a confidence threshold can keep at this precision.
+
+    Args:
+        confidence: `(N,)` float64, larger is more confident; N at least 1.
+        correct: `(N,)` bool.
+        precision: Share of the kept answers that must be right, 0..1.
+
+    Returns:
+        0 where no threshold reaches the precision.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    ranked, kept = confidence[order], np.arange(1, len(confidence) + 1)
+    reached = np.cumsum(correct[order]) >= precision * kept - 1e-9
+    # A threshold cannot cut between answers of the same confidence.
+    reached &= np.append(ranked[1:] != ranked[:-1], True)
+    return float(kept[reached].max(initial=0) / len(confidence))
+
+
+def expected_calibration_error(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], bins: int = 10
+) -> float:
+    """Mean distance between confidence and accuracy over bins of equal mass.
+
+    Args:
+        confidence: `(N,)` float64, a probability; N at least 1.
+        correct: `(N,)` bool.
+        bins: Number of bins; fewer where there are fewer answers.
+    """
+    order = np.argsort(confidence, kind="stable")
+    error = 0.0
+    for part in np.array_split(order, min(bins, len(order))):
+        error += len(part) * abs(float(confidence[part].mean() - correct[part].mean()))
+    return error / len(order)
