@@ -8,12 +8,13 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from service.backends import load_solver
 
+from service.backends import load_solver
 from service.errors import BadPictureError, ServiceError
 from service.pictures import decode_picture
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.settings import Settings
+from service.solver import Evidence
 from training.puzzles import Box, PromptValue, Puzzle
 
 
@@ -49,6 +50,15 @@ class LocalSolver:
                 "title": error.title,
                 "detail": str(error),
             }
+
+    def evidence(self, puzzle: Puzzle, folder: Path) -> Evidence:
+        """What the models say of a puzzle, before it is decided; for fitting a calibration.
+
+        Raises:
+            ServiceError: the service would answer with a problem.
+        """
+        image = self._picture(folder / puzzle.background, "background")
+        return self._solver.evidence(image, self._prompt(folder, puzzle.prompt))
 
     def solve(
         self, folder: Path, background: str, prompt: Mapping[str, PromptValue]

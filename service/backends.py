@@ -2,7 +2,7 @@
 
 Own models are files with these names, in `Settings.models_dir` or where they are shipped:
 `detector.onnx`, `classifier.onnx` (with `charsets.json` beside it: an export of dddd_trainer),
-`siamese.onnx`, and `calibration.json`.
+`siamese.onnx`, and, in `models_dir`, `calibration.json`.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,8 @@ from siamese.similarity import Matcher
 
 _ROLES = ("detector", "classifier", "siamese")
 
-DDDDOCR_CALIBRATION = Calibration()
+_CALIBRATIONS = Path(__file__).resolve().parent / "calibrations"
+"""Fitted by `benchmarks/calibrate.py` on validation puzzles, a file for each shipped backend."""
 
 
 class BackendError(ValueError):
@@ -61,11 +62,11 @@ def load_solver(settings: Settings) -> Solver:
     if "siamese" in files:
         matcher = SiameseMatcher.load(files["siamese"], threads=threads)
     classifier = _classifier(settings, files)
-    calibration = DDDDOCR_CALIBRATION
-    if files:
-        calibration = Calibration()
-        if "calibration" in files:
-            calibration = Calibration.load(files["calibration"])
+    calibration = Calibration()
+    if "calibration" in files:
+        calibration = Calibration.load(files["calibration"])
+    elif not files:
+        calibration = Calibration.load(_CALIBRATIONS / "ddddocr.json")
     return Solver(
         detector,
         classifier,
@@ -108,8 +109,8 @@ def own_files(models_dir: Path | None) -> dict[str, Path]:
     }
     places = {role: folders[role] / f"{role}.onnx" for role in _ROLES}
     places["calibration"] = (
-        models_dir if models_dir is not None else root / "service"
-    ) / "calibration.json"
+        models_dir / "calibration.json" if models_dir is not None else _CALIBRATIONS / "own.json"
+    )
     found = {role: path for role, path in places.items() if path.is_file()}
     charsets = folders["classifier"] / "charsets.json"
     if "classifier" in found and charsets.is_file():

@@ -26,7 +26,7 @@ class Calibration:
     """
 
     temperature: float = 1.0
-    null_score: float = -30.0
+    null_score: float = -8.0
     siamese_weight: float = 1.0
     slope: float = 1.0
     bias: float = 0.0

@@ -2,11 +2,12 @@
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from classifier.readings import Classifier
 from detector.detections import Detections, Detector
@@ -20,27 +21,32 @@ from service.errors import (
     UnknownWordsError,
 )
 from service.matching import MAX_ITEMS, Assignment, assign
-from service.prompt_picture import content_box, prompt_items
+from service.prompt_picture import content_box, cuts
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
+
+_UNKNOWN_SCORE = -9.0
+"""Log-likelihood of a word that the classifier does not know: one of some eight thousand."""
 
 _AMBIGUOUS_BELOW = 0.6
 """A share among the full assignments under this means that another answer fits about as well."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What matching needs to know of the prompt.
+class Evidence:
+    """What the models have to say of one puzzle; matching needs nothing else.
 
     Attributes:
+        scene: The clickable boxes of the background.
         scores: `(M, N)` log-likelihoods of items on boxes.
         labels: One per item, None where the prompt is a picture.
         keys: One per item; equal keys are the same item asked for twice.
         used: Roles of the models that took part.
     """
 
+    scene: Detections
     scores: NDArray[np.float64]
     labels: tuple[str | None, ...]
     keys: tuple[Hashable, ...]
@@ -106,18 +112,13 @@ class Solver:
 
         Raises:
             ModelUnavailableError: no installed model can score this kind of prompt.
-            UnknownWordsError: a word has characters that no installed model reads.
+            UnknownWordsError: no word at all is known to an installed model.
             TooManyItemsError: the prompt has more items than are matched.
             RegionOutsideError: the region is not inside the background.
         """
         watch = _Stopwatch()
-        if isinstance(prompt, RegionPrompt):
-            self._check_region(background, prompt.region)
-        with watch.stage("detect"):
-            scene = self._boxes(background)
-            if isinstance(prompt, RegionPrompt):
-                scene = _outside(scene, prompt.region)
-        evidence = self._evidence(background, scene, prompt, watch)
+        evidence = self._gather(background, prompt, watch)
+        scene = evidence.scene
         with watch.stage("match"):
             scores = evidence.scores / self._calibration.temperature
             result = assign(scores, null_score=self._calibration.null_score, keys=evidence.keys)
@@ -135,6 +136,10 @@ class Solver:
             timings_ms=watch.stages,
         )
 
+    def evidence(self, background: Picture, prompt: Prompt) -> Evidence:
+        """What `solve` decides on, for fitting a calibration; same arguments and errors."""
+        return self._gather(background, prompt, _Stopwatch())
+
     def detect(self, image: Picture) -> tuple[DetectedBox, ...]:
         """Find every clickable item of an `(H, W, 3)` uint8 RGB picture, best first."""
         return _detected(self._boxes(image))
@@ -146,7 +151,7 @@ class Solver:
             ModelUnavailableError: no classifier is installed.
             UnknownWordsError: a word has characters that the classifier does not read.
         """
-        classifier = self._readable(words)
+        classifier = self._reader(words, every=True)
         scores = classifier.read([crop]).score_words(words)[:, 0].astype(np.float64)
         weights = np.exp(scores - scores.max())
         return tuple(float(w) for w in weights / weights.sum())
@@ -166,9 +171,13 @@ class Solver:
 
     # Evidence: one method per kind of prompt, all giving the same thing.
 
-    def _evidence(
-        self, background: Picture, scene: Detections, prompt: Prompt, watch: _Stopwatch
-    ) -> _Evidence:
+    def _gather(self, background: Picture, prompt: Prompt, watch: _Stopwatch) -> Evidence:
+        if isinstance(prompt, RegionPrompt):
+            self._check_region(background, prompt.region)
+        with watch.stage("detect"):
+            scene = self._boxes(background)
+            if isinstance(prompt, RegionPrompt):
+                scene = _outside(scene, prompt.region)
         match prompt:
             case WordsPrompt(words):
                 self._check_count(len(words))
@@ -192,26 +201,70 @@ class Solver:
                 "A prompt picture needs a classifier or a Siamese model, and none is installed."
             )
         with watch.stage("detect"):
-            items = prompt_items(self._detector, picture)[: self._max_items]
+            every = [cut for cut in cuts(self._detector, picture) if len(cut) <= self._max_items]
         with watch.stage("recognise"):
-            return self._picture_evidence(background, scene, [(picture, items)])
+            return self._best_cut(background, scene, picture, every)
 
     def _word_evidence(
         self, background: Picture, scene: Detections, words: tuple[str, ...]
-    ) -> _Evidence:
-        classifier = self._readable(words)
+    ) -> Evidence:
+        classifier = self._reader(words)
         crops = classifier.crop(background, scene.boxes)
-        distinct = list(dict.fromkeys(words))
-        rows = [distinct.index(word) for word in words]
-        scores = classifier.read(crops).score_words(distinct)[rows]
-        return _Evidence(scores.astype(np.float64), words, words, ("classifier",))
+        known = [word for word in dict.fromkeys(words) if classifier.can_read(word)]
+        found = classifier.read(crops).score_words(known).astype(np.float64)
+        by_word = dict(zip(known, found, strict=True))
+        # A word outside the charset fits any box as well as the next: it gets what is left over.
+        unknown = np.full(len(scene), _UNKNOWN_SCORE)
+        scores = np.array([by_word.get(word, unknown) for word in words])
+        return Evidence(scene, scores, words, words, ("classifier",))
+
+    def _best_cut(
+        self,
+        background: Picture,
+        scene: Detections,
+        picture: Picture,
+        every: Sequence[NDArray[np.float32]],
+    ) -> Evidence:
+        """The evidence of the cut of a prompt picture whose items find partners in the scene.
+
+        Items of all cuts go through the network in one batch. A cut is worth the likelihood of its
+        best assignment, relative to its items having no box at all: an item that is no item costs,
+        and one that is left out does not gain.
+
+        Args:
+            background: `(H, W, 3)` uint8 RGB.
+            scene: Boxes of `background`.
+            picture: `(H, W, 3)` uint8 RGB, the prompt.
+            every: `(K, 4)` item boxes in pixels of `picture`, one array a cut.
+        """
+        boxes = np.concatenate([np.zeros((0, 4), np.float32), *every])
+        whole = self._picture_evidence(background, scene, [(picture, boxes)])
+        ends = np.cumsum([len(cut) for cut in every]).tolist()
+        rows = [slice(end - len(cut), end) for cut, end in zip(every, ends, strict=True)]
+        best = max(rows, key=lambda own: self._worth(whole.scores[own]), default=slice(0))
+        count = len(range(*best.indices(len(boxes))))
+        return replace(
+            whole,
+            scores=whole.scores[best],
+            labels=(None,) * count,
+            keys=tuple(range(count)),
+        )
+
+    def _worth(self, scores: NDArray[np.float64]) -> float:
+        """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment."""
+        likelihoods = scores / self._calibration.temperature
+        rows, columns = linear_sum_assignment(likelihoods, maximize=True)
+        null_score = self._calibration.null_score
+        left_over = len(scores) - len(rows)
+        # An item without a box in the scene is as bad as one whose box does not fit.
+        return float((likelihoods[rows, columns] - null_score).sum() + left_over * null_score)
 
     def _picture_evidence(
         self,
         background: Picture,
         scene: Detections,
         prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
-    ) -> _Evidence:
+    ) -> Evidence:
         """Score pictures of items against the scene.
 
         Args:
@@ -236,14 +289,14 @@ class Solver:
             seen = reader.read(reader.crop(background, scene.boxes))
             scores += read.agreement(seen)
             used.append("classifier")
-        return _Evidence(scores, (None,) * count, tuple(range(count)), tuple(used))
+        return Evidence(scene, scores, (None,) * count, tuple(range(count)), tuple(used))
 
-    def _readable(self, words: Sequence[str]) -> Classifier:
-        """The classifier, once it is known to read every word."""
+    def _reader(self, words: Sequence[str], *, every: bool = False) -> Classifier:
+        """The classifier, once it is known to read one of the words, or every one of them."""
         if self._classifier is None:
             raise ModelUnavailableError("Words need a classifier, and none is installed.")
         unknown = [word for word in words if not self._classifier.can_read(word)]
-        if unknown:
+        if unknown and (every or len(unknown) == len(words)):
             raise UnknownWordsError(
                 f"The word {unknown[0]!r} has characters that {self._classifier.name} does not "
                 "know; give the prompt as a picture, or install a model that knows them."
@@ -265,7 +318,7 @@ class Solver:
 
     @staticmethod
     def _reason(
-        evidence: _Evidence,
+        evidence: Evidence,
         scores: NDArray[np.float64],
         confidence: float,
         min_confidence: float,

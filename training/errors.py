@@ -2,7 +2,9 @@
 
 TrainingError
 ├── PuzzleSetError       a puzzle, or a line of a puzzle set, is not what the format says
-└── EvaluationError      puzzles cannot be put to the solver or the service at all
+├── EvaluationError      puzzles cannot be put to the solver or the service at all
+├── DetectionDataError   labelled pictures cannot be trained on as they are
+└── DetectorTrainingError  a training of the detector cannot go on
 """
 
 
@@ -16,3 +18,11 @@ class PuzzleSetError(TrainingError):
 
 class EvaluationError(TrainingError):
     """The evaluation cannot run: no service answers, or nothing is left to measure."""
+
+
+class DetectionDataError(TrainingError):
+    """Labelled pictures cannot be trained on as they are; a sentence a line."""
+
+
+class DetectorTrainingError(TrainingError):
+    """A training of the detector cannot go on, or not from this checkpoint."""

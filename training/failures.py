@@ -85,7 +85,9 @@ def draw_failures(outcomes: Sequence[Outcome], folder: Path, lettering: Letterin
     failed = [outcome for outcome in outcomes if not outcome.score.solved]
     names: dict[str, Outcome] = {}
     for outcome in failed:
-        stem = "-".join((outcome.group, outcome.puzzle.id, str(outcome.score.cause)))
+        # Generated ids begin with the family already.
+        group = [] if outcome.puzzle.id.startswith(outcome.group) else [outcome.group]
+        stem = "-".join([*group, outcome.puzzle.id, str(outcome.score.cause)])
         stem = re.sub(r"[^\w.-]+", "_", stem).strip("_.")
         name = f"{stem}.png"
         while name in names:

@@ -1,6 +1,7 @@
 import http.server
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -269,3 +270,28 @@ def test_evaluate_cannot_write_its_numbers(puzzles, service, tmp_path):
     result = run("evaluate", puzzles, "--url", service, "--json", tmp_path / "no" / "r.json")
     assert "r.json cannot be written" in result.stderr
     assert result.exit_code == 1
+
+
+def test_serve_and_evaluate_what_it_serves(puzzles):
+    """The whole way, with the options of `serve` above the environment."""
+    command = [sys.executable, "-m", "clickorder", "serve", "--port", "0"]
+    serving = subprocess.Popen(
+        [*command, "--backend", "ddddocr", "--log-level", "warning"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "CLICKORDER_PORT": "1", "CLICKORDER_BACKEND": "own"},
+    )
+    try:
+        url = re.search(r"http://127\.0\.0\.1:\d+", serving.stdout.readline())
+        result = run("evaluate", puzzles, "--url", url[0], "--json", "-")
+    finally:
+        serving.terminate()
+        rest, _ = serving.communicate(timeout=30)
+    assert result.exit_code == 0, result.stderr
+    numbers = json.loads(result.stdout)
+    (row,) = numbers["groups"]
+    assert row["failures"]["error"] == 0
+    assert row["solved"] >= 2
+    assert row["service_ms"] is not None
+    assert numbers["models"]["classifier"].startswith("ddddocr-classifier")
+    assert rest == ""

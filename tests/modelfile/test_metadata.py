@@ -110,6 +110,19 @@ def test_contradictions_are_refused_when_made_and_when_read(change, fault):
 
 
 @pytest.mark.parametrize(
+    ("charset", "fault"),
+    [
+        (("a",), "a classifier with 1 symbols"),
+        (("a", "b", "a"), "charset repeats a symbol"),
+        (("a", ""), "charset has an empty symbol that is not the first"),
+    ],
+)
+def test_charsets_of_classifiers(charset, fault):
+    with pytest.raises(ModelMetadataError, match=fault):
+        dataclasses.replace(CLASSIFIER, charset=charset)
+
+
+@pytest.mark.parametrize(
     ("key", "value", "fault"),
     [
         ("input_size", "[320", "clickorder.input_size is not JSON"),

@@ -29,8 +29,11 @@ def _gb2312_rows(first: int, last: int) -> str:
 LEVEL_1 = _gb2312_rows(16, 55)
 """The 3,755 common characters of GB 2312, by pronunciation."""
 
-LEVEL_2 = _gb2312_rows(56, 87)
-"""The 3,008 rarer characters of GB 2312, by radical: neighbours look alike."""
+_RADICALS = "丨丶丿亅亠亻冂冖冫刂勹匚卩厶廴彐彡彳忄扌攵氵灬爿犭礻纟罒艹虍衤讠辶钅阝饣髟"
+"""Parts of characters; GB 2312 has them among its characters, and no puzzle asks for one."""
+
+LEVEL_2 = "".join(c for c in _gb2312_rows(56, 87) if c not in _RADICALS)
+"""The rarer characters of GB 2312 (3,008 less its radicals), by radical: neighbours look alike."""
 
 
 def _big5_level_1() -> str:

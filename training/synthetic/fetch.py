@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -196,7 +197,11 @@ def _obtain_all(
     )
     # Rendering keeps cores busy, fetching keeps the line busy: a pool for each.
     rendering = (
-        ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+        ProcessPoolExecutor(
+            jobs,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_end_with_parent,
+        )
         if jobs > 1
         else nullcontext()
     )
@@ -227,6 +232,18 @@ def _obtain_all(
                 future.cancel()
             raise
     return {package.label: reasons[package.label] for package in wanted if package.label in reasons}
+
+
+def _end_with_parent() -> None:
+    """In a worker: end when the run is killed; a pool's workers would wait for it for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _index_machine(cache: Path, lacking: set[Kind], asked: set[Kind]) -> None:

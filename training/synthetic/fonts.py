@@ -69,7 +69,7 @@ def index_file(path: Path, target: Path, package: Package) -> list[FaceRecord]:
     records = []
     for index in package.faces or range(_face_count(path)):
         try:
-            with TTFont(path, fontNumber=index, lazy=True) as font:
+            with path.open("rb") as file, TTFont(file, fontNumber=index, lazy=True) as font:
                 family, style = _names(font)
                 mapped = set(font.getBestCmap() or ())
         except (TTLibError, OSError, KeyError, AssertionError, struct.error):

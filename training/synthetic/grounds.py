@@ -13,7 +13,7 @@ from training.synthetic.glyphs import text_mask, warp
 from training.synthetic.store import FontFace, Photo
 from training.synthetic.styles import scaled
 
-_CACHED_PHOTOS = 96
+_CACHED_PHOTOS = 256
 
 
 @lru_cache(maxsize=_CACHED_PHOTOS)

@@ -29,11 +29,11 @@ _FONT_MARKS = (
 # Font Awesome, its forks (Fork Awesome, Line Awesome), and bundles that hold it among others.
 _ICON_MARKS = ("fontawesome", "fortawesome", "forkawesome", "lineawesome", "qtawesome")
 _ICON_BUNDLES = ("@iconify/json", "react-icons", "mkdocs-material", "fontello")
-_ICON_PREFIX = re.compile(r"(fa|la)(?:[a-z]?\d*)?(?:[-_].*)?")
+_ICON_PREFIX = re.compile(r"(?:fa[bdlrst]?\d*|la[brs]?)(?:[-_].*)?")
 
 _PHOTO_PACKAGES = ("mate-backgrounds", "plasma-workspace-wallpapers")
-# Copies of those packages' pictures: the folders they install into, and Plasma's by name.
-_PHOTO_NAME = re.compile(r"(?:^|/)(?:mate|wallpapers)/[^/]|plasma", re.IGNORECASE)
+# Their pictures where they come without their package: the folder they install into, or the name.
+_PHOTO_NAME = re.compile(r"(?:^|/)mate/|plasma", re.IGNORECASE)
 
 
 def is_reserved(kind: Kind, package: str, name: str) -> bool:
@@ -45,11 +45,7 @@ def is_reserved(kind: Kind, package: str, name: str) -> bool:
         name: font family, icon collection prefix, or picture path; "" asks about the whole package.
     """
     if kind == "photo":
-        return (
-            package.startswith(_PHOTO_PACKAGES)
-            or (package in ("", "machine") and bool(_PHOTO_NAME.search(name)))
-            or "plasma" in name.casefold()
-        )
+        return package.startswith(_PHOTO_PACKAGES) or bool(_PHOTO_NAME.search(name))
     package_plain, name_plain = _plain(package), _plain(name)
     # The icon font is a font as well, and a font package may be listed under either kind.
     marks = (*_FONT_MARKS, *_ICON_MARKS)

@@ -119,7 +119,13 @@ class IngredientStore:
             IngredientsMissingError: nothing was ever fetched or indexed there.
         """
         cache = cache or default_cache()
-        found = list(stamps(cache))
+        listed = {(package.kind, package.client, package.name) for package in catalogue.packages}
+        found = [
+            (folder, stamp)
+            for folder, stamp in stamps(cache)
+            # What an older catalogue fetched would be in no split's table.
+            if stamp.client == "machine" or (stamp.kind, stamp.client, stamp.package) in listed
+        ]
         if not found:
             raise IngredientsMissingError(
                 f"There are no ingredients in {cache}; run `clickorder ingredients` first."

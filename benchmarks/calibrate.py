@@ -1,0 +1,148 @@
+"""Fit how a backend's scores become probabilities, on validation puzzles.
+
+    python benchmarks/calibrate.py --backend ddddocr --out service/calibrations/ddddocr.json SET...
+
+The temperature and the score of "no box" shape the share of the best assignment; slope and bias
+(Platt scaling) turn share times detector evidence into the probability that the whole answer is
+right. All four minimise the log loss over the puzzles; the assignment itself does not depend on
+them. Two-fold cross-validation says what error is to be expected on puzzles not fitted on.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.progress import track
+from scipy.optimize import minimize
+
+from clickorder.local import LocalSolver
+from service.calibration import Calibration
+from service.errors import ServiceError
+from service.matching import assign
+from service.settings import Settings
+from service.solver import Evidence
+from training.puzzles import Puzzle, read_puzzles
+from training.statistics import expected_calibration_error
+
+_TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+_NULL_SCORES = (-3.0, -4.0, -5.0, -6.5, -8.0, -11.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One puzzle with enough boxes, and whether its best assignment was right."""
+
+    evidence: Evidence
+    right: bool
+
+
+def main(
+    sets: Annotated[list[Path], typer.Argument(help="Puzzle sets of the validation split.")],
+    out: Annotated[Path, typer.Option(help="Calibration file to write.")],
+    backend: Annotated[str, typer.Option(help="own or ddddocr")] = "ddddocr",
+    models_dir: Annotated[Path | None, typer.Option(help="Folder of own models.")] = None,
+) -> None:
+    """Fit a calibration on validation puzzles."""
+    settings = Settings.model_validate(
+        {"backend": backend, "models_dir": models_dir, "threads": 2, "workers": 1}
+    )
+    solver = LocalSolver(settings)
+    cases = []
+    puzzles = [(s, p) for s in map(read_puzzles, sets) for p in s.puzzles]
+    for puzzle_set, puzzle in track(puzzles, description="Scoring"):
+        case = _case(solver, puzzle, puzzle_set.folder)
+        if case is not None:
+            cases.append(case)
+    right = np.array([case.right for case in cases])
+    print(f"{len(cases)} of {len(puzzles)} puzzles could be answered, {right.mean():.1%} rightly.")
+    calibration = _fit(cases)
+    halves = cases[::2], cases[1::2]
+    errors = []
+    for fitted_on, tested_on in (halves, halves[::-1]):
+        confidences = _confidences(tested_on, _fit(fitted_on))
+        errors.append(
+            expected_calibration_error(confidences, np.array([c.right for c in tested_on]))
+        )
+    print(f"{calibration}\nexpected calibration error, two-fold: {np.mean(errors):.3f}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    calibration.save(out)
+
+
+def _case(solver: LocalSolver, puzzle: Puzzle, folder: Path) -> Case | None:
+    try:
+        evidence = solver.evidence(puzzle, folder)
+    except ServiceError:
+        return None
+    items, boxes = evidence.scores.shape
+    if items == 0 or boxes < items:
+        return None
+    chosen = assign(evidence.scores, keys=evidence.keys).boxes
+    return Case(evidence, _right(evidence.scene.boxes[chosen], puzzle))
+
+
+def _right(boxes: NDArray[np.float32], puzzle: Puzzle) -> bool:
+    """Whether every box centre, in order, lies inside its target."""
+    if len(boxes) != len(puzzle.targets):
+        return False
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    targets = np.array(puzzle.targets)
+    return bool(((targets[:, :2] <= centres) & (centres < targets[:, 2:])).all())
+
+
+def _raw(cases: list[Case], temperature: float, null_score: float) -> NDArray[np.float64]:
+    """`(N,)` logits of share times detector evidence."""
+    values = []
+    for case in cases:
+        result = assign(
+            case.evidence.scores / temperature,
+            null_score=null_score,
+            keys=case.evidence.keys,
+        )
+        evidence = float(np.prod(case.evidence.scene.scores[result.boxes], dtype=np.float64))
+        values.append(np.clip(result.share * evidence, 1e-9, 1 - 1e-9))
+    raw = np.array(values)
+    logits: NDArray[np.float64] = np.log(raw) - np.log1p(-raw)
+    return logits
+
+
+def _loss(
+    parameters: NDArray[np.float64], logits: NDArray[np.float64], right: NDArray[np.bool_]
+) -> float:
+    """Mean log loss of Platt scaling."""
+    scaled = parameters[0] * logits + parameters[1]
+    return float(np.logaddexp(0, np.where(right, -scaled, scaled)).mean())
+
+
+def _fit(cases: list[Case]) -> Calibration:
+    right = np.array([case.right for case in cases])
+    best: tuple[float, Calibration] | None = None
+    for temperature in _TEMPERATURES:
+        for null_score in _NULL_SCORES:
+            logits = _raw(cases, temperature, null_score)
+            found = minimize(_loss, np.array([1.0, 0.0]), (logits, right), method="Nelder-Mead")
+            slope, bias = (float(v) for v in found.x)
+            if slope > 0 and (best is None or found.fun < best[0]):
+                best = (
+                    found.fun,
+                    Calibration(
+                        temperature=temperature, null_score=null_score, slope=slope, bias=bias
+                    ),
+                )
+    if best is None:
+        raise typer.BadParameter("these puzzles show no relation of score and success")
+    return best[1]
+
+
+def _confidences(cases: list[Case], calibration: Calibration) -> NDArray[np.float64]:
+    logits = _raw(cases, calibration.temperature, calibration.null_score)
+    confidences: NDArray[np.float64] = 1 / (
+        1 + np.exp(-(calibration.slope * logits + calibration.bias))
+    )
+    return confidences
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,74 @@
+"""Backends: which models are put together, on the real embedded files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.backends import BackendError, load_solver, own_files
+from service.errors import ModelUnavailableError
+from service.prompts import IconsPrompt, WordsPrompt
+from service.settings import Settings
+from training.puzzles import read_puzzles
+
+PUZZLES = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles"
+
+
+def picture(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return load_solver(Settings(backend="ddddocr"))
+
+
+def test_the_embedded_backend_names_its_models(embedded) -> None:
+    assert set(embedded.models) == {"detector", "classifier"}
+    assert embedded.models["detector"].startswith("ddddocr-detector 1.")
+
+
+def test_the_embedded_backend_solves_drawn_puzzles(embedded) -> None:
+    """Most of the frozen puzzles of characters; string equality would solve about one in ten."""
+    puzzles = read_puzzles(PUZZLES / "text-words")
+    solved = 0
+    for puzzle in puzzles.puzzles[:16]:
+        answer = embedded.solve(
+            picture(puzzles.folder / puzzle.background), WordsPrompt(puzzle.words)
+        )
+        assert len({click.box for click in answer.clicks}) == len(answer.clicks)
+        solved += len(answer.clicks) == len(puzzle.targets) and all(
+            x1 <= click.x < x2 and y1 <= click.y < y2
+            for click, (x1, y1, x2, y2) in zip(answer.clicks, puzzle.targets, strict=True)
+        )
+    assert solved >= 6
+
+
+def test_icons_need_a_siamese_model(embedded) -> None:
+    blank = np.full((80, 120, 3), 255, np.uint8)
+    with pytest.raises(ModelUnavailableError, match="Siamese"):
+        embedded.solve(blank, IconsPrompt((blank,)))
+
+
+def test_own_without_weights_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"needs detector\.onnx and at least one of"):
+        load_solver(Settings(backend="own", models_dir=tmp_path))
+
+
+def test_auto_falls_back_to_the_embedded_models(tmp_path: Path, embedded) -> None:
+    solver = load_solver(Settings(backend="auto", models_dir=tmp_path))
+    assert solver.models == embedded.models
+
+
+def test_own_files_are_found_by_name(tmp_path: Path) -> None:
+    for name in ("detector.onnx", "classifier.onnx", "charsets.json", "calibration.json", "x.onnx"):
+        (tmp_path / name).touch()
+    found = {role: path.name for role, path in own_files(tmp_path).items()}
+    assert found == {
+        "detector": "detector.onnx",
+        "classifier": "classifier.onnx",
+        "charsets": "charsets.json",
+        "calibration": "calibration.json",
+    }

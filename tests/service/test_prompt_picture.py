@@ -1,0 +1,93 @@
+"""Cuts of prompt pictures: at gaps where they are clean, by the detector where it finds more."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from detector.detections import Detections
+from service.prompt_picture import content_box, cuts
+
+Picture = NDArray[np.uint8]
+
+
+class Finds:
+    """A detector that finds the given boxes on any picture."""
+
+    name = "fixed 1"
+
+    def __init__(self, boxes: Sequence[tuple[float, float, float, float]] = ()) -> None:
+        self.boxes = np.array(boxes, np.float32).reshape(-1, 4)
+
+    def detect(self, image: Picture) -> Detections:
+        count = len(self.boxes)
+        return Detections(self.boxes, np.ones(count, np.float32), np.zeros(count, np.int64))
+
+
+def strip(spans: Sequence[tuple[int, int]], width: int = 200, ground: int = 255) -> Picture:
+    """A 40 px high strip with bars from row 8 to 32 at the given columns."""
+    picture = np.full((40, width, 3), ground, np.uint8)
+    for start, end in spans:
+        picture[8:32, start:end] = (10, 60, 90)
+    return picture
+
+
+def spans(cut: NDArray[np.float32]) -> list[tuple[int, int]]:
+    return [(int(x1), int(x2)) for x1, _, x2, _ in cut]
+
+
+@given(
+    gaps=st.lists(st.integers(8, 30), min_size=1, max_size=6),
+    widths=st.lists(st.integers(10, 26), min_size=6, max_size=6),
+    ground=st.sampled_from([255, 200, 140]),
+)
+def test_clean_items_apart_are_cut_at_their_gaps(
+    gaps: list[int], widths: list[int], ground: int
+) -> None:
+    drawn, x = [], 4
+    for gap, width in zip(gaps, widths, strict=False):
+        drawn.append((x, x + width))
+        x += width + gap
+    found = cuts(Finds(), strip(drawn, width=x + 10, ground=ground))
+    assert drawn in [spans(cut) for cut in found]
+    assert all((cut[:, 1] == 8).all() and (cut[:, 3] == 32).all() for cut in found)
+
+
+def test_parts_of_one_character_stay_together_in_one_of_the_cuts() -> None:
+    # Two characters of two parts each, 4 px apart: 4/24 of the height.
+    parts = [(10, 20), (24, 34), (60, 70), (74, 84)]
+    found = [spans(cut) for cut in cuts(Finds(), strip(parts))]
+    assert [(10, 34), (60, 84)] in found
+    assert parts in found
+
+
+def test_the_detector_reads_left_to_right_and_loses_specks() -> None:
+    boxes = [(90, 8, 114, 32), (10, 8, 34, 32), (50, 10, 74, 30), (140, 20, 143, 23)]
+    noise = np.random.default_rng(0).integers(0, 256, (40, 200, 3), dtype=np.uint8)
+    (cut,) = cuts(Finds(boxes), noise)
+    assert spans(cut) == [(10, 34), (50, 74), (90, 114)]
+
+
+def test_equal_cuts_are_given_once() -> None:
+    drawn = [(10, 34), (60, 84)]
+    found = cuts(Finds([(61, 8, 84, 32), (10, 8, 34, 31)]), strip(drawn))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("ground", [255, 0], ids=["white", "black"])
+def test_an_empty_strip_has_no_cut(ground: int) -> None:
+    assert cuts(Finds(), strip([], ground=ground)) == []
+
+
+@given(x=st.integers(1, 50), y=st.integers(1, 50), wide=st.integers(2, 40), high=st.integers(2, 40))
+def test_the_content_of_an_icon_is_its_ink(x: int, y: int, wide: int, high: int) -> None:
+    picture = np.full((100, 100, 3), 250, np.uint8)
+    picture[y : y + high, x : x + wide] = (30, 30, 30)
+    assert content_box(picture).tolist() == [x, y, x + wide, y + high]
+
+
+def test_an_icon_without_ink_is_taken_whole() -> None:
+    assert content_box(np.full((30, 50, 3), 7, np.uint8)).tolist() == [0, 0, 50, 30]
