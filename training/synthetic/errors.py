@@ -5,7 +5,8 @@ SyntheticError
 ├── PackageUnavailableError    a package could not be had from its client
 ├── BrokenPackageError         a package was had, but nothing in it can be used
 ├── ReservedIngredientError    an ingredient that is kept for the last word was asked for
-└── CacheBusyError             another run is filling the same cache
+├── CacheBusyError             another run is filling the same cache
+└── GenerateError              a request for puzzles that cannot be drawn
 """
 
 
@@ -31,3 +32,7 @@ class ReservedIngredientError(SyntheticError):
 
 class CacheBusyError(SyntheticError):
     """Another run is filling the same cache."""
+
+
+class GenerateError(SyntheticError):
+    """A request for puzzles that cannot be drawn: an unknown family or split, or none at all."""

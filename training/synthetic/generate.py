@@ -20,7 +20,7 @@ from rich.progress import (
 
 from training.puzzles import PromptValue, Puzzle, PuzzleWriter
 from training.synthetic.catalogue import Split
-from training.synthetic.errors import IngredientsMissingError, SyntheticError
+from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import (
     FAMILIES,
     Drawn,
@@ -32,10 +32,6 @@ from training.synthetic.store import IngredientStore
 
 _CHUNK = 8
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-
-
-class GenerateError(SyntheticError):
-    """A request for puzzles that cannot be drawn."""
 
 
 @dataclass(frozen=True, slots=True)

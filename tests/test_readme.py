@@ -1,0 +1,100 @@
+"""What the README shows works as pasted, against a real service with the embedded models."""
+
+import json
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import httpx
+import pytest
+
+from training.puzzles import Puzzle, read_puzzles
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "clickorder", "serve", "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                httpx.get(f"{url}/readyz").raise_for_status()
+                break
+            except httpx.HTTPError:
+                assert process.poll() is None, "the service ended"
+                assert time.monotonic() < deadline, "the service did not come up"
+                time.sleep(0.2)
+        yield url
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def puzzle() -> Puzzle:
+    return read_puzzles(ROOT / "benchmarks" / "puzzles" / "text-words").find("text-words-00001")
+
+
+def check(points: list[tuple[int, int]], puzzle: Puzzle) -> None:
+    assert len(points) == len(puzzle.targets)
+    for (x, y), (x1, y1, x2, y2) in zip(points, puzzle.targets, strict=True):
+        assert x1 <= x < x2
+        assert y1 <= y < y2
+
+
+def test_the_curl_gives_the_right_clicks(service: str, puzzle: Puzzle) -> None:
+    line = next(line for line in README.splitlines() if line.startswith("curl "))
+    assert line in (ROOT / "scripts" / "serve").read_text(encoding="utf-8").replace(
+        "http://$host:$port", "http://127.0.0.1:8000"
+    ), "scripts/serve prints the same command"
+    command = shlex.split(line.replace("http://127.0.0.1:8000", service))
+    answer = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    assert answer["solved"] is True
+    check([(click["x"], click["y"]) for click in answer["clicks"]], puzzle)
+
+
+def test_the_answer_shown_is_the_answer_given(service: str, puzzle: Puzzle) -> None:
+    shown = json.loads(re.search(r"```json\n(\{\n  \"solved\".*?)```", README, re.DOTALL)[1])  # type: ignore[index]
+    body = {"words": list(puzzle.words)}
+    with (ROOT / "benchmarks/puzzles/text-words/text-words-00001.jpg").open("rb") as picture:
+        given = httpx.post(
+            f"{service}/solve", files={"background": picture}, data=body, timeout=60
+        ).json()
+    assert set(shown) == set(given)
+    assert set(shown["timings_ms"]) == set(given["timings_ms"])
+    for one, other in zip(shown["clicks"], given["clicks"], strict=True):
+        assert abs(one["x"] - other["x"]) <= 1
+        assert one["label"] == other["label"]
+
+
+def test_the_python_snippet_gives_the_right_clicks(
+    service: str, puzzle: Puzzle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    snippet = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]  # type: ignore[index]
+    printed = StringIO()
+    with redirect_stdout(printed):
+        exec(snippet.replace("http://127.0.0.1:8000", service), {})
+    check([tuple(point) for point in json.loads(
+        printed.getvalue().replace("(", "[").replace(")", "]")
+    )], puzzle)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["serve", "solve", "evaluate", "generate", "ingredients"])
+def test_every_command_named_explains_itself(command: str) -> None:
+    assert f"clickorder {command}" in README
+    run = [sys.executable, "-m", "clickorder", command, "--help"]
+    done = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "Usage" in done.stdout

@@ -1,0 +1,101 @@
+"""Puzzle sets: the same from the same seed, whatever the number of processes; faults are told."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.puzzles import read_puzzles
+from training.synthetic.catalogue import CATALOGUE
+from training.synthetic.errors import GenerateError, IngredientsMissingError
+from training.synthetic.families import FAMILIES, Palette
+from training.synthetic.generate import run_generate
+from training.synthetic.stamps import CollectionRecord, FaceRecord, PhotoRecord, Stamp
+
+FONTS = [design.members[0] for design in CATALOGUE.fonts if design.split == "test"]
+ICONS = [design.members[0] for design in CATALOGUE.icons if design.split == "test"]
+
+
+@pytest.fixture(scope="module")
+def cache(palette: Palette, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn ingredients in the form of a fetched cache."""
+    root = tmp_path_factory.mktemp("cache")
+    records: dict[str, dict[str, list[object]]] = {"font": {}, "icon": {}, "photo": {}}
+    folders = {kind: root / "packages" / kind / "machine" / kind for kind in records}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    faces = []
+    for face in (*palette.han, *palette.latin):
+        (folders["font"] / "bars.ttf").write_bytes(face.path.read_bytes())
+        (folders["font"] / "bars.npy").write_bytes(face.coverage_path.read_bytes())
+        # Under names of the test split, or unknown names would be placed by their hash.
+        name = FONTS.pop()
+        faces.append(FaceRecord("bars.ttf", 0, name, "Regular", face.script, "bars.npy", 500))
+    collections = []
+    for icons in palette.icons:
+        np.save(folders["icon"] / f"{icons.name}.npy", np.load(icons.path))
+        collections.append(
+            CollectionRecord(ICONS.pop(), f"{icons.name}.npy", icons.monochrome, list(icons.names))
+        )
+    photos = []
+    for number, photo in enumerate(palette.photos):
+        (folders["photo"] / f"{number}.jpg").write_bytes(photo.path.read_bytes())
+        photos.append(PhotoRecord(str(number), f"{number}.jpg", str(number), f"{number:064x}"))
+    Stamp("font", "machine", "font", "1", "CC0-1.0", "recipe", faces=faces).write(folders["font"])
+    Stamp("icon", "machine", "icon", "1", "CC0-1.0", "recipe", collections=collections).write(
+        folders["icon"]
+    )
+    Stamp("photo", "machine", "photo", "1", "CC0-1.0", "recipe", photos=photos).write(
+        folders["photo"]
+    )
+    return root
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_a_set_depends_on_the_seed_and_not_on_the_processes(cache: Path, tmp_path: Path) -> None:
+    for name, seed, jobs in (("one", 4, 1), ("two", 4, 2), ("other", 5, 1)):
+        run_generate("text-words,icon-strip", "test", 5, seed, tmp_path / name, jobs, cache)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert contents(tmp_path / "one") != contents(tmp_path / "other")
+
+
+def test_every_family_is_a_readable_set(cache: Path, tmp_path: Path) -> None:
+    run_generate("all", "test", 3, 1, tmp_path / "set", 1, cache)
+    puzzles = read_puzzles(tmp_path / "set")
+    assert len(puzzles) == 3 * len(FAMILIES)
+    assert puzzles.families == set(FAMILIES)
+    for puzzle in puzzles:
+        for name in puzzle.files:
+            with Image.open(tmp_path / "set" / name) as picture:
+                picture.load()
+        if puzzle.kind in ("image", "region"):
+            boxes = puzzle.meta["prompt_boxes"]
+            assert isinstance(boxes, list)
+            assert len(boxes) == len(puzzle.words)
+    first = json.loads((tmp_path / "set" / "puzzles.jsonl").read_text().splitlines()[0])
+    assert list(first)[:4] == ["id", "background", "prompt", "words"]
+
+
+@pytest.mark.parametrize(
+    ("family", "split_name", "count", "part"),
+    [
+        pytest.param("icons", "test", 1, "no family 'icons'", id="family"),
+        pytest.param("latin", "exam", 1, "no split 'exam'", id="split"),
+        pytest.param("latin", "test", 0, "at least 1", id="count"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(
+    family: str, split_name: str, count: int, part: str, tmp_path: Path
+) -> None:
+    with pytest.raises(GenerateError, match=part):
+        run_generate(family, split_name, count, 0, tmp_path / "set", 1, tmp_path)
+
+
+def test_a_split_without_ingredients_says_which_are_missing(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(IngredientsMissingError, match="needs at least one"):
+        run_generate("mixed", "validation", 1, 0, tmp_path / "set", 1, cache)

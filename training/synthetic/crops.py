@@ -1,0 +1,415 @@
+"""Crops drawn on the fly: pairs of views of one item, as the service would cut them out.
+
+Items come in groups that are hard to tell apart (look-alike characters, icons of one collection,
+mirrored icons), so that they meet as negatives. Each group of four is drawn on one small scene and
+in one prompt; the crops are then cut by boxes as inexact as a detector's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.synthetic.characters import (
+    DIGITS,
+    LEVEL_1,
+    LEVEL_2,
+    LOWER,
+    TRADITIONAL,
+    UPPER,
+    look_alikes,
+    pick_latin,
+)
+from training.synthetic.clutter import encode, strew, wear
+from training.synthetic.colours import away_from, random_colour
+from training.synthetic.errors import IngredientsMissingError
+from training.synthetic.families import Palette
+from training.synthetic.glyphs import icon_layers
+from training.synthetic.grounds import (
+    flat_ground,
+    gradient_ground,
+    lettered_ground,
+    pattern_ground,
+    photo_ground,
+    shapes_ground,
+    soften,
+)
+from training.synthetic.items import (
+    IconItem,
+    Item,
+    Motion,
+    TextItem,
+    cut_out,
+    paint_cut,
+    random_motion,
+)
+from training.synthetic.scenes import Spacing, compose, place
+from training.synthetic.store import FontFace, IconCollection
+from training.synthetic.strips import draw_prompt_icon, draw_strip
+from training.synthetic.styles import Style, random_style
+
+U8 = NDArray[np.uint8]
+C64 = NDArray[np.complex64]
+
+CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
+"""What the shipped classifier reads."""
+
+_SCENE_ITEMS = 4
+_GROUNDS = 40
+_GROUND_PX = (460, 320)
+_SAME_SHAPE = 0.72
+_HAN_LETTERS = frozenset(LEVEL_1 + LEVEL_2 + TRADITIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One item as one picture shows it.
+
+    Attributes:
+        picture: `(H, W, 3)` uint8 RGB, the whole picture that it lies on.
+        box: `x1, y1, x2, y2` in pixels of `picture`, inexact as a detector's, end exclusive.
+    """
+
+    picture: U8
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two views of one item.
+
+    Attributes:
+        word: The character, the short word, or `collection:name` of an icon.
+        prompt: As a prompt shows it.
+        scene: As a background shows it.
+    """
+
+    word: str
+    prompt: View
+    scene: View
+
+
+class CropSource:
+    """An endless source of pairs, the same for the same seed."""
+
+    def __init__(self, palette: Palette, rng: Generator) -> None:
+        """Remember what to draw with.
+
+        Args:
+            palette: Ingredients of one split.
+            rng: The only source of chance.
+
+        Raises:
+            IngredientsMissingError: there are no Chinese fonts or no icons.
+        """
+        if not palette.han or not palette.icons:
+            raise IngredientsMissingError(
+                "Crops need at least one Chinese font and one icon collection in this split; run "
+                "`clickorder ingredients`."
+            )
+        self._palette = palette
+        self._rng = rng
+        self._designs = _by_design(palette.han)
+        self._latin = _by_design(palette.latin or palette.han)
+        self._grounds: list[Image.Image] = []
+        self._mirrored = tuple(_Mirrored.of(collection) for collection in palette.icons)
+
+    def pairs(self, kind: str, count: int) -> list[Pair]:
+        """About `count` pairs of `characters`, of `icons`, or of `latin` letters and digits."""
+        draw = {"characters": self.characters, "icons": self.icons, "latin": self.latin}[kind]
+        return draw(count)
+
+    def characters(self, count: int) -> list[Pair]:
+        """Pairs of characters, look-alikes among them, at most `count`."""
+        pairs: list[Pair] = []
+        taken: set[str] = set()
+        while len(pairs) < count:
+            group = [w for w in self._alike_characters() if w not in taken][:_SCENE_ITEMS]
+            if len(group) < _SCENE_ITEMS:
+                continue
+            taken.update(group)
+            scene = self._in_faces(group, self._designs)
+            prompt = scene
+            if self._rng.random() < 0.55:
+                prompt = self._in_faces(group, self._designs)
+            pairs += self._pairs(group, prompt, scene, icons=False)
+        return pairs[:count]
+
+    def latin(self, count: int) -> list[Pair]:
+        """Pairs of letters, digits and two-character words, at most `count`."""
+        pairs: list[Pair] = []
+        taken: set[str] = set()
+        for _ in range(20 * count):
+            if len(pairs) >= count:
+                break
+            face = self._face(self._latin)
+            group = [w for w in pick_latin(face, _SCENE_ITEMS, self._rng) if w not in taken]
+            if len(group) < _SCENE_ITEMS:
+                continue
+            taken.update(group)
+            scene: list[Item] = [TextItem(word, face) for word in group]
+            prompt = scene
+            if self._rng.random() < 0.4:
+                prompt = self._in_faces(group, self._latin)
+            pairs += self._pairs(group, prompt, scene, icons=False)
+        return pairs[:count]
+
+    def icons(self, count: int) -> list[Pair]:
+        """Pairs of icons, mirrored and similar ones among them, at most `count`."""
+        pairs: list[Pair] = []
+        shapes: list[C64] = []
+        while len(pairs) < count:
+            items = self._alike_icons(shapes)
+            pairs += self._pairs([item.word for item in items], items, items, icons=True)
+        return pairs[:count]
+
+    # What to draw
+
+    def _alike_characters(self) -> list[str]:
+        """About eight characters, hard to tell apart more often than not."""
+        rng = self._rng
+        kind = rng.random()
+        if kind < 0.45 and self._palette.reference is not None:
+            pool = LEVEL_1 if rng.random() < 0.75 else LEVEL_2
+            first = pool[int(rng.integers(len(pool)))]
+            return [first, *look_alikes(self._palette.reference, first)]
+        if kind < 0.75:
+            return [LEVEL_1[int(i)] for i in rng.choice(len(LEVEL_1), 6, replace=False)]
+        pool = LEVEL_2 if rng.random() < 0.6 else TRADITIONAL
+        start = int(rng.integers(len(pool) - 8))
+        return [pool[start + int(i)] for i in rng.permutation(8)]
+
+    def _in_faces(self, words: Sequence[str], designs: Sequence[Sequence[FontFace]]) -> list[Item]:
+        """The words in one face, or in several where one does not have them all."""
+        rng = self._rng
+        face = self._face(designs)
+        items: list[Item] = []
+        for word in words:
+            own = face if rng.random() < 0.8 else self._face(designs)
+            for _ in range(30):
+                if own.covers(word):
+                    break
+                own = self._face(designs)
+            else:
+                own = next(f for faces in designs for f in faces if f.covers(word))
+            items.append(TextItem(word, own))
+        return items
+
+    def _face(self, designs: Sequence[Sequence[FontFace]]) -> FontFace:
+        faces = designs[int(self._rng.integers(len(designs)))]
+        return faces[int(self._rng.integers(len(faces)))]
+
+    def _alike_icons(self, shapes: list[C64]) -> list[IconItem]:
+        """Four icons of one or two collections that no turn makes the same.
+
+        Args:
+            shapes: Of what was drawn before; those of the icons are appended.
+        """
+        rng = self._rng
+        which = int(rng.integers(len(self._palette.icons)))
+        collection, near = self._palette.icons[which], rng.random() < 0.4
+        start = int(rng.integers(len(collection)))
+        found: list[IconItem] = []
+        for attempt in range(80):
+            if len(found) == _SCENE_ITEMS:
+                break
+            if attempt == 40:
+                collection, near = (
+                    self._palette.icons[int(rng.integers(len(self._mirrored)))],
+                    False,
+                )
+            if near:
+                index = (start + int(rng.integers(24))) % len(collection)
+            else:
+                index = int(rng.integers(len(collection)))
+            item = IconItem(collection, index)
+            if found and rng.random() < 0.12 and attempt < 40:
+                item = IconItem(self._mirrored[which], found[-1].index)
+            turning = _turning(item)
+            if _likeness(turning, shapes[-40:]) > _SAME_SHAPE:
+                continue
+            found.append(item)
+            shapes.append(turning)
+        return found
+
+    # How to draw it
+
+    def _pairs(
+        self, words: Sequence[str], prompt: Sequence[Item], scene: Sequence[Item], *, icons: bool
+    ) -> list[Pair]:
+        scenes = self._scene(scene, icons=icons)
+        prompts = self._prompt(prompt, icons=icons)
+        return [
+            Pair(word, p, s)
+            for word, p, s in zip(words, prompts, scenes, strict=False)
+            if p is not None and s is not None
+        ]
+
+    def _scene(self, items: Sequence[Item], *, icons: bool) -> list[View | None]:
+        """The items on one small ground, in their order; None where one had no room."""
+        rng = self._rng
+        low = 16 if rng.random() < 0.15 else 22
+        size = low + (90 - low) * rng.beta(1.3, 2.6)
+        motion = random_motion(rng, icons=icons)
+        shares = rng.uniform(0.85, 1.2, len(items))
+        poses = [motion.pose(float(np.clip(size * v, 16, 90)), rng) for v in shares]
+        ground = self._patch(size * rng.uniform(2.9, 3.7), size * rng.uniform(2.9, 3.7))
+        styles: Style | list[Style] = random_style(rng)
+        if rng.random() < 0.3:
+            styles = [random_style(rng) for _ in items]
+        spacing = Spacing(int(rng.integers(-3, 6)), 0.15 if rng.random() < 0.12 else 0.0)
+        placed = place(ground, list(zip(items, poses, strict=True)), styles, spacing, rng)
+        if placed is None:
+            return [None] * len(items)
+        picture = compose(ground, placed)
+        if rng.random() < 0.4:
+            strew(picture, rng, 0.25)
+        picture = _reopened(wear(picture, rng), rng) if rng.random() < 0.7 else picture
+        pixels = np.asarray(picture)
+        return [View(pixels, self._jittered(one.box)) for one in placed]
+
+    def _prompt(self, items: Sequence[Item], *, icons: bool) -> list[View | None]:
+        rng = self._rng
+        kind = rng.random()
+        if kind < (0.2 if icons else 0.22):
+            return self._scene(items, icons=icons)
+        if kind < (0.5 if icons else 0.7):
+            strip = draw_strip(items, self._palette.photos, rng)
+            pixels = np.asarray(_on_paper(strip.picture, rng))
+            return [View(pixels, self._jittered(box)) for box in strip.boxes]
+        return [self._clean(item) for item in items]
+
+    def _clean(self, item: Item) -> View | None:
+        """One item by itself, as a list of icons shows it or a font writes it."""
+        rng = self._rng
+        ground = (255, 255, 255) if rng.random() < 0.7 else random_colour(rng, "light")
+        ink = (0, 0, 0) if rng.random() < 0.4 else away_from(ground, rng, 0.4, tone="dark")
+        side = int(rng.integers(18, 80))
+        if isinstance(item, IconItem) or len(item.word) == 1:
+            layer = draw_prompt_icon(item, ink, rng, side)
+        else:
+            cut = cut_out(item, Motion().pose(side, rng), rng)
+            layer = paint_cut(cut, Style(), ground, rng, colour=ink)
+        box = layer.getchannel("A").getbbox()
+        if box is None:
+            return None
+        picture = Image.new("RGB", layer.size, ground)
+        picture.paste(layer, (0, 0), layer)
+        if rng.random() < 0.15:
+            picture = _reopened(picture, rng)
+        return View(np.asarray(picture), self._jittered(box, 0.03))
+
+    def _patch(self, width: float, height: float) -> Image.Image:
+        """A piece of a ground; grounds are kept for a while, for a fresh one each is too slow."""
+        rng = self._rng
+        if len(self._grounds) < _GROUNDS:
+            self._grounds.append(self._ground())
+        elif rng.random() < 0.25:
+            self._grounds[int(rng.integers(_GROUNDS))] = self._ground()
+        ground = self._grounds[int(rng.integers(len(self._grounds)))]
+        size = (min(int(width), ground.width), min(int(height), ground.height))
+        x = int(rng.integers(ground.width - size[0] + 1))
+        y = int(rng.integers(ground.height - size[1] + 1))
+        return ground.crop((x, y, x + size[0], y + size[1]))
+
+    def _ground(self) -> Image.Image:
+        rng, palette = self._rng, self._palette
+        kind = rng.random()
+        if palette.photos and kind < 0.65:
+            return soften(photo_ground(_GROUND_PX, palette.photos, rng), rng)
+        if kind < 0.91:
+            kinds = (gradient_ground, pattern_ground, shapes_ground)
+            return kinds[int(rng.integers(3))](_GROUND_PX, rng)
+        if kind < 0.96:
+            return lettered_ground(_GROUND_PX, palette.han, LEVEL_1, rng)
+        return flat_ground(_GROUND_PX, rng)
+
+    def _jittered(
+        self, box: tuple[int, int, int, int], spread: float = 0.045
+    ) -> tuple[float, float, float, float]:
+        """A box as a detector finds it: each side off by some percent, now and then by more."""
+        rng = self._rng
+        if rng.random() < 0.1:
+            spread *= 2
+        width, height = box[2] - box[0], box[3] - box[1]
+        off = np.clip(rng.normal(0.01, spread, 4), -0.12, 0.16) * (width, height, width, height)
+        x1, y1, x2, y2 = (float(v) for v in np.array(box) + off * (-1, -1, 1, 1))
+        return x1, y1, x2, y2
+
+
+class _Mirrored(IconCollection):
+    """A collection with every icon mirrored, under names of its own."""
+
+    @classmethod
+    def of(cls, collection: IconCollection) -> "_Mirrored":
+        """The mirrored twin of a collection."""
+        return cls(
+            name=f"{collection.name}~",
+            design=collection.design,
+            split=collection.split,
+            names=collection.names,
+            monochrome=collection.monochrome,
+            path=collection.path,
+        )
+
+    def picture(self, i: int) -> U8:
+        """The i-th icon, mirrored; `(96, 96, 4)` uint8 RGBA."""
+        return np.ascontiguousarray(IconCollection.picture(self, i)[:, ::-1])
+
+
+def _by_design(faces: Sequence[FontFace]) -> list[list[FontFace]]:
+    """Faces by drawing: a design with twenty weights must not crowd out the others."""
+    designs: dict[str, list[FontFace]] = {}
+    for face in faces:
+        designs.setdefault(face.design, []).append(face)
+    return [designs[name] for name in sorted(designs)]
+
+
+@lru_cache(maxsize=20_000)
+def _turning(item: IconItem) -> C64:
+    """What tells whether a turned icon is another one: `(13, 9)` complex64.
+
+    The silhouette is read at 24 angles and 9 radii and normalised; its Fourier transform over the
+    angles makes the comparison at every turn one product.
+    """
+    alpha = icon_layers(item.collection, item.index, 24).getchannel("A")
+    side = max(alpha.size)
+    frame = Image.new("L", (side, side))
+    frame.paste(alpha, ((side - alpha.width) // 2, (side - alpha.height) // 2))
+    small = np.asarray(frame.resize((24, 24), Image.Resampling.BOX), np.float32)
+    angles = np.arange(24)[:, None] * (2 * np.pi / 24)
+    radii = np.linspace(1.5, 11.5, 9)[None, :]
+    rows = np.rint(11.5 + radii * np.sin(angles)).astype(np.intp).clip(0, 23)
+    columns = np.rint(11.5 + radii * np.cos(angles)).astype(np.intp).clip(0, 23)
+    # Far rings hold more of the picture than near ones.
+    polar = (small[rows, columns] - small.mean()) * np.sqrt(radii)
+    polar /= max(float(np.linalg.norm(polar)), 1e-6)
+    return np.fft.rfft(polar, axis=0).astype(np.complex64)
+
+
+def _likeness(first: C64, others: Sequence[C64]) -> float:
+    """Largest correlation of an icon with any of the others at any turn, -1..1."""
+    if not others:
+        return -1.0
+    products = (first[None] * np.conj(np.stack(others))).sum(axis=2)
+    return float(np.fft.irfft(products, n=24, axis=1).max())
+
+
+def _reopened(picture: Image.Image, rng: Generator) -> Image.Image:
+    """The picture after a site saved it."""
+    with Image.open(BytesIO(encode(picture, rng)[0])) as reopened:
+        return reopened.convert("RGB")
+
+
+def _on_paper(picture: Image.Image, rng: Generator) -> Image.Image:
+    """A strip as a browser shows it: transparent ground on white, now and then saved lossily."""
+    if picture.mode == "RGBA":
+        paper = Image.new("RGB", picture.size, (255, 255, 255))
+        paper.paste(picture, (0, 0), picture)
+        picture = paper
+    return _reopened(picture, rng) if rng.random() < 0.25 else picture
