@@ -62,6 +62,15 @@ class _Evidence(ABC):
             )
         return _floored_log(self.single_symbols @ other.single_symbols.T)
 
+    def certainty(self) -> F32:
+        """Probability of the likeliest single symbol of each crop.
+
+        Returns:
+            `(N,)` float32 in 0..1.
+        """
+        likeliest: F32 = self.single_symbols.max(axis=1, initial=0)
+        return likeliest
+
 
 class SoftmaxReadings(_Evidence):
     """N crops read by a network that answers one symbol."""

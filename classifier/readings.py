@@ -33,6 +33,14 @@ class Readings(Protocol):
         """
         ...
 
+    def certainty(self) -> NDArray[np.float32]:
+        """Probability of the likeliest single character of each crop: near 1, it is one.
+
+        Returns:
+            `(N,)` float32 in 0..1.
+        """
+        ...
+
 
 class Classifier(Protocol):
     """Reads crops; scores only what it is asked."""

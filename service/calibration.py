@@ -21,6 +21,8 @@ class Calibration:
         temperature: Log-likelihoods are divided by it before they are compared.
         null_score: Log-likelihood (after the temperature) of "this item has no box".
         siamese_weight: Weight of the matcher's log-probabilities.
+        classifier_weight: Weight, beside a matcher, of the log-probability that two pictures show
+            the same character.
         slope: Of the logit of the raw confidence.
         bias: Added to it.
     """
@@ -28,6 +30,7 @@ class Calibration:
     temperature: float = 1.0
     null_score: float = -8.0
     siamese_weight: float = 1.0
+    classifier_weight: float = 0.0
     slope: float = 1.0
     bias: float = 0.0
 

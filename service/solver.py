@@ -281,13 +281,18 @@ class Solver:
             logits = matcher.compare(items, matcher.crop(background, scene.boxes))
             scores += self._calibration.siamese_weight * -np.logaddexp(0.0, -logits)
             used.append("siamese")
-        if self._classifier is not None and self._matcher is None:
+        weight = self._calibration.classifier_weight if self._matcher is not None else 1.0
+        if self._classifier is not None and weight > 0:
             reader = self._classifier
             read = reader.read(
                 [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
             )
             seen = reader.read(reader.crop(background, scene.boxes))
-            scores += read.agreement(seen)
+            agreement = weight * read.agreement(seen).astype(np.float64)
+            if self._matcher is not None:
+                # Icons are no characters: what is read in them counts as far as it is certain.
+                agreement *= np.outer(read.certainty(), seen.certainty())
+            scores += agreement
             used.append("classifier")
         return Evidence(scene, scores, (None,) * count, tuple(range(count)), tuple(used))
 

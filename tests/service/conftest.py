@@ -71,6 +71,11 @@ class ColourReadings:
         mine, theirs = (np.exp(r._log_probabilities(list(COLOURS))) for r in (self, other))
         return np.maximum(np.log(mine.T @ theirs + 1e-13), -30).astype(np.float32)
 
+    def certainty(self) -> NDArray[np.float32]:
+        mine = np.exp(self._log_probabilities(list(COLOURS)))
+        likeliest: NDArray[np.float32] = mine.max(axis=0, initial=0)
+        return likeliest
+
 
 class ColourReader:
     name = "colours 1.0"

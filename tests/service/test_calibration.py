@@ -34,7 +34,7 @@ def test_a_bias_moves_the_logit() -> None:
 
 
 def test_files_round_trip(tmp_path: Path) -> None:
-    calibration = Calibration(1.7, -6.0, 0.8, 1.2, -0.4)
+    calibration = Calibration(1.7, -6.0, 0.8, 0.3, 1.2, -0.4)
     calibration.save(tmp_path / "calibration.json")
     assert Calibration.load(tmp_path / "calibration.json") == calibration
 

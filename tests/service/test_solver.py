@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from classifier.readings import Classifier, Readings
 from detector.detections import Detections
+from service.calibration import Calibration
 from service.errors import (
     InvalidRequestError,
     ModelUnavailableError,
@@ -69,6 +70,9 @@ class ColourReadings:
     def agreement(self, other: Readings) -> NDArray[np.float32]:
         assert isinstance(other, ColourReadings)
         return np.log(np.exp(self.values) @ np.exp(other.values).T)
+
+    def certainty(self) -> NDArray[np.float32]:
+        return np.exp(self.values).max(axis=1, initial=0)
 
 
 @dataclass
@@ -264,3 +268,20 @@ def test_compare_is_a_probability() -> None:
     assert models.compare(red, blue) < 0.01
     with pytest.raises(ModelUnavailableError):
         solver(ColourClassifier()).compare(red, red)
+
+
+def test_what_a_classifier_reads_decides_between_equally_similar_items() -> None:
+    """Beside a matcher that cannot tell, agreement counts with its weight."""
+
+    class Blind(ColourMatcher):
+        def compare(
+            self, prompt: Sequence[Picture], scene: Sequence[Picture]
+        ) -> NDArray[np.float32]:
+            return np.zeros((len(prompt), len(scene)), np.float32)
+
+    prompt = ImagePrompt(picture(100, 30, [(5, 5, RED), (35, 5, BLUE)]))
+    calibration = Calibration(classifier_weight=1.0)
+    both = Solver(SquareDetector(), ColourClassifier(), Blind(), calibration=calibration)
+    assert spots(both.solve(SCENE, prompt)) == [(100, 50), (20, 20)]
+    alone = Solver(SquareDetector(), ColourClassifier(), Blind(), calibration=Calibration())
+    assert alone.solve(SCENE, prompt).confidence < 0.3
