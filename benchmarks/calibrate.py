@@ -25,6 +25,7 @@ from service.matching import assign
 from service.settings import Settings
 from service.solver import Evidence
 from training.puzzles import Puzzle, read_puzzles
+from training.scoring import in_order
 from training.statistics import expected_calibration_error
 
 _TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
@@ -79,17 +80,9 @@ def _case(solver: LocalSolver, puzzle: Puzzle, folder: Path) -> Case | None:
     items, boxes = evidence.scores.shape
     if items == 0 or boxes < items:
         return None
-    chosen = assign(evidence.scores, keys=evidence.keys).boxes
-    return Case(evidence, _right(evidence.scene.boxes[chosen], puzzle))
-
-
-def _right(boxes: NDArray[np.float32], puzzle: Puzzle) -> bool:
-    """Whether every box centre, in order, lies inside its target."""
-    if len(boxes) != len(puzzle.targets):
-        return False
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    targets = np.array(puzzle.targets)
-    return bool(((targets[:, :2] <= centres) & (centres < targets[:, 2:])).all())
+    boxes = evidence.scene.boxes[assign(evidence.scores, keys=evidence.keys).boxes]
+    clicks = [(round((x1 + x2) / 2), round((y1 + y2) / 2)) for x1, y1, x2, y2 in boxes.tolist()]
+    return Case(evidence, in_order(puzzle.words, puzzle.targets, clicks))
 
 
 def _raw(cases: list[Case], temperature: float, null_score: float) -> NDArray[np.float64]:

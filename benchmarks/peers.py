@@ -140,9 +140,8 @@ ROWS = (
 
 def work(row: Row, threads: int, pipe: Connection) -> None:
     """A row's process: loads, then answers puzzles until None comes."""
-    process: Any = importlib.import_module("psutil").Process()
-    if hasattr(process, "cpu_affinity") and len(process.cpu_affinity()) > threads:
-        process.cpu_affinity(process.cpu_affinity()[:threads])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     os.environ["OMP_NUM_THREADS"] = str(threads)
     weights = count_weights()
     try:
@@ -151,7 +150,6 @@ def work(row: Row, threads: int, pipe: Connection) -> None:
         pipe.send(f"{type(error).__name__}: {error}")
         return
     pipe.send(None)
-    peak = 0
     while (asked := pipe.recv()) is not None:
         start = perf_counter()
         try:
@@ -159,8 +157,7 @@ def work(row: Row, threads: int, pipe: Connection) -> None:
         except Exception as error:  # noqa: BLE001 - a puzzle that breaks a row is one it fails
             body = {"code": type(error).__name__, "detail": str(error)}
         pipe.send((body, (perf_counter() - start) * 1000))
-        peak = max(peak, process.memory_info().rss)
-    pipe.send((max(peak, kernel_peak()), sum(weights)))
+    pipe.send((kernel_peak(), sum(weights)))
 
 
 def count_weights() -> list[int]:

@@ -350,7 +350,7 @@ def generate(
 @app.command()
 def ingredients(
     cache: CacheOption = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Packages fetched at the same time.")] = 4,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that draw icons.")] = 2,
     offline: Annotated[
         bool, typer.Option("--offline", help="Fetch nothing; use what this machine has.")
     ] = False,

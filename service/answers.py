@@ -17,7 +17,8 @@ class Click:
         y: Row of the box centre, rounded.
         box: `x1, y1, x2, y2` in background pixels, `x2`/`y2` exclusive.
         label: The word of the prompt, or None where the prompt is a picture that was not read.
-        confidence: Probability that this box is this prompt item, 0..1.
+        confidence: Probability that this box is this prompt item, 0..1: its share of all
+            assignments, and never less than the confidence of the whole answer.
     """
 
     x: int

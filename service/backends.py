@@ -45,6 +45,11 @@ def load_solver(settings: Settings) -> Solver:
         CalibrationError: the calibration file cannot be used.
     """
     files = {} if settings.backend == "ddddocr" else own_files(settings.models_dir)
+    if settings.models_dir is not None and settings.backend == "auto" and not files:
+        raise BackendError(
+            f"{settings.models_dir} (CLICKORDER_MODELS_DIR) has none of detector.onnx, "
+            "classifier.onnx and siamese.onnx; name a folder that has, or leave it unset."
+        )
     own = "detector" in files
     if settings.backend == "own" and not (own and len(files.keys() & set(_ROLES)) > 1):
         place = settings.models_dir or "the shipped weights"

@@ -4,6 +4,7 @@ ServiceError
 ├── BadPictureError          400 bad_picture
 ├── BadBase64Error           400 bad_base64
 ├── BadRequestBodyError      400 bad_body
+├── BodyTimeoutError         408 body_timeout
 ├── BodyTooLargeError        413 body_too_large
 ├── PictureTooLargeError     413 picture_too_large
 ├── UnsupportedMediaError    415 unsupported_media_type
@@ -45,6 +46,12 @@ class BadRequestBodyError(ServiceError):
     status, code, title = 400, "bad_body", "The request body cannot be read."
 
 
+class BodyTimeoutError(ServiceError):
+    """The body did not arrive in time."""
+
+    status, code, title = 408, "body_timeout", "The request body took too long."
+
+
 class BodyTooLargeError(ServiceError):
     """The body has more bytes than the service takes."""
 
@@ -78,7 +85,7 @@ class InvalidRequestError(ServiceError):
 
 
 class TooManyItemsError(ServiceError):
-    """The prompt has more items, or the picture more boxes, than the service matches."""
+    """The prompt has more items than the service matches."""
 
     status, code, title = 422, "too_many_items", "There are too many items."
 

@@ -1,9 +1,10 @@
 """Where requests are computed: a few threads, a short queue, and then a refusal."""
 
 import asyncio
+import contextlib
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ class InferencePool:
         self._room = workers + queue
         self._retry_after_s = retry_after_s
         self._held = 0
+        self._reading = 0  # only ever touched on the event loop
         self._lock = threading.Lock()
 
     def check_room(self) -> None:
@@ -38,11 +40,7 @@ class InferencePool:
             OverloadedError: the queue is full.
         """
         if self._held >= self._room:
-            raise OverloadedError(
-                f"{self._held} requests are running or waiting already; try again in "
-                f"{self._retry_after_s} s.",
-                self._retry_after_s,
-            )
+            raise self._refusal(self._held)
 
     async def run(self, job: Callable[[], T]) -> T:
         """Run `job` in a worker, with the caller's context variables.
@@ -64,9 +62,32 @@ class InferencePool:
         future.add_done_callback(self._release)
         return await asyncio.wrap_future(future)
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count a body that is being received: as many as there is room for, and no more.
+
+        Raises:
+            OverloadedError: the queue is full, or as many bodies are on their way as it takes.
+        """
+        self.check_room()
+        if self._reading >= self._room:
+            raise self._refusal(self._reading)
+        self._reading += 1
+        try:
+            yield
+        finally:
+            self._reading -= 1
+
     def close(self) -> None:
         """Wait for the jobs that run; drop those that wait."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _refusal(self, busy: int) -> OverloadedError:
+        return OverloadedError(
+            f"{busy} requests are running or waiting already; try again in "
+            f"{self._retry_after_s} s.",
+            self._retry_after_s,
+        )
 
     def _release(self, _: Future[T] | None = None) -> None:
         with self._lock:

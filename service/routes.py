@@ -1,5 +1,6 @@
 """The routes: read the body on the event loop, do everything else in the pool."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,12 @@ from starlette.responses import Response
 from service.bodies import parse_body, read_body
 from service.documentation import POST_PROBLEMS, problem_docs, request_docs
 from service.drawing import draw_answer, png_data_url
-from service.errors import InvalidRequestError, ModelUnavailableError, TooManyItemsError
+from service.errors import (
+    BodyTimeoutError,
+    InvalidRequestError,
+    ModelUnavailableError,
+    TooManyItemsError,
+)
 from service.pictures import decode_base64, decode_picture
 from service.pool import InferencePool
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
@@ -106,17 +112,44 @@ class Job:
         return decode_picture(data, self.limits, name)
 
 
+_CALLER_LEFT = 499
+"""Nobody reads it; nginx's number for a request whose caller closed the connection."""
+
+
 async def _run(request: Request, model: type[M], work: Callable[[Job, M], BaseModel]) -> Response:
     """Read the body, do `work` in the pool, answer with its JSON."""
     service: Service = request.app.state.service
-    service.pool.check_room()
-    body = await read_body(request)
+    timeout_s = service.settings.body_timeout_s
+    with service.pool.reading():
+        try:
+            async with asyncio.timeout(timeout_s):
+                body = await read_body(request)
+        except TimeoutError as error:
+            raise BodyTimeoutError(
+                f"The request body did not arrive within {timeout_s} s; send it faster, or less."
+            ) from error
 
     def job() -> str:
         this = Job(service.solver, service.settings.limits, request.state.request_id)
         return work(this, parse_body(body, model)).model_dump_json(exclude_unset=True)
 
-    return Response(await service.pool.run(job), media_type="application/json")
+    answer = asyncio.ensure_future(service.pool.run(job))
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()  # Frees the place of a job that has not started.
+            return Response(status_code=_CALLER_LEFT)
+        return Response(answer.result(), media_type="application/json")
+    finally:
+        gone.cancel()
+        answer.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    """Return once the caller has closed the connection; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 @router.post(
@@ -171,12 +204,14 @@ async def compare(request: Request) -> Response:
     return await _run(request, CompareRequest, _compare)
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Is the service alive?")
 async def healthz() -> Health:
     """Answers as long as the event loop does, however long the queue is."""
     return Health(status="ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Can it solve puzzles?", responses=problem_docs(503))
 async def readyz(request: Request) -> Health:
     """Answers 503 where no detector is installed, as nothing can be solved without one."""

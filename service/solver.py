@@ -128,7 +128,7 @@ class Solver:
             solved=reason is None,
             reason=reason,
             confidence=confidence,
-            clicks=_clicks(result, scene, evidence.labels),
+            clicks=_clicks(result, scene, evidence.labels, confidence),
             boxes=_detected(scene),
             width=background.shape[1],
             height=background.shape[0],
@@ -172,23 +172,16 @@ class Solver:
     # Evidence: one method per kind of prompt, all giving the same thing.
 
     def _gather(self, background: Picture, prompt: Prompt, watch: _Stopwatch) -> Evidence:
-        if isinstance(prompt, RegionPrompt):
-            self._check_region(background, prompt.region)
+        self._check(background, prompt)
         with watch.stage("detect"):
             scene = self._boxes(background)
             if isinstance(prompt, RegionPrompt):
                 scene = _outside(scene, prompt.region)
         match prompt:
             case WordsPrompt(words):
-                self._check_count(len(words))
                 with watch.stage("recognise"):
                     return self._word_evidence(background, scene, words)
             case IconsPrompt(icons):
-                self._check_count(len(icons))
-                if self._matcher is None:
-                    raise ModelUnavailableError(
-                        "A prompt of icons needs a Siamese model, and none is installed."
-                    )
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):
                     return self._picture_evidence(background, scene, whole)
@@ -196,12 +189,11 @@ class Solver:
                 picture = image
             case RegionPrompt((x1, y1, x2, y2)):
                 picture = background[y1:y2, x1:x2]
-        if self._matcher is None and self._classifier is None:
-            raise ModelUnavailableError(
-                "A prompt picture needs a classifier or a Siamese model, and none is installed."
-            )
         with watch.stage("detect"):
-            every = [cut for cut in cuts(self._detector, picture) if len(cut) <= self._max_items]
+            found = cuts(self._detector, picture)
+            every = [cut for cut in found if len(cut) <= self._max_items]
+            if found and not every:
+                self._check_count(min(len(cut) for cut in found))
         with watch.stage("recognise"):
             return self._best_cut(background, scene, picture, every)
 
@@ -342,6 +334,25 @@ class Solver:
             else "low_confidence"
         )
 
+    def _check(self, background: Picture, prompt: Prompt) -> None:
+        """Refuse what cannot be answered, before any network runs."""
+        match prompt:
+            case WordsPrompt(words):
+                self._check_count(len(words))
+                self._reader(words)
+            case IconsPrompt(icons):
+                self._check_count(len(icons))
+                if self._matcher is None:
+                    raise ModelUnavailableError(
+                        "A prompt of icons needs a Siamese model, and none is installed."
+                    )
+            case RegionPrompt(region):
+                self._check_region(background, region)
+        if self._matcher is None and self._classifier is None:
+            raise ModelUnavailableError(
+                "A prompt picture needs a classifier or a Siamese model, and none is installed."
+            )
+
     def _check_count(self, items: int) -> None:
         if items == 0:
             raise InvalidRequestError("The prompt is empty; give at least one item.")
@@ -383,8 +394,9 @@ def _detected(scene: Detections) -> tuple[DetectedBox, ...]:
 
 
 def _clicks(
-    result: Assignment, scene: Detections, labels: Sequence[str | None]
+    result: Assignment, scene: Detections, labels: Sequence[str | None], confidence: float
 ) -> tuple[Click, ...]:
+    """The clicks; each is at least as likely to be right as all of them together are."""
     clicks = []
     for index, label, share in zip(result.boxes, labels, result.item_shares, strict=True):
         if index < 0:
@@ -396,7 +408,7 @@ def _clicks(
                 y=round((y1 + y2) / 2),
                 box=_rounded(scene.boxes[index]),
                 label=label,
-                confidence=float(share),
+                confidence=max(float(share), confidence),
             )
         )
     return tuple(clicks)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.serve import example_curl
 from training.puzzles import Puzzle, read_puzzles
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,16 +32,18 @@ def service() -> Iterator[str]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 90
-        while True:
-            try:
-                httpx.get(f"{url}/readyz").raise_for_status()
-                break
-            except httpx.HTTPError:
-                assert process.poll() is None, "the service ended"
-                assert time.monotonic() < deadline, "the service did not come up"
-                time.sleep(0.2)
-        yield url
-        process.terminate()
+        try:
+            while True:
+                try:
+                    httpx.get(f"{url}/readyz").raise_for_status()
+                    break
+                except httpx.HTTPError:
+                    assert process.poll() is None, "the service ended"
+                    assert time.monotonic() < deadline, "the service did not come up"
+                    time.sleep(0.2)
+            yield url
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +60,8 @@ def check(points: list[tuple[int, int]], puzzle: Puzzle) -> None:
 
 def test_the_curl_gives_the_right_clicks(service: str, puzzle: Puzzle) -> None:
     line = next(line for line in README.splitlines() if line.startswith("curl "))
-    assert line in (ROOT / "scripts" / "serve").read_text(encoding="utf-8").replace(
-        "http://$host:$port", "http://127.0.0.1:8000"
-    ), "scripts/serve prints the same command"
+    assert line == example_curl("http://127.0.0.1:8000"), "what scripts/serve prints"
+    assert shutil.which("curl"), "curl is needed: the README's command is run as pasted"
     command = shlex.split(line.replace("http://127.0.0.1:8000", service))
     answer = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
     assert answer["solved"] is True

@@ -93,7 +93,7 @@ def score_reply(puzzle: Puzzle, reply: Reply) -> Score:
     centres = [((x1 + x2) / 2, (y1 + y2) / 2) for x1, y1, x2, y2 in reply.boxes]
     all_found = all(any(contains(area, centre) for centre in centres) for area in areas)
     count_right = _count_right(puzzle, reply)
-    correct = _in_order(puzzle.words, areas, reply.clicks)
+    correct = in_order(puzzle.words, areas, reply.clicks)
     cause: Cause | None
     if reply.problem is not None:
         cause = "error"
@@ -115,7 +115,14 @@ def contains(box: Box, point: Point) -> bool:
     return box[0] <= point[0] < box[2] and box[1] <= point[1] < box[3]
 
 
-def _in_order(words: Sequence[str], areas: Sequence[Box], clicks: Sequence[Point]) -> bool:
+def in_order(words: Sequence[str], areas: Sequence[Box], clicks: Sequence[Point]) -> bool:
+    """Whether there is a click for every word, each in its area.
+
+    Args:
+        words: In click order; equal words are interchangeable.
+        areas: `x1, y1, x2, y2` of each word, pixels, end exclusive.
+        clicks: `x, y` of each click, pixels.
+    """
     if len(clicks) != len(areas):
         return False
     for word in set(words):

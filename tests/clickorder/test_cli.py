@@ -13,7 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 from typer.testing import CliRunner
 
 from clickorder.cli import OUR_ERRORS, app
+from service.serve import example_curl
 from training.puzzles import Puzzle, PuzzleWriter
+
+ROOT = Path(__file__).resolve().parents[2]
 
 COMMANDS = ("serve", "solve", "evaluate", "generate", "ingredients")
 
@@ -294,4 +297,4 @@ def test_serve_and_evaluate_what_it_serves(puzzles):
     assert row["solved"] >= 2
     assert row["service_ms"] is not None
     assert numbers["models"]["classifier"].startswith("ddddocr-classifier")
-    assert rest == ""
+    assert rest == f"Try it from {ROOT}:\n\n{example_curl(url[0])}\n\n"

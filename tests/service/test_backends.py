@@ -57,9 +57,17 @@ def test_own_without_weights_is_one_sentence(tmp_path: Path) -> None:
         load_solver(Settings(backend="own", models_dir=tmp_path))
 
 
-def test_auto_falls_back_to_the_embedded_models(tmp_path: Path, embedded) -> None:
-    solver = load_solver(Settings(backend="auto", models_dir=tmp_path))
-    assert solver.models == embedded.models
+@pytest.mark.parametrize("folder", [".", "nowhere"])
+def test_a_models_folder_without_models_is_one_sentence(folder: str, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="CLICKORDER_MODELS_DIR"):
+        load_solver(Settings(backend="auto", models_dir=tmp_path / folder))
+
+
+def test_auto_without_own_weights_is_the_embedded_backend(
+    embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.backends.own_files", lambda _: {})
+    assert load_solver(Settings(backend="auto")).models == embedded.models
 
 
 def test_own_files_are_found_by_name(tmp_path: Path) -> None:

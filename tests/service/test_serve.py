@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 
 from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_BOXES, EXAMPLE_ITEM
+from service.serve import example_curl
 
 HERE = Path(__file__).parent
+ROOT = HERE.resolve().parents[1]
 SERVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -84,7 +86,7 @@ def test_a_server_prints_its_address_logs_no_content_and_ends_in_order(layout):
             output, log = server.communicate(timeout=30)
     # uvicorn ends in order and then lets the signal have its way.
     assert server.returncode in (0, -signal.SIGTERM)
-    assert output == ""
+    assert output == f"Try it from {ROOT}:\n\n{example_curl(address[0])}\n\n"
     assert "Traceback" not in log
     for secret in (scene[:40], scene[-40:], "IHDR", "red", "mauve", "rrr", "holiday", "token"):
         assert secret not in log, secret
@@ -110,9 +112,19 @@ def test_a_solver_that_cannot_be_made_ends_the_process():
     code = SERVER.replace("colour_solver)", "lambda settings: 1 / 0)")
     with start(code) as server:
         output, log = server.communicate(timeout=30)
-    assert server.returncode == 3
+    assert server.returncode == 1
     assert output == ""
     assert "ZeroDivisionError" in log
+
+
+def test_models_that_are_not_there_end_the_command_in_one_sentence(tmp_path):
+    code = "from clickorder.cli import app; app(['serve', '--backend', 'own'])"
+    with start(code, CLICKORDER_MODELS_DIR=str(tmp_path)) as server:
+        output, log = server.communicate(timeout=30)
+    assert server.returncode == 1
+    assert output == ""
+    assert log.startswith("clickorder: The backend 'own' needs detector.onnx")
+    assert len(log.splitlines()) == 1
 
 
 def test_a_port_in_use_ends_the_process(url):

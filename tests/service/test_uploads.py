@@ -1,0 +1,84 @@
+"""Bodies that do not arrive, too many that are on their way, and callers that hang up."""
+
+import base64
+import io
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+from PIL import Image
+
+from service.settings import Limits, Settings
+
+FILE = io.BytesIO()
+Image.new("RGB", (40, 40), "white").save(FILE, "PNG")
+BODY = json.dumps({"image": base64.b64encode(FILE.getvalue()).decode()}).encode()
+
+
+def upload(url: str, body: bytes, length: int) -> socket.socket:
+    """Send a request that promises `length` bytes and sends `body`."""
+    host, port = url.removeprefix("http://").split(":")
+    caller = socket.create_connection((host, int(port)), timeout=30)
+    caller.sendall(
+        b"POST /detect HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % length + body
+    )
+    return caller
+
+
+def answer(caller: socket.socket) -> tuple[int, dict[str, object]]:
+    response = caller.recv(65536)
+    while b"\r\n\r\n" not in response or not response.rstrip().endswith(b"}"):
+        response += caller.recv(65536)
+    head, _, body = response.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+def test_a_body_that_does_not_arrive_is_given_up(serve, gated) -> None:
+    with (
+        serve(Settings(body_timeout_s=1), lambda _: gated) as url,
+        upload(url, b"{", 900) as caller,
+    ):
+        status, problem = answer(caller)
+    assert (status, problem["code"]) == (408, "body_timeout")
+    assert "within 1 s" in str(problem["detail"])
+
+
+def test_no_more_bodies_are_received_than_can_wait(serve, gated) -> None:
+    settings = Settings(workers=1, body_timeout_s=30, limits=Limits(queue=1))
+    with serve(settings, lambda _: gated) as url:
+        stalled = [upload(url, b"{", 900) for _ in range(2)]
+        deadline = time.monotonic() + 10
+        while (refused := httpx.post(f"{url}/detect", content=b"x")).status_code != 503:
+            assert time.monotonic() < deadline, "every body is received"
+        assert refused.json()["code"] == "overloaded"
+        assert int(refused.headers["retry-after"]) >= 1
+        for caller in stalled:
+            caller.close()
+        # Their places are free again once the connections are.
+        while httpx.post(f"{url}/detect", content=b"x").status_code == 503:
+            assert time.monotonic() < deadline, "a place is never given back"
+
+
+def test_a_caller_that_hangs_up_gives_up_the_place_it_waits_in(serve, gated) -> None:
+    settings = Settings(workers=1, limits=Limits(queue=1))
+    with serve(settings, lambda _: gated) as url, ThreadPoolExecutor(2) as callers:
+        try:
+            running = callers.submit(httpx.post, f"{url}/detect", content=BODY, timeout=60,
+                                     headers={"content-type": "application/json"})  # fmt: skip
+            deadline = time.monotonic() + 10
+            waiting: list[socket.socket] = []
+            while httpx.post(f"{url}/detect", content=b"x").status_code != 503:
+                assert time.monotonic() < deadline, "the queue never fills"
+                if not waiting:
+                    time.sleep(0.2)  # The first has its worker by now.
+                    waiting.append(upload(url, BODY, len(BODY)))
+            waiting[0].close()
+            # Refused for its media type and not for want of room: the place is free.
+            while httpx.post(f"{url}/detect", content=b"x").status_code != 415:
+                assert time.monotonic() < deadline, "the place is never given back"
+        finally:
+            gated.gate.set()
+        assert running.result().status_code == 200
