@@ -9,7 +9,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw
 
 from training.synthetic.characters import DIGITS, LEVEL_1, LOWER, UPPER
-from training.synthetic.families import Palette
+from training.synthetic.palette import Palette
 from training.synthetic.store import FontFace, IconCollection, Photo
 
 CHARACTERS = LEVEL_1[::8] + DIGITS + UPPER + LOWER

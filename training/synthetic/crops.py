@@ -28,7 +28,6 @@ from training.synthetic.characters import (
 from training.synthetic.clutter import encode, strew, wear
 from training.synthetic.colours import away_from, random_colour
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.families import Palette
 from training.synthetic.glyphs import icon_layers
 from training.synthetic.grounds import (
     flat_ground,
@@ -48,6 +47,7 @@ from training.synthetic.items import (
     paint_cut,
     random_motion,
 )
+from training.synthetic.palette import Palette
 from training.synthetic.scenes import Spacing, compose, place
 from training.synthetic.store import FontFace, IconCollection
 from training.synthetic.strips import draw_prompt_icon, draw_strip
@@ -60,10 +60,10 @@ CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
 """What the shipped classifier reads."""
 
 _SCENE_ITEMS = 4
+_LEAST_CHARACTERS = 24
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
 _SAME_SHAPE = 0.72
-_HAN_LETTERS = frozenset(LEVEL_1 + LEVEL_2 + TRADITIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,12 @@ class Pair:
 
 
 class CropSource:
-    """An endless source of pairs, the same for the same seed."""
+    """An endless source of pairs, the same for the same seed.
+
+    Attributes:
+        ease: Share of the groups that are drawn plainly: unlike items, one font, even grounds. A
+            network that knows nothing learns nothing from hard pairs alone.
+    """
 
     def __init__(self, palette: Palette, rng: Generator) -> None:
         """Remember what to draw with.
@@ -114,8 +119,22 @@ class CropSource:
             )
         self._palette = palette
         self._rng = rng
+        self.ease = 0.0
+        self._easy = False
         self._designs = _by_design(palette.han)
         self._latin = _by_design(palette.latin or palette.han)
+        faces = [face for design in self._designs for face in design]
+        self._pools = {
+            name: "".join(c for c in letters if any(face.covers(c) for face in faces))
+            for name, letters in (
+                ("common", LEVEL_1), ("rare", LEVEL_2), ("traditional", TRADITIONAL)
+            )
+        }  # fmt: skip
+        if len(self._pools["common"]) < _LEAST_CHARACTERS:
+            raise IngredientsMissingError(
+                f"The Chinese fonts of this split draw only {len(self._pools['common'])} common "
+                "characters; run `clickorder ingredients`."
+            )
         self._grounds: list[Image.Image] = []
         self._mirrored = tuple(_Mirrored.of(collection) for collection in palette.icons)
 
@@ -129,13 +148,14 @@ class CropSource:
         pairs: list[Pair] = []
         taken: set[str] = set()
         while len(pairs) < count:
+            self._easy = self._rng.random() < self.ease
             group = [w for w in self._alike_characters() if w not in taken][:_SCENE_ITEMS]
             if len(group) < _SCENE_ITEMS:
                 continue
             taken.update(group)
             scene = self._in_faces(group, self._designs)
             prompt = scene
-            if self._rng.random() < 0.55:
+            if not self._easy and self._rng.random() < 0.55:
                 prompt = self._in_faces(group, self._designs)
             pairs += self._pairs(group, prompt, scene, icons=False)
         return pairs[:count]
@@ -147,6 +167,7 @@ class CropSource:
         for _ in range(20 * count):
             if len(pairs) >= count:
                 break
+            self._easy = self._rng.random() < self.ease
             face = self._face(self._latin)
             group = [w for w in pick_latin(face, _SCENE_ITEMS, self._rng) if w not in taken]
             if len(group) < _SCENE_ITEMS:
@@ -154,7 +175,7 @@ class CropSource:
             taken.update(group)
             scene: list[Item] = [TextItem(word, face) for word in group]
             prompt = scene
-            if self._rng.random() < 0.4:
+            if not self._easy and self._rng.random() < 0.4:
                 prompt = self._in_faces(group, self._latin)
             pairs += self._pairs(group, prompt, scene, icons=False)
         return pairs[:count]
@@ -164,7 +185,11 @@ class CropSource:
         pairs: list[Pair] = []
         shapes: list[C64] = []
         while len(pairs) < count:
+            self._easy = self._rng.random() < self.ease
             items = self._alike_icons(shapes)
+            if not items:
+                shapes.clear()  # A small collection has been through.
+                continue
             pairs += self._pairs([item.word for item in items], items, items, icons=True)
         return pairs[:count]
 
@@ -173,16 +198,23 @@ class CropSource:
     def _alike_characters(self) -> list[str]:
         """About eight characters, hard to tell apart more often than not."""
         rng = self._rng
-        kind = rng.random()
+        kind = 0.5 if self._easy else rng.random()
         if kind < 0.45 and self._palette.reference is not None:
-            pool = LEVEL_1 if rng.random() < 0.75 else LEVEL_2
+            pool = self._pool("common" if rng.random() < 0.75 else "rare")
             first = pool[int(rng.integers(len(pool)))]
             return [first, *look_alikes(self._palette.reference, first)]
         if kind < 0.75:
-            return [LEVEL_1[int(i)] for i in rng.choice(len(LEVEL_1), 6, replace=False)]
-        pool = LEVEL_2 if rng.random() < 0.6 else TRADITIONAL
-        start = int(rng.integers(len(pool) - 8))
+            pool = self._pool("common")
+            return [pool[int(i)] for i in rng.choice(len(pool), 6, replace=False)]
+        # By radical, or by stroke count: neighbours have much in common.
+        pool = self._pool("rare" if rng.random() < 0.6 else "traditional")
+        start = int(rng.integers(len(pool) - 7))
         return [pool[start + int(i)] for i in rng.permutation(8)]
+
+    def _pool(self, name: str) -> str:
+        """Characters that some face draws; common ones where there are too few of the kind."""
+        pool = self._pools[name]
+        return pool if len(pool) >= _LEAST_CHARACTERS else self._pools["common"]
 
     def _in_faces(self, words: Sequence[str], designs: Sequence[Sequence[FontFace]]) -> list[Item]:
         """The words in one face, or in several where one does not have them all."""
@@ -190,7 +222,7 @@ class CropSource:
         face = self._face(designs)
         items: list[Item] = []
         for word in words:
-            own = face if rng.random() < 0.8 else self._face(designs)
+            own = face if self._easy or rng.random() < 0.8 else self._face(designs)
             for _ in range(30):
                 if own.covers(word):
                     break
@@ -212,7 +244,7 @@ class CropSource:
         """
         rng = self._rng
         which = int(rng.integers(len(self._palette.icons)))
-        collection, near = self._palette.icons[which], rng.random() < 0.4
+        collection, near = self._palette.icons[which], rng.random() < 0.4 and not self._easy
         start = int(rng.integers(len(collection)))
         found: list[IconItem] = []
         for attempt in range(80):
@@ -228,7 +260,7 @@ class CropSource:
             else:
                 index = int(rng.integers(len(collection)))
             item = IconItem(collection, index)
-            if found and rng.random() < 0.12 and attempt < 40:
+            if found and not self._easy and rng.random() < 0.12 and attempt < 40:
                 item = IconItem(self._mirrored[which], found[-1].index)
             turning = _turning(item)
             if _likeness(turning, shapes[-40:]) > _SAME_SHAPE:
@@ -253,6 +285,8 @@ class CropSource:
     def _scene(self, items: Sequence[Item], *, icons: bool) -> list[View | None]:
         """The items on one small ground, in their order; None where one had no room."""
         rng = self._rng
+        if self._easy:
+            return self._plain_scene(items)
         low = 16 if rng.random() < 0.15 else 22
         size = low + (90 - low) * rng.beta(1.3, 2.6)
         motion = random_motion(rng, icons=icons)
@@ -273,9 +307,25 @@ class CropSource:
         pixels = np.asarray(picture)
         return [View(pixels, self._jittered(one.box)) for one in placed]
 
+    def _plain_scene(self, items: Sequence[Item]) -> list[View | None]:
+        """The items on an even ground, nearly upright."""
+        rng = self._rng
+        size = float(rng.uniform(30, 70))
+        kinds = (flat_ground, gradient_ground)
+        ground = kinds[int(rng.integers(2))]((round(3.4 * size), round(3.4 * size)), rng)
+        motion = Motion(25.0)
+        poses = [(item, motion.pose(size, rng)) for item in items]
+        placed = place(ground, poses, Style(contrast=0.45), Spacing(2), rng)
+        if placed is None:
+            return [None] * len(items)
+        pixels = np.asarray(compose(ground, placed))
+        return [View(pixels, self._jittered(one.box)) for one in placed]
+
     def _prompt(self, items: Sequence[Item], *, icons: bool) -> list[View | None]:
         rng = self._rng
         kind = rng.random()
+        if self._easy:
+            return [self._clean(item) for item in items]
         if kind < (0.2 if icons else 0.22):
             return self._scene(items, icons=icons)
         if kind < (0.5 if icons else 0.7):

@@ -7,11 +7,9 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
-from training.synthetic.catalogue import Split
 from training.synthetic.characters import LEVEL_1, pick_characters, pick_latin
 from training.synthetic.clutter import encode, strew, wear
 from training.synthetic.colours import RGB, random_colour
-from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.grounds import (
     flat_ground,
     gradient_ground,
@@ -29,6 +27,7 @@ from training.synthetic.items import (
     distinct_icons,
     random_motion,
 )
+from training.synthetic.palette import Palette
 from training.synthetic.scenes import (
     Box,
     Placed,
@@ -38,7 +37,7 @@ from training.synthetic.scenes import (
     place,
     random_spacing,
 )
-from training.synthetic.store import FontFace, IconCollection, IngredientStore, Photo
+from training.synthetic.store import FontFace
 from training.synthetic.strips import Strip, draw_prompt_icon, draw_strip, encode_strip
 from training.synthetic.styles import Style, random_style
 
@@ -47,57 +46,6 @@ FAMILIES = (
 )  # fmt: skip
 
 _ATTEMPTS = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """The ingredients of one split.
-
-    Attributes:
-        han: Chinese faces.
-        latin: Faces for letters and digits.
-        icons: Icon collections.
-        photos: Background photos.
-        reference: The Chinese face whose shapes say which characters look alike; None where each
-            face says it for itself.
-    """
-
-    han: tuple[FontFace, ...]
-    latin: tuple[FontFace, ...]
-    icons: tuple[IconCollection, ...]
-    photos: tuple[Photo, ...]
-    reference: FontFace | None = None
-
-    @classmethod
-    def of(cls, store: IngredientStore, split: Split) -> "Palette":
-        """What a store has for a split."""
-        han = store.fonts(split, "han")
-        return cls(
-            han,
-            store.fonts(split, "latin"),
-            store.icons(split),
-            store.photos(split),
-            max(han, key=lambda face: len(face.characters()), default=None),
-        )
-
-    def check(self, family: str) -> None:
-        """Make sure that a family can be drawn.
-
-        Raises:
-            IngredientsMissingError: it needs a kind of ingredient of which there is none.
-        """
-        needs = {
-            "text-words": ("han",), "text-strip": ("han",), "icon-list": ("icons",),
-            "icon-strip": ("icons",), "mixed": ("han", "icons"), "composite": ("han",),
-            "latin": ("latin",),
-        }[family]  # fmt: skip
-        names = {"han": "Chinese font", "latin": "Latin font", "icons": "icon collection"}
-        for need in needs:
-            if not getattr(self, need):
-                raise IngredientsMissingError(
-                    f"The family {family} needs at least one {names[need]} in this split, and "
-                    "there is none; run `clickorder ingredients`."
-                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from training.synthetic.characters import (
     pick_characters,
     pick_latin,
 )
-from training.synthetic.families import Palette
+from training.synthetic.palette import Palette
 
 
 def test_gb2312_has_its_known_numbers_of_characters() -> None:

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.families import FAMILIES, Drawn, Palette, draw_puzzle
+from training.synthetic.families import FAMILIES, Drawn, draw_puzzle
+from training.synthetic.palette import Palette
 from training.synthetic.scenes import compose
 
 KINDS = {

@@ -10,8 +10,9 @@ from PIL import Image
 from training.puzzles import read_puzzles
 from training.synthetic.catalogue import CATALOGUE
 from training.synthetic.errors import GenerateError, IngredientsMissingError
-from training.synthetic.families import FAMILIES, Palette
+from training.synthetic.families import FAMILIES
 from training.synthetic.generate import run_generate
+from training.synthetic.palette import Palette
 from training.synthetic.stamps import CollectionRecord, FaceRecord, PhotoRecord, Stamp
 
 FONTS = [design.members[0] for design in CATALOGUE.fonts if design.split == "test"]
