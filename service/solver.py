@@ -20,6 +20,7 @@ from service.errors import (
     TooManyItemsError,
     UnknownWordsError,
 )
+from service.lettering import can_draw, draw_word
 from service.matching import MAX_ITEMS, Assignment, assign
 from service.prompt_picture import content_box, cuts
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
@@ -28,7 +29,7 @@ from siamese.similarity import Matcher
 Picture = NDArray[np.uint8]
 
 _UNKNOWN_SCORE = -9.0
-"""Log-likelihood of a word that the classifier does not know: one of some eight thousand."""
+"""Log-likelihood of a word that no model knows: one of some eight thousand."""
 
 _AMBIGUOUS_BELOW = 0.6
 """A share among the full assignments under this means that another answer fits about as well."""
@@ -151,7 +152,12 @@ class Solver:
             ModelUnavailableError: no classifier is installed.
             UnknownWordsError: a word has characters that the classifier does not read.
         """
-        classifier = self._reader(words, every=True)
+        if self._classifier is None:
+            raise ModelUnavailableError("Classifying needs a classifier, and none is installed.")
+        classifier = self._classifier
+        for word in words:
+            if not classifier.can_read(word):
+                raise UnknownWordsError(_unknown(word, classifier))
         scores = classifier.read([crop]).score_words(words)[:, 0].astype(np.float64)
         weights = np.exp(scores - scores.max())
         return tuple(float(w) for w in weights / weights.sum())
@@ -200,15 +206,30 @@ class Solver:
     def _word_evidence(
         self, background: Picture, scene: Detections, words: tuple[str, ...]
     ) -> Evidence:
-        classifier = self._reader(words)
-        crops = classifier.crop(background, scene.boxes)
-        known = [word for word in dict.fromkeys(words) if classifier.can_read(word)]
-        found = classifier.read(crops).score_words(known).astype(np.float64)
-        by_word = dict(zip(known, found, strict=True))
-        # A word outside the charset fits any box as well as the next: it gets what is left over.
-        unknown = np.full(len(scene), _UNKNOWN_SCORE)
-        scores = np.array([by_word.get(word, unknown) for word in words])
-        return Evidence(scene, scores, words, words, ("classifier",))
+        """Score words: read by the classifier, or drawn and looked for by the matcher."""
+        classifier, matcher = self._classifier, self._matcher
+        distinct = list(dict.fromkeys(words))
+        read = [word for word in distinct if classifier is not None and classifier.can_read(word)]
+        drawn = [word for word in distinct if word not in read and can_draw(word)]
+        # A word that no model knows fits any box as well as the next: it gets what is left over.
+        by_word = {word: np.full(len(scene), _UNKNOWN_SCORE) for word in distinct}
+        used = []
+        if classifier is not None and read:
+            found = classifier.read(classifier.crop(background, scene.boxes)).score_words(read)
+            by_word |= zip(read, found.astype(np.float64), strict=True)
+            used.append("classifier")
+        if matcher is not None and drawn:
+            pictures = [draw_word(word) for word in drawn]
+            logits = matcher.compare(pictures, matcher.crop(background, scene.boxes))
+            by_word |= zip(drawn, self._log_same(logits), strict=True)
+            used.append("siamese")
+        scores = np.array([by_word[word] for word in words])
+        return Evidence(scene, scores, words, words, tuple(used))
+
+    def _log_same(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Weighted log-probability of "same item" from a matcher's logits."""
+        same: NDArray[np.float64] = -np.logaddexp(0.0, -logits.astype(np.float64))
+        return self._calibration.siamese_weight * same
 
     def _best_cut(
         self,
@@ -271,7 +292,7 @@ class Solver:
             matcher = self._matcher
             items = [c for picture, boxes in prompt for c in matcher.crop(picture, boxes)]
             logits = matcher.compare(items, matcher.crop(background, scene.boxes))
-            scores += self._calibration.siamese_weight * -np.logaddexp(0.0, -logits)
+            scores += self._log_same(logits)
             used.append("siamese")
         weight = self._calibration.classifier_weight if self._matcher is not None else 1.0
         if self._classifier is not None and weight > 0:
@@ -288,17 +309,21 @@ class Solver:
             used.append("classifier")
         return Evidence(scene, scores, (None,) * count, tuple(range(count)), tuple(used))
 
-    def _reader(self, words: Sequence[str], *, every: bool = False) -> Classifier:
-        """The classifier, once it is known to read one of the words, or every one of them."""
-        if self._classifier is None:
+    def _check_words(self, words: Sequence[str]) -> None:
+        """Make sure that at least one word can be scored."""
+        if self._classifier is None and self._matcher is None:
             raise ModelUnavailableError("Words need a classifier, and none is installed.")
-        unknown = [word for word in words if not self._classifier.can_read(word)]
-        if unknown and (every or len(unknown) == len(words)):
-            raise UnknownWordsError(
-                f"The word {unknown[0]!r} has characters that {self._classifier.name} does not "
-                "know; give the prompt as a picture, or install a model that knows them."
+        if any(self._knows(word) for word in words):
+            return
+        if self._classifier is None:
+            raise ModelUnavailableError(
+                f"The word {words[0]!r} needs a classifier, and none is installed."
             )
-        return self._classifier
+        raise UnknownWordsError(_unknown(words[0], self._classifier))
+
+    def _knows(self, word: str) -> bool:
+        read = self._classifier is not None and self._classifier.can_read(word)
+        return read or (self._matcher is not None and can_draw(word))
 
     def _boxes(self, image: Picture) -> Detections:
         found = self._detector.detect(image)
@@ -339,7 +364,7 @@ class Solver:
         match prompt:
             case WordsPrompt(words):
                 self._check_count(len(words))
-                self._reader(words)
+                self._check_words(words)
             case IconsPrompt(icons):
                 self._check_count(len(icons))
                 if self._matcher is None:
@@ -348,7 +373,7 @@ class Solver:
                     )
             case RegionPrompt(region):
                 self._check_region(background, region)
-        if self._matcher is None and self._classifier is None:
+        if not isinstance(prompt, WordsPrompt) and not (self._matcher or self._classifier):
             raise ModelUnavailableError(
                 "A prompt picture needs a classifier or a Siamese model, and none is installed."
             )
@@ -370,6 +395,13 @@ class Solver:
                 f"The region {list(region)} is not inside the background, which is "
                 f"{width} x {height} pixels."
             )
+
+
+def _unknown(word: str, classifier: Classifier) -> str:
+    return (
+        f"The word {word!r} has characters that {classifier.name} does not know; give the prompt "
+        "as a picture, or install a model that knows them."
+    )
 
 
 def _outside(scene: Detections, region: Box) -> Detections:

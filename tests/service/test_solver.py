@@ -17,6 +17,7 @@ from service.errors import (
     TooManyItemsError,
     UnknownWordsError,
 )
+from service.lettering import draw_word
 from service.prompts import IconsPrompt, ImagePrompt, RegionPrompt, WordsPrompt
 from service.solver import Solver
 
@@ -251,7 +252,43 @@ def test_what_cannot_be_answered_is_refused(
 
 def test_words_without_a_classifier_are_refused() -> None:
     with pytest.raises(ModelUnavailableError, match="classifier"):
-        solver(matcher=ColourMatcher()).solve(SCENE, WordsPrompt(("red",)))
+        solver(matcher=ColourMatcher()).solve(SCENE, WordsPrompt(("并",)))
+
+
+def test_a_word_nobody_knows_gets_what_is_left_over() -> None:
+    answer = solver(ColourClassifier()).solve(SCENE, WordsPrompt(("red", "mauve", "blue")))
+    assert spots(answer) == [(100, 50), (160, 80), (20, 20)]
+
+
+class ShapeMatcher(ColourMatcher):
+    """Compares how much of the crop is ink; tells a full stop from an "M"."""
+
+    def compare(self, prompt: Sequence[Picture], scene: Sequence[Picture]) -> NDArray[np.float32]:
+        first, second = (
+            np.array([(crop.min(axis=2) < 128).mean() for crop in crops])
+            for crops in (prompt, scene)
+        )
+        return (8 - 40 * np.abs(first[:, None] - second[None])).astype(np.float32)
+
+
+def test_words_beyond_the_classifier_are_drawn_and_looked_for() -> None:
+    word = draw_word("MM")
+    high, wide = word.shape[:2]
+    scene = np.full((90, 240, 3), 255, np.uint8)
+    scene[10 : 10 + high, 20 : 20 + wide] = word
+    scene[60:80, 180:200] = RED
+
+    class Finds(SquareDetector):
+        def detect(self, image: Picture) -> Detections:
+            boxes = np.array([[180, 60, 200, 80], [20, 10, 20 + wide, 10 + high]], np.float32)
+            return Detections(boxes, np.ones(2, np.float32), np.zeros(2, np.int64))
+
+    both = Solver(Finds(), ColourClassifier(), ShapeMatcher())
+    answer = both.solve(scene, WordsPrompt(("MM",)))
+    assert answer.clicks[0].box == (20, 10, 20 + wide, 10 + high)
+    assert set(answer.models) == {"detector", "siamese"}
+    with pytest.raises(UnknownWordsError, match="'MM'"):
+        Solver(Finds(), ColourClassifier()).solve(scene, WordsPrompt(("MM",)))
 
 
 def test_classify_compares_the_given_words_only() -> None:
