@@ -21,9 +21,9 @@ from scipy.optimize import minimize
 from clickorder.local import LocalSolver
 from service.calibration import Calibration
 from service.errors import ServiceError
+from service.evidence import Evidence
 from service.matching import assign
 from service.settings import Settings
-from service.solver import Evidence
 from training.puzzles import Puzzle, read_puzzles
 from training.scoring import in_order
 from training.statistics import expected_calibration_error

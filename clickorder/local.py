@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from service.backends import load_solver
 from service.errors import BadPictureError, ServiceError
+from service.evidence import Evidence
 from service.pictures import decode_picture
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.settings import Settings
-from service.solver import Evidence
 from training.puzzles import Box, PromptValue, Puzzle
 
 
