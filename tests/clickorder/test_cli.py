@@ -286,6 +286,7 @@ def test_serve_and_evaluate_what_it_serves(puzzles):
     )
     try:
         url = re.search(r"http://127\.0\.0\.1:\d+", serving.stdout.readline())
+        example = [serving.stdout.readline().rstrip("\n") for _ in range(4)]
         result = run("evaluate", puzzles, "--url", url[0], "--json", "-")
     finally:
         serving.terminate()
@@ -297,4 +298,5 @@ def test_serve_and_evaluate_what_it_serves(puzzles):
     assert row["solved"] >= 2
     assert row["service_ms"] is not None
     assert numbers["models"]["classifier"].startswith("ddddocr-classifier")
-    assert rest == f"Try it from {ROOT}:\n\n{example_curl(url[0])}\n\n"
+    assert example == [f"Try it from {ROOT}:", "", example_curl(url[0]), ""]
+    assert rest == ""
