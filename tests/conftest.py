@@ -1,4 +1,4 @@
-"""For all tests: a proxy that the machine is set up with is not asked for this machine's services."""
+"""For all tests: no proxy is asked for the services of this machine."""
 
 import os
 

@@ -20,5 +20,7 @@ def test_ctc_certainty_counts_every_path_of_one_character() -> None:
 
 
 def test_no_crops_have_no_certainty() -> None:
-    empty = SoftmaxReadings(np.zeros((0, 3), np.float32), Charset(("a", "b", "c"), blank=False, source="test"))
+    empty = SoftmaxReadings(
+        np.zeros((0, 3), np.float32), Charset(("a", "b", "c"), blank=False, source="test")
+    )
     assert empty.certainty().shape == (0,)
