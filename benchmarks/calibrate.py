@@ -5,10 +5,12 @@
 The temperature and the score of "no box" shape the share of the best assignment; slope and bias
 (Platt scaling) turn share times detector evidence into the probability that the whole answer is
 right. All four minimise the log loss over the puzzles; the assignment itself does not depend on
-them. Two-fold cross-validation says what error is to be expected on puzzles not fitted on.
+them. The fusion weights stay as they are in the file that the backend loads: set them there, run
+again, and keep those that solve more. Two-fold cross-validation says what error is to be
+expected on puzzles not fitted on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +21,7 @@ from rich.progress import track
 from scipy.optimize import minimize
 
 from clickorder.local import LocalSolver
-from service.calibration import Calibration
+from service.calibration import Calibration, Calibrations
 from service.errors import ServiceError
 from service.evidence import Evidence
 from service.matching import assign
@@ -51,15 +53,21 @@ def main(
         {"backend": backend, "models_dir": models_dir, "threads": 2, "workers": 1}
     )
     solver = LocalSolver(settings)
-    cases = []
+    cases: dict[str, list[Case]] = {"words": [], "pictures": []}
     puzzles = [(s, p) for s in map(read_puzzles, sets) for p in s.puzzles]
     for puzzle_set, puzzle in track(puzzles, description="Scoring"):
         case = _case(solver, puzzle, puzzle_set.folder)
         if case is not None:
-            cases.append(case)
+            cases["words" if puzzle.kind == "words" else "pictures"].append(case)
+    fitted = {kind: _fit_and_tell(kind, own) for kind, own in cases.items() if own}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    Calibrations(**fitted).save(out)
+
+
+def _fit_and_tell(kind: str, cases: list[Case]) -> Calibration:
+    """Fit the cases of one kind of prompt, and print how good the fit is on cases left out."""
     right = np.array([case.right for case in cases])
-    print(f"{len(cases)} of {len(puzzles)} puzzles could be answered, {right.mean():.1%} rightly.")
-    calibration = _fit(cases)
+    print(f"{kind}: {len(cases)} puzzles could be answered, {right.mean():.1%} rightly.")
     halves = cases[::2], cases[1::2]
     errors = []
     for fitted_on, tested_on in (halves, halves[::-1]):
@@ -67,9 +75,9 @@ def main(
         errors.append(
             expected_calibration_error(confidences, np.array([c.right for c in tested_on]))
         )
+    calibration = _fit(cases)
     print(f"{calibration}\nexpected calibration error, two-fold: {np.mean(errors):.3f}")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    calibration.save(out)
+    return calibration
 
 
 def _case(solver: LocalSolver, puzzle: Puzzle, folder: Path) -> Case | None:
@@ -110,6 +118,7 @@ def _loss(
 
 
 def _fit(cases: list[Case]) -> Calibration:
+    """The best temperature, null score and Platt scaling; the fusion weights stay as they are."""
     right = np.array([case.right for case in cases])
     best: tuple[float, Calibration] | None = None
     for temperature in _TEMPERATURES:
@@ -120,8 +129,12 @@ def _fit(cases: list[Case]) -> Calibration:
             if slope > 0 and (best is None or found.fun < best[0]):
                 best = (
                     found.fun,
-                    Calibration(
-                        temperature=temperature, null_score=null_score, slope=slope, bias=bias
+                    replace(
+                        cases[0].evidence.calibration,
+                        temperature=temperature,
+                        null_score=null_score,
+                        slope=slope,
+                        bias=bias,
                     ),
                 )
     if best is None:

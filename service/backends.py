@@ -16,7 +16,7 @@ from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector
 from detector.yolo import YoloDetector
 from modelfile.errors import ModelFileError
-from service.calibration import Calibration
+from service.calibration import Calibrations
 from service.settings import Settings
 from service.solver import Solver
 from siamese.matcher import SiameseMatcher
@@ -67,16 +67,16 @@ def load_solver(settings: Settings) -> Solver:
     if "siamese" in files:
         matcher = SiameseMatcher.load(files["siamese"], threads=threads)
     classifier = _classifier(settings, files)
-    calibration = Calibration()
+    calibrations = Calibrations()
     if "calibration" in files:
-        calibration = Calibration.load(files["calibration"])
+        calibrations = Calibrations.load(files["calibration"])
     elif not files:
-        calibration = Calibration.load(_CALIBRATIONS / "ddddocr.json")
+        calibrations = Calibrations.load(_CALIBRATIONS / "ddddocr.json")
     return Solver(
         detector,
         classifier,
         matcher,
-        calibration=calibration,
+        calibrations=calibrations,
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
     )

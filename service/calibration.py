@@ -48,24 +48,42 @@ class Calibration:
         logit = self.slope * (np.log(raw) - np.log1p(-raw)) + self.bias
         return float(1 / (1 + np.exp(-logit)))
 
+
+@dataclass(frozen=True, slots=True)
+class Calibrations:
+    """One for each kind of prompt: what is read and what is compared err in ways of their own.
+
+    Attributes:
+        words: For prompts of words.
+        pictures: For icons, prompt pictures and regions.
+    """
+
+    words: Calibration = Calibration()
+    pictures: Calibration = Calibration()
+
     def save(self, path: Path) -> None:
         """Write as JSON."""
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path) -> "Calibration":
+    def load(cls, path: Path) -> "Calibrations":
         """Read what `save` wrote.
 
         Raises:
             CalibrationError: not JSON, a key that is unknown, or a value that is no number.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            calibration = cls(**{key: float(value) for key, value in values.items()})
+            kinds = json.loads(path.read_text(encoding="utf-8"))
+            loaded = cls(
+                **{
+                    kind: Calibration(**{key: float(value) for key, value in values.items()})
+                    for kind, values in kinds.items()
+                }
+            )
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise CalibrationError(
                 f"The calibration file {path} cannot be used: {error}."
             ) from error
-        if calibration.temperature <= 0:
+        if min(loaded.words.temperature, loaded.pictures.temperature) <= 0:
             raise CalibrationError(f"The temperature in {path} must be greater than 0.")
-        return calibration
+        return loaded

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from classifier.readings import Classifier
 from detector.detections import Detections, Detector
 from service.answers import Box
-from service.calibration import Calibration
+from service.calibration import Calibration, Calibrations
 from service.errors import (
     InvalidRequestError,
     ModelUnavailableError,
@@ -42,6 +42,7 @@ class Evidence:
         labels: One per item, None where the prompt is a picture.
         keys: One per item; equal keys are the same item asked for twice.
         used: Roles of the models that took part.
+        calibration: Of this kind of prompt.
     """
 
     scene: Detections
@@ -49,6 +50,7 @@ class Evidence:
     labels: tuple[str | None, ...]
     keys: tuple[Hashable, ...]
     used: tuple[str, ...]
+    calibration: Calibration
 
 
 @dataclass
@@ -76,7 +78,7 @@ class Witnesses:
         detector: Finds boxes, on backgrounds and on prompt pictures.
         classifier: Reads crops; None where no character model is installed.
         matcher: Compares crops; None where no Siamese model is installed.
-        calibration: Weighs what they say.
+        calibrations: Weigh what they say.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
     """
@@ -86,7 +88,7 @@ class Witnesses:
         detector: Detector,
         classifier: Classifier | None,
         matcher: Matcher | None,
-        calibration: Calibration,
+        calibrations: Calibrations,
         *,
         max_boxes: int,
         max_items: int,
@@ -94,7 +96,7 @@ class Witnesses:
         self._detector = detector
         self._classifier = classifier
         self._matcher = matcher
-        self._calibration = calibration
+        self._calibrations = calibrations
         self._max_boxes = max_boxes
         self._max_items = min(max_items, MAX_ITEMS)
 
@@ -161,15 +163,11 @@ class Witnesses:
         if matcher is not None and drawn:
             pictures = [draw_word(word) for word in drawn]
             logits = matcher.compare(pictures, matcher.crop(background, scene.boxes))
-            by_word |= zip(drawn, self._log_same(logits), strict=True)
+            weight = self._calibrations.words.siamese_weight
+            by_word |= zip(drawn, weight * _log_same(logits), strict=True)
             used.append("siamese")
         scores = np.array([by_word[word] for word in words])
-        return Evidence(scene, scores, words, words, tuple(used))
-
-    def _log_same(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Weighted log-probability of "same item" from a matcher's logits."""
-        same: NDArray[np.float64] = -np.logaddexp(0.0, -logits.astype(np.float64))
-        return self._calibration.siamese_weight * same
+        return Evidence(scene, scores, words, words, tuple(used), self._calibrations.words)
 
     def _best_cut(
         self,
@@ -205,9 +203,10 @@ class Witnesses:
 
     def _worth(self, scores: NDArray[np.float64]) -> float:
         """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment."""
-        likelihoods = scores / self._calibration.temperature
+        calibration = self._calibrations.pictures
+        likelihoods = scores / calibration.temperature
         rows, columns = linear_sum_assignment(likelihoods, maximize=True)
-        null_score = self._calibration.null_score
+        null_score = calibration.null_score
         left_over = len(scores) - len(rows)
         # An item without a box in the scene is as bad as one whose box does not fit.
         return float((likelihoods[rows, columns] - null_score).sum() + left_over * null_score)
@@ -232,9 +231,9 @@ class Witnesses:
             matcher = self._matcher
             items = [c for picture, boxes in prompt for c in matcher.crop(picture, boxes)]
             logits = matcher.compare(items, matcher.crop(background, scene.boxes))
-            scores += self._log_same(logits)
+            scores += self._calibrations.pictures.siamese_weight * _log_same(logits)
             used.append("siamese")
-        weight = self._calibration.classifier_weight if self._matcher is not None else 1.0
+        weight = self._calibrations.pictures.classifier_weight if self._matcher is not None else 1.0
         if self._classifier is not None and weight > 0:
             reader = self._classifier
             read = reader.read(
@@ -247,7 +246,14 @@ class Witnesses:
                 agreement *= np.outer(read.certainty(), seen.certainty())
             scores += agreement
             used.append("classifier")
-        return Evidence(scene, scores, (None,) * count, tuple(range(count)), tuple(used))
+        return Evidence(
+            scene,
+            scores,
+            (None,) * count,
+            tuple(range(count)),
+            tuple(used),
+            self._calibrations.pictures,
+        )
 
     def _check_words(self, words: Sequence[str]) -> None:
         """Make sure that at least one word can be scored."""
@@ -301,6 +307,12 @@ class Witnesses:
                 f"The region {list(region)} is not inside the background, which is "
                 f"{width} x {height} pixels."
             )
+
+
+def _log_same(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Log-probability of "same item" from a matcher's logits."""
+    same: NDArray[np.float64] = -np.logaddexp(0.0, -logits.astype(np.float64))
+    return same
 
 
 def unknown_word(word: str, classifier: Classifier) -> str:

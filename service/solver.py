@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from classifier.readings import Classifier
 from detector.detections import Detections, Detector
 from service.answers import Answer, Box, Click, DetectedBox, Reason
-from service.calibration import Calibration
+from service.calibration import Calibrations
 from service.errors import ModelUnavailableError, UnknownWordsError
 from service.evidence import Evidence, Stopwatch, Witnesses, unknown_word
 from service.matching import MAX_ITEMS, Assignment, assign
@@ -28,7 +28,7 @@ class Solver:
         detector: Finds boxes, on backgrounds and on prompt pictures.
         classifier: Reads crops; None where no character model is installed.
         matcher: Compares crops; None where no Siamese model is installed.
-        calibration: Turns scores into probabilities.
+        calibrations: Turn scores into probabilities.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
     """
@@ -39,18 +39,17 @@ class Solver:
         classifier: Classifier | None = None,
         matcher: Matcher | None = None,
         *,
-        calibration: Calibration | None = None,
+        calibrations: Calibrations | None = None,
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
     ) -> None:
         self._classifier = classifier
         self._matcher = matcher
-        self._calibration = calibration or Calibration()
         self._witnesses = Witnesses(
             detector,
             classifier,
             matcher,
-            self._calibration,
+            calibrations or Calibrations(),
             max_boxes=max_boxes,
             max_items=max_items,
         )
@@ -76,9 +75,10 @@ class Solver:
         evidence = self._witnesses.gather(background, prompt, watch)
         scene = evidence.scene
         with watch.stage("match"):
-            scores = evidence.scores / self._calibration.temperature
-            result = assign(scores, null_score=self._calibration.null_score, keys=evidence.keys)
-            confidence = self._confidence(result, scene)
+            calibration = evidence.calibration
+            scores = evidence.scores / calibration.temperature
+            result = assign(scores, null_score=calibration.null_score, keys=evidence.keys)
+            confidence = _confidence(result, evidence)
             reason = self._reason(evidence, scores, confidence, min_confidence)
         return Answer(
             solved=reason is None,
@@ -134,12 +134,6 @@ class Solver:
 
     # Judgement
 
-    def _confidence(self, result: Assignment, scene: Detections) -> float:
-        if (result.boxes < 0).any() or len(result.boxes) == 0:
-            return 0.0
-        evidence = float(np.prod(scene.scores[result.boxes], dtype=np.float64))
-        return self._calibration.confidence(result.share, evidence)
-
     @staticmethod
     def _reason(
         evidence: Evidence,
@@ -160,6 +154,14 @@ class Solver:
             if assign(scores, keys=evidence.keys).share < _AMBIGUOUS_BELOW
             else "low_confidence"
         )
+
+
+def _confidence(result: Assignment, evidence: Evidence) -> float:
+    """Probability that the whole assignment is right; 0 where an item has no box."""
+    if (result.boxes < 0).any() or len(result.boxes) == 0:
+        return 0.0
+    seen = float(np.prod(evidence.scene.scores[result.boxes], dtype=np.float64))
+    return evidence.calibration.confidence(result.share, seen)
 
 
 def _rounded(box: NDArray[np.float32]) -> Box:

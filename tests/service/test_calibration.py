@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.calibration import Calibration, CalibrationError
+from service.calibration import Calibration, CalibrationError, Calibrations
 
 SHARES = st.floats(0.0, 1.0)
 
@@ -34,9 +34,9 @@ def test_a_bias_moves_the_logit() -> None:
 
 
 def test_files_round_trip(tmp_path: Path) -> None:
-    calibration = Calibration(1.7, -6.0, 0.8, 0.3, 1.2, -0.4)
-    calibration.save(tmp_path / "calibration.json")
-    assert Calibration.load(tmp_path / "calibration.json") == calibration
+    calibrations = Calibrations(Calibration(1.7, -6.0, 0.8, 0.3, 1.2, -0.4), Calibration(0.5))
+    calibrations.save(tmp_path / "calibration.json")
+    assert Calibrations.load(tmp_path / "calibration.json") == calibrations
 
 
 @pytest.mark.parametrize(
@@ -44,19 +44,20 @@ def test_files_round_trip(tmp_path: Path) -> None:
     [
         pytest.param("{", "Expecting", id="not-json"),
         pytest.param("[1]", "items", id="a-list"),
-        pytest.param('{"warmth": 1}', "warmth", id="unknown-key"),
-        pytest.param('{"slope": "steep"}', "steep", id="no-number"),
-        pytest.param('{"temperature": 0}', "greater than 0", id="zero-temperature"),
+        pytest.param('{"words": {"warmth": 1}}', "warmth", id="unknown-key"),
+        pytest.param('{"sounds": {}}', "sounds", id="unknown-kind"),
+        pytest.param('{"words": {"slope": "steep"}}', "steep", id="no-number"),
+        pytest.param('{"pictures": {"temperature": 0}}', "greater than 0", id="zero-temperature"),
     ],
 )
 def test_a_bad_file_is_one_sentence(text: str, fault: str, tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(text)
     with pytest.raises(CalibrationError, match=r"calibration\.json") as caught:
-        Calibration.load(path)
+        Calibrations.load(path)
     assert fault in str(caught.value)
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="cannot be used"):
-        Calibration.load(tmp_path / "calibration.json")
+        Calibrations.load(tmp_path / "calibration.json")

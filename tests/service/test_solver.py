@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from classifier.readings import Classifier, Readings
 from detector.detections import Detections
-from service.calibration import Calibration
+from service.calibration import Calibration, Calibrations
 from service.errors import (
     InvalidRequestError,
     ModelUnavailableError,
@@ -317,8 +317,8 @@ def test_what_a_classifier_reads_decides_between_equally_similar_items() -> None
             return np.zeros((len(prompt), len(scene)), np.float32)
 
     prompt = ImagePrompt(picture(100, 30, [(5, 5, RED), (35, 5, BLUE)]))
-    calibration = Calibration(classifier_weight=1.0)
-    both = Solver(SquareDetector(), ColourClassifier(), Blind(), calibration=calibration)
+    calibrations = Calibrations(pictures=Calibration(classifier_weight=1.0))
+    both = Solver(SquareDetector(), ColourClassifier(), Blind(), calibrations=calibrations)
     assert spots(both.solve(SCENE, prompt)) == [(100, 50), (20, 20)]
-    alone = Solver(SquareDetector(), ColourClassifier(), Blind(), calibration=Calibration())
+    alone = Solver(SquareDetector(), ColourClassifier(), Blind())
     assert alone.solve(SCENE, prompt).confidence < 0.3
