@@ -31,7 +31,7 @@ from training.scoring import in_order
 from training.statistics import expected_calibration_error
 
 _TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
-_NULL_SCORES = (-3.0, -4.0, -5.0, -6.5, -8.0, -11.0)
+_NULL_SCORES = (-1.0, -1.5, -2.0, -3.0, -4.0, -5.0, -6.5, -8.0, -11.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ _MIN_SIDE_SHARE = 0.35
 _MAX_ASPECT = 1.2
 """Width of an item relative to the height of the row; parts wider than this together are two."""
 
+_LEAST_SCORES = (0.1, 0.25, 0.4)
+"""Detector scores from which on boxes are items. Backgrounds gain from doubtful boxes, because
+spare ones do no harm there; in a prompt every box is an item."""
+
 _WORD_GAPS = (0.06, 0.22)
 """Empty columns, relative to the row's height, from which on two parts are two items."""
 
@@ -53,15 +57,20 @@ def cuts(detector: Detector, picture: NDArray[np.uint8]) -> list[NDArray[np.floa
         pixels, `x2`/`y2` exclusive, left to right; none where nothing is found.
     """
     found: list[NDArray[np.float32]] = []
-    for cut in (_detected(detector, picture), *_at_gaps(picture)):
+    for cut in (*_detected(detector, picture), *_at_gaps(picture)):
         if len(cut) and not any(_same(cut, other) for other in found):
             found.append(cut)
     return found
 
 
-def _detected(detector: Detector, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """`(K, 4)` boxes of the detector without specks, left to right."""
-    boxes = detector.detect(picture).boxes
+def _detected(detector: Detector, picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """Cuts by the detector, `(K, 4)` each: all that it takes for items, and the surer ones."""
+    seen = detector.detect(picture)
+    return [_in_a_row(seen.boxes[seen.scores >= least]) for least in _LEAST_SCORES]
+
+
+def _in_a_row(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`(K, 4)` boxes without specks, left to right."""
     if len(boxes) == 0:
         return boxes
     sizes = boxes[:, 2:] - boxes[:, :2]

@@ -287,7 +287,7 @@ def _parse_line(line: str) -> Puzzle:
         id=_string(data["id"], "id"),
         background=_string(data["background"], "background"),
         prompt=_prompt(data["prompt"]),
-        words=_list(data["words"], "words", _string),
+        words=_list(data["words"], "words", _word),
         targets=_list(data["targets"], "targets", _box),
         distractors=_list(data.get("distractors", []), "distractors", _box),
         accept=None if accept is None else _list(accept, "accept", _box_or_none),
@@ -312,6 +312,12 @@ def _string(value: object, what: str) -> str:
     if not isinstance(value, str):
         raise PuzzleSetError(f"{what} is {value!r}; it must be a string.")
     return value
+
+
+def _word(value: object, what: str) -> str:
+    """A word; a number is taken as its digits, as icons may be named `0` to `9`."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return _string(str(value) if is_number else value, what)
 
 
 def _object(value: object, what: str) -> dict[str, object]:

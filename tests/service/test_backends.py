@@ -63,6 +63,27 @@ def test_a_models_folder_without_models_is_one_sentence(folder: str, tmp_path: P
         load_solver(Settings(backend="auto", models_dir=tmp_path / folder))
 
 
+def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend() -> None:
+    """On the frozen puzzles of characters; the embedded backend solves about half of these."""
+    solver = load_solver(Settings())
+    assert {role: name.split()[0] for role, name in solver.models.items()} == {
+        "detector": "clickorder-detector",
+        "classifier": "clickorder-classifier",
+        "siamese": "clickorder-siamese",
+    }
+    puzzles = read_puzzles(PUZZLES / "text-words")
+    solved = 0
+    for puzzle in puzzles.puzzles[:24]:
+        answer = solver.solve(
+            picture(puzzles.folder / puzzle.background), WordsPrompt(puzzle.words)
+        )
+        solved += len(answer.clicks) == len(puzzle.targets) and all(
+            x1 <= click.x < x2 and y1 <= click.y < y2
+            for click, (x1, y1, x2, y2) in zip(answer.clicks, puzzle.targets, strict=True)
+        )
+    assert solved >= 13
+
+
 def test_auto_without_own_weights_is_the_embedded_backend(
     embedded, monkeypatch: pytest.MonkeyPatch
 ) -> None:

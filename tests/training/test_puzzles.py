@@ -140,7 +140,8 @@ MALFORMED = {
     "no id": (changed(id=""), "id is empty"),
     "number as id": (changed(id=1), "id is 1; it must be a string"),
     "number as words": (changed(words=3), "words is 3; it must be a list"),
-    "number as word": (changed(words=["成", 3]), r"words\[1\] is 3"),
+    "fraction as word": (changed(words=["成", 3.5]), r"words\[1\] is 3.5"),
+    "truth as word": (changed(words=["成", True]), r"words\[1\] is True"),
     "empty word": (changed(words=["成", ""]), "word is empty"),
     "fewer words": (changed(words=["成"]), "1 words for 2 targets"),
     "more words": (changed(words=["成", "行", "再"]), "3 words for 2 targets"),
@@ -256,3 +257,8 @@ def test_meta_is_json(value):
     puzzle = Puzzle("1", "1.png", {"words": ("A",)}, ("A",), ((0, 0, 1, 1),), meta={"k": value})
     with pytest.raises(PuzzleSetError, match="keep meta to numbers"):
         puzzle.to_json()
+
+
+def test_a_word_may_be_a_number(folder):
+    write_lines(folder, changed(words=["成", 3], prompt={"image": "0001.prompt.png"}))
+    assert read_puzzles(folder).puzzles[0].words == ("成", "3")

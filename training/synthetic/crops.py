@@ -7,7 +7,6 @@ in one prompt; the crops are then cut by boxes as inexact as a detector's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 
 import numpy as np
@@ -28,7 +27,6 @@ from training.synthetic.characters import (
 from training.synthetic.clutter import encode, strew, wear
 from training.synthetic.colours import away_from, random_colour
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.glyphs import icon_layers
 from training.synthetic.grounds import (
     flat_ground,
     gradient_ground,
@@ -38,6 +36,7 @@ from training.synthetic.grounds import (
     shapes_ground,
     soften,
 )
+from training.synthetic.icon_likeness import C64, SAME_SHAPE, Mirrored, likeness, turning_of
 from training.synthetic.items import (
     IconItem,
     Item,
@@ -49,12 +48,11 @@ from training.synthetic.items import (
 )
 from training.synthetic.palette import Palette
 from training.synthetic.scenes import Spacing, compose, place
-from training.synthetic.store import FontFace, IconCollection
+from training.synthetic.store import FontFace
 from training.synthetic.strips import draw_prompt_icon, draw_strip
 from training.synthetic.styles import Style, random_style
 
 U8 = NDArray[np.uint8]
-C64 = NDArray[np.complex64]
 
 CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
 """What the shipped classifier reads."""
@@ -63,7 +61,6 @@ _SCENE_ITEMS = 4
 _LEAST_CHARACTERS = 24
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
-_SAME_SHAPE = 0.72
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +133,7 @@ class CropSource:
                 "characters; run `clickorder ingredients`."
             )
         self._grounds: list[Image.Image] = []
-        self._mirrored = tuple(_Mirrored.of(collection) for collection in palette.icons)
+        self._mirrored = tuple(Mirrored.of(collection) for collection in palette.icons)
 
     def pairs(self, kind: str, count: int) -> list[Pair]:
         """About `count` pairs of `characters`, of `icons`, or of `latin` letters and digits."""
@@ -262,8 +259,8 @@ class CropSource:
             item = IconItem(collection, index)
             if found and not self._easy and rng.random() < 0.12 and attempt < 40:
                 item = IconItem(self._mirrored[which], found[-1].index)
-            turning = _turning(item)
-            if _likeness(turning, shapes[-40:]) > _SAME_SHAPE:
+            turning = turning_of(item)
+            if likeness(turning, shapes[-40:]) > SAME_SHAPE:
                 continue
             found.append(item)
             shapes.append(turning)
@@ -392,62 +389,12 @@ class CropSource:
         return x1, y1, x2, y2
 
 
-class _Mirrored(IconCollection):
-    """A collection with every icon mirrored, under names of its own."""
-
-    @classmethod
-    def of(cls, collection: IconCollection) -> "_Mirrored":
-        """The mirrored twin of a collection."""
-        return cls(
-            name=f"{collection.name}~",
-            design=collection.design,
-            split=collection.split,
-            names=collection.names,
-            monochrome=collection.monochrome,
-            path=collection.path,
-        )
-
-    def picture(self, i: int) -> U8:
-        """The i-th icon, mirrored; `(96, 96, 4)` uint8 RGBA."""
-        return np.ascontiguousarray(IconCollection.picture(self, i)[:, ::-1])
-
-
 def _by_design(faces: Sequence[FontFace]) -> list[list[FontFace]]:
     """Faces by drawing: a design with twenty weights must not crowd out the others."""
     designs: dict[str, list[FontFace]] = {}
     for face in faces:
         designs.setdefault(face.design, []).append(face)
     return [designs[name] for name in sorted(designs)]
-
-
-@lru_cache(maxsize=20_000)
-def _turning(item: IconItem) -> C64:
-    """What tells whether a turned icon is another one: `(13, 9)` complex64.
-
-    The silhouette is read at 24 angles and 9 radii and normalised; its Fourier transform over the
-    angles makes the comparison at every turn one product.
-    """
-    alpha = icon_layers(item.collection, item.index, 24).getchannel("A")
-    side = max(alpha.size)
-    frame = Image.new("L", (side, side))
-    frame.paste(alpha, ((side - alpha.width) // 2, (side - alpha.height) // 2))
-    small = np.asarray(frame.resize((24, 24), Image.Resampling.BOX), np.float32)
-    angles = np.arange(24)[:, None] * (2 * np.pi / 24)
-    radii = np.linspace(1.5, 11.5, 9)[None, :]
-    rows = np.rint(11.5 + radii * np.sin(angles)).astype(np.intp).clip(0, 23)
-    columns = np.rint(11.5 + radii * np.cos(angles)).astype(np.intp).clip(0, 23)
-    # Far rings hold more of the picture than near ones.
-    polar = (small[rows, columns] - small.mean()) * np.sqrt(radii)
-    polar /= max(float(np.linalg.norm(polar)), 1e-6)
-    return np.fft.rfft(polar, axis=0).astype(np.complex64)
-
-
-def _likeness(first: C64, others: Sequence[C64]) -> float:
-    """Largest correlation of an icon with any of the others at any turn, -1..1."""
-    if not others:
-        return -1.0
-    products = (first[None] * np.conj(np.stack(others))).sum(axis=2)
-    return float(np.fft.irfft(products, n=24, axis=1).max())
 
 
 def _reopened(picture: Image.Image, rng: Generator) -> Image.Image:

@@ -4,7 +4,10 @@ import pytest
 from training.crop_inputs import network_input
 from training.synthetic.crops import CHARSET, CropSource
 from training.synthetic.errors import IngredientsMissingError
+from training.synthetic.icon_likeness import likeness, turning_of
+from training.synthetic.items import IconItem
 from training.synthetic.palette import Palette
+from training.synthetic.store import IconCollection
 
 KINDS = ["characters", "icons", "latin"]
 
@@ -76,3 +79,21 @@ def test_no_icons_are_refused_with_a_sentence(palette: Palette) -> None:
     bare = Palette(palette.han, palette.latin, (), palette.photos)
     with pytest.raises(IngredientsMissingError, match="one icon collection"):
         CropSource(bare, np.random.default_rng(1))
+
+
+def test_an_icon_is_like_itself_at_any_turn_and_unlike_another(palette: Palette) -> None:
+    class Turned(IconCollection):
+        def picture(self, i: int) -> np.ndarray:
+            return np.ascontiguousarray(np.rot90(IconCollection.picture(self, i)))
+
+    plain = palette.icons[0]
+    fields = ("name", "design", "split", "names", "monochrome", "path")
+    turned = Turned(**{name: getattr(plain, name) for name in fields})
+    same, other = [], []
+    for index in range(12):
+        shape = turning_of(IconItem(plain, index))
+        same.append(likeness(shape, [turning_of(IconItem(turned, index))]))
+        other.append(likeness(shape, [turning_of(IconItem(plain, index + 1))]))
+    assert min(same) > 0.85
+    assert np.mean(other) < np.mean(same) - 0.2
+    assert likeness(shape, []) == -1

@@ -1,0 +1,258 @@
+"""Whole small runs, which need torch."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+torch = pytest.importorskip("torch")
+
+from classifier import OnnxClassifier  # noqa: E402
+from siamese import SiameseMatcher  # noqa: E402
+from training.classifier_trainer import run_classifier_training  # noqa: E402
+from training.imprint import broad_faces, glyph_crop, imprint  # noqa: E402
+from training.joint_model import (  # noqa: E402
+    CheckpointError,
+    JointModel,
+    Weighting,
+    load_checkpoint,
+    restore,
+    to_input,
+)
+from training.loop import DivergedError, Schedule, Training  # noqa: E402
+from training.matching_run import Settings  # noqa: E402
+from training.onnx_start import state_of_onnx  # noqa: E402
+from training.runs import RunError, RunFolder  # noqa: E402
+from training.siamese_trainer import run_siamese_training  # noqa: E402
+from training.synthetic.palette import Palette  # noqa: E402
+
+LABELS = ("bar", "cross", "disc", "ring", "square", "wedge")
+ROOT = Path(__file__).parents[2]
+
+
+def settings(steps: int, *, seed: int = 1, every: int = 4) -> Settings:
+    schedule = Schedule(
+        steps=steps,
+        decay_steps=max(1, steps // 3),
+        warmup_steps=10,
+        rate=1e-3,
+        check_every=every,
+        seed=seed,
+    )
+    return Settings(schedule, batch_blocks=1, trials=10, threads=1)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six classes of six drawn shapes in different colours, sizes and places."""
+    folder = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(1)
+    for label in LABELS:
+        (folder / label).mkdir()
+        for number in range(6):
+            paper, ink = (tuple(int(v) for v in rng.integers(low, low + 90, 3)) for low in (150, 0))
+            picture = Image.new("RGB", (60, 60), paper)
+            draw = ImageDraw.Draw(picture)
+            r = int(rng.integers(14, 20))
+            x, y = (int(v) for v in rng.integers(24, 36, 2))
+            box = (x - r, y - r, x + r, y + r)
+            if label == "bar":
+                draw.rectangle((x - r, y - 4, x + r, y + 4), fill=ink)
+            elif label == "cross":
+                draw.line((x - r, y, x + r, y), fill=ink, width=6)
+                draw.line((x, y - r, x, y + r), fill=ink, width=6)
+            elif label == "disc":
+                draw.ellipse(box, fill=ink)
+            elif label == "ring":
+                draw.ellipse(box, outline=ink, width=4)
+            elif label == "square":
+                draw.rectangle(box, fill=ink)
+            else:
+                draw.polygon([(x - r, y + r), (x + r, y + r), (x, y - r)], fill=ink)
+            picture.save(folder / label / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def siamese_run(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "siamese"
+    assert run_siamese_training(shapes, out, settings(100, every=25))
+    return out
+
+
+def test_a_run_leaves_everything_behind(siamese_run: Path) -> None:
+    for name in ("config.json", "metrics.jsonl", "last.pt", "best.pt", "mistakes.png"):
+        assert (siamese_run / name).is_file(), name
+    rows = [json.loads(line) for line in (siamese_run / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["step"] == 100
+    assert "match" in rows[-1]
+    assert any("loss_match" in row for row in rows)
+    config = json.loads((siamese_run / "config.json").read_text())
+    assert config["trainer"] == "siamese"
+    assert config["schedule"]["steps"] == 100
+
+
+def test_the_exported_matcher_tells_shapes_apart(siamese_run: Path, shapes: Path) -> None:
+    matcher = SiameseMatcher.load(siamese_run / "siamese.onnx")
+    assert matcher.metadata.kind == "siamese"
+    first, second = (
+        [np.asarray(Image.open(shapes / label / f"{number}.png")) for label in LABELS]
+        for number in (0, 1)
+    )
+    logits = matcher.compare(first, second)
+    assert logits.shape == (6, 6)
+    assert (logits.argmax(axis=1) == np.arange(6)).mean() >= 0.5
+
+
+def test_weights_come_back_out_of_the_exported_file(siamese_run: Path) -> None:
+    state = state_of_onnx(siamese_run / "siamese.onnx")
+    back, trained = JointModel(), JointModel()
+    restore(back, state)
+    restore(trained, load_checkpoint(siamese_run / "best.pt"))
+    crops = to_input(np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8), "cpu")
+    with torch.inference_mode():
+        found = back.eval().siamese(crops[:2], crops[2:])[0]
+        wanted = trained.eval().siamese(crops[:2], crops[2:])[0]
+    torch.testing.assert_close(found, wanted, atol=0.05, rtol=0.01)
+
+
+def test_a_classifier_starts_from_a_matcher(
+    siamese_run: Path, shapes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "classifier"
+    run_classifier_training(shapes, out, settings(60, every=20), start=siamese_run / "siamese.onnx")
+    reader = OnnxClassifier.load(out / "classifier.onnx")
+    assert reader.charset.symbols == LABELS
+    crops = [np.asarray(Image.open(shapes / label / "2.png")) for label in LABELS]
+    scores = reader.read(crops).score_words(list(LABELS))
+    assert scores.shape == (6, 6)
+    assert (scores.argmax(axis=0) == np.arange(6)).mean() >= 0.5
+
+
+def test_an_interrupted_run_resumes_to_a_complete_one(shapes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from training.train_cli import siamese_app\n"
+        "if __name__ == '__main__':\n"
+        f"    siamese_app([{str(shapes)!r}, '--out', {str(out)!r}, '--steps', '100000', '--batch',"
+        " '12', '--check-every', '3', '--trials', '10', '--threads', '1'])\n"
+    )
+    script = tmp_path / "train.py"
+    script.write_text(code)
+    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 200
+    while not (out / "last.pt").is_file() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.kill(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "--resume" in said
+    stopped_at = int(load_checkpoint(out / "last.pt")["step"])
+    assert stopped_at >= 3
+    with pytest.raises(RunError, match="--resume"):
+        run_siamese_training(shapes, out, settings(stopped_at + 3, every=3))
+    assert run_siamese_training(shapes, out, settings(stopped_at + 3, every=3), resume=True)
+    assert int(load_checkpoint(out / "last.pt")["step"]) == stopped_at + 3
+    assert (out / "siamese.onnx").is_file()
+    steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
+    class BrokenFeed:
+        drawn = 0
+
+        def batch(self) -> object:
+            from training.feed import Block
+
+            crops = np.zeros((4, 64, 64, 3), np.uint8)
+            return Block(crops, crops, tuple("abcd"), np.full(4, -1))
+
+    model = JointModel()
+    with torch.no_grad():
+        model.siamese.trunk.features_of.bias.fill_(float("nan"))
+    run = RunFolder.start(tmp_path, {}, resume=False)
+    training = Training(
+        model, run, settings(5).schedule, Weighting(1, 0), lambda m, d: {"match": 0.0}, "match"
+    )
+    with pytest.raises(DivergedError, match="smaller --rate"):
+        training.fit(BrokenFeed())  # type: ignore[arg-type]
+    assert not run.last.is_file()
+
+
+def test_patience_lets_the_rate_fall(tmp_path: Path) -> None:
+    from training.feed import Block
+
+    rng = np.random.default_rng(0)
+
+    class EvenFeed:
+        drawn = 0
+
+        def batch(self) -> Block:
+            crops = rng.integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+            return Block(crops, crops, tuple("abcd"), np.full(4, -1))
+
+    schedule = Schedule(
+        steps=1000, decay_steps=4, warmup_steps=1, check_every=2, patience=3, seed=1
+    )
+    run = RunFolder.start(tmp_path, {}, resume=False)
+    training = Training(
+        JointModel(), run, schedule, Weighting(1, 0), lambda m, d: {"match": 0.5}, "match"
+    )
+    assert training.fit(EvenFeed())  # type: ignore[arg-type]
+    # The first measurement is the best; three more end the plateau, and the rate falls for four.
+    assert training.step == 12
+
+
+def test_the_schedule_rises_stays_and_falls() -> None:
+    schedule = Schedule(steps=100, decay_steps=20, warmup_steps=10, rate=1.0)
+    assert schedule.rate_at(0) == pytest.approx(0.1)
+    assert schedule.rate_at(50) == 1.0
+    assert schedule.rate_at(90) == pytest.approx(0.5)
+    assert schedule.rate_at(100) == 0.0
+    assert schedule.ending_after(30).steps == 50
+    assert schedule.ending_after(95).steps == 100
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.pt").write_bytes(b"nothing of use")
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        load_checkpoint(tmp_path / "bad.pt")
+    (tmp_path / "bad.onnx").write_bytes(b"nothing of use")
+    with pytest.raises(CheckpointError):
+        state_of_onnx(tmp_path / "bad.onnx")
+
+
+def test_symbols_keep_their_weights_when_the_charset_changes() -> None:
+    old, new = JointModel(("a", "b", "c")), JointModel(("c", "x", "a"))
+    state = {"model": old.state_dict(), "charset": old.charset}
+    assert restore(new, state) == ("x",)
+    assert new.characters is not None
+    assert old.characters is not None
+    torch.testing.assert_close(
+        new.characters.symbols.weight[[2, 0]], old.characters.symbols.weight[[0, 2]]
+    )
+
+
+def test_imprinted_symbols_are_named_from_their_glyphs(palette: Palette) -> None:
+    symbols = tuple("AEKRXYZ257")
+    torch.manual_seed(1)
+    # The last one is drawn by no face, and keeps its row.
+    model = JointModel((*symbols, "\u2603")).eval()
+    assert model.characters is not None
+    before = model.characters.symbols.weight[-1].clone()
+    faces = broad_faces(palette.han)
+    assert imprint(model, faces, model.charset, "cpu") == len(symbols)
+    crops = np.stack([glyph_crop(faces[0], symbol) for symbol in symbols])
+    with torch.inference_mode():
+        named = model.characters(to_input(crops, "cpu"))[:, : len(symbols)].argmax(dim=1)
+    assert named.tolist() == list(range(len(symbols)))
+    torch.testing.assert_close(model.characters.symbols.weight[-1], before)

@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.pictures import PicturesError, content_box, load_picture, read_classes
+from training.puzzles import Puzzle, PuzzleWriter
+
+
+def save(path: Path, value: int = 0, size: tuple[int, int] = (20, 20)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (value, 80, 120)).save(path)
+    return path
+
+
+def test_class_folders(tmp_path: Path) -> None:
+    for label in ("cat", "猫"):
+        for number in range(3):
+            save(tmp_path / label / f"{number}.png", number)
+    (tmp_path / "cat" / "notes.txt").write_text("not a picture")
+    classes = read_classes(tmp_path)
+    assert classes.labels == ("cat", "猫")
+    assert [s.path.name for s in classes.samples["cat"]] == ["0.png", "1.png", "2.png"]
+    assert len(classes) == 6
+    assert classes.skipped == ()
+
+
+def test_dddd_trainer_naming_takes_the_last_underscore(tmp_path: Path) -> None:
+    for name in ("7K_0a1.png", "7K_0a2.jpg", "a_b_1.png", "a_b_2.png"):
+        save(tmp_path / name)
+    assert read_classes(tmp_path).labels == ("7K", "a_b")
+
+
+def test_a_puzzle_set_gives_targets_and_prompt_icons(tmp_path: Path) -> None:
+    with PuzzleWriter(tmp_path) as writer:
+        for number in range(2):
+            save(tmp_path / f"{number}.png", size=(200, 100))
+            for icon in ("star", "car"):
+                save(tmp_path / f"{number}.{icon}.png")
+            writer.write(
+                Puzzle(
+                    id=str(number),
+                    background=f"{number}.png",
+                    prompt={"icons": (f"{number}.star.png", f"{number}.car.png")},
+                    words=("star", "car" if number else "bus"),
+                    targets=((10, 10, 40, 40), (60, 10, 90, 40)),
+                )
+            )
+    classes = read_classes(tmp_path)
+    assert classes.labels == ("bus", "car", "star")
+    star = classes.samples["star"]
+    assert sum(s.prompt for s in star) == 2
+    assert {s.box for s in star if not s.prompt} == {(10, 10, 40, 40)}
+
+
+def faulty(tmp_path: Path) -> Path:
+    for label in ("good", "fine"):
+        for number in range(2):
+            save(tmp_path / label / f"{number}.png")
+    (tmp_path / "empty").mkdir()
+    save(tmp_path / "single" / "only.png")
+    (tmp_path / "good" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\nrest is missing")
+    return tmp_path
+
+
+def test_every_fault_is_named_before_training(tmp_path: Path) -> None:
+    with pytest.raises(PicturesError) as caught:
+        read_classes(faulty(tmp_path))
+    message = str(caught.value)
+    assert "torn.png is not a readable picture" in message
+    assert "'empty' is empty" in message
+    assert "'single' has one picture (only.png)" in message
+    assert "--skip-faulty" in message
+
+
+def test_faults_can_be_left_out(tmp_path: Path) -> None:
+    classes = read_classes(faulty(tmp_path), skip_faulty=True)
+    assert classes.labels == ("fine", "good")
+    assert [s.path.name for s in classes.samples["good"]] == ["0.png", "1.png"]
+    assert len(classes.skipped) == 3
+
+
+def test_a_picture_cut_short_is_unreadable(tmp_path: Path) -> None:
+    for label in "ab":
+        for number in range(3):
+            save(tmp_path / label / f"{number}.jpg", size=(64, 64))
+    whole = tmp_path / "a" / "1.jpg"
+    whole.write_bytes(whole.read_bytes()[:-40])
+    with pytest.raises(PicturesError, match=r"1\.jpg is not a readable picture"):
+        read_classes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ((), "neither class folders"),
+        (("plain.png",), "neither class folders"),
+        (("a/1.png", "a/2.png"), "1 classes with at least two pictures"),
+    ],
+    ids=["empty folder", "no labels", "one class"],
+)
+def test_what_cannot_be_trained_on(tmp_path: Path, names: tuple[str, ...], sentence: str) -> None:
+    for name in names:
+        save(tmp_path / name)
+    with pytest.raises(PicturesError, match=sentence):
+        read_classes(tmp_path)
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(PicturesError, match="is no folder"):
+        read_classes(tmp_path / "nowhere")
+
+
+def test_transparent_pictures_are_shown_on_white(tmp_path: Path) -> None:
+    picture = Image.new("RGBA", (30, 30), (0, 0, 0, 0))
+    picture.paste((200, 0, 0, 255), (10, 5, 20, 25))
+    picture.save(tmp_path / "icon.png")
+    pixels = load_picture(tmp_path / "icon.png")
+    assert pixels.shape == (30, 30, 3)
+    assert tuple(pixels[0, 0]) == (255, 255, 255)
+    assert content_box(pixels) == (10, 5, 20, 25)
+
+
+def test_the_content_of_an_even_picture_is_all_of_it() -> None:
+    assert content_box(np.full((8, 12, 3), 7, np.uint8)) == (0, 0, 12, 8)

@@ -1,0 +1,88 @@
+"""`train-classifier`: the character network, from labelled pictures or drawn crops."""
+
+from functools import partial
+from pathlib import Path
+
+from training.crop_inputs import Trial
+from training.imprint import IMPRINT_STEP, imprint_all
+from training.joint_model import Weighting
+from training.matching_run import Course, Settings, charset_of, run_course
+from training.picture_blocks import KIND, PictureBlocks, divide, picture_trials
+from training.pictures import read_classes
+from training.synthetic.crops import CHARSET
+from training.synthetic_blocks import PLAIN_PAIRS, SyntheticBlocks, draw_trials
+
+
+def run_classifier_training(
+    data: Path | None,
+    out: Path,
+    settings: Settings,
+    *,
+    start: Path | None = None,
+    resume: bool = False,
+    finish: bool = False,
+    skip_faulty: bool = False,
+) -> bool:
+    """Train a classifier and export it as `classifier.onnx` into the run's folder.
+
+    Args:
+        data: Class folders, `label_hash.png` pictures or a puzzle set; None for drawn crops.
+        out: Folder of the run.
+        settings: The user's choice.
+        start: What to start from; None for scratch. Symbols that it knows keep their weights.
+        resume: Whether to go on with the run in `out`.
+        finish: With `resume`: let the learning rate fall now.
+        skip_faulty: Leave out unreadable pictures and classes of fewer than two.
+
+    Returns:
+        False where training was interrupted.
+
+    Raises:
+        TrainingError: something is wrong with the data, the folder or the weights.
+    """
+    if data is None:
+        charset = (charset_of(out) if resume else ()) or tuple(CHARSET)
+        course = _synthetic_course(charset, settings, fresh=start is None and not resume)
+    else:
+        course = _picture_course(data, settings, skip_faulty=skip_faulty)
+    return run_course(course, out, settings, start=start, resume=resume, finish=finish)
+
+
+def _synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bool) -> Course:
+    latin = max(1, settings.batch_blocks // 8)
+    return Course(
+        trainer="classifier",
+        charset=charset,
+        weighting=Weighting(pairs=0.0, symbols=1.0),
+        metric="top1",
+        make=SyntheticBlocks(charset, plain_pairs=PLAIN_PAIRS if fresh else 0),
+        kinds={"characters": max(1, settings.batch_blocks - latin), "latin": latin},
+        trials=partial(draw_trials, settings.trials, charset),
+        statement=(
+            "Crops drawn by clickorder's own generator from free fonts and photos (training "
+            "split); no CAPTCHA of any site."
+        ),
+        events={IMPRINT_STEP: imprint_all} if fresh else {},
+    )
+
+
+def _picture_course(data: Path, settings: Settings, *, skip_faulty: bool) -> Course:
+    seed = settings.schedule.seed
+    classes = read_classes(data, skip_faulty=skip_faulty)
+    division = divide(classes, seed=seed)
+    charset = classes.labels
+
+    def trials() -> list[Trial]:
+        return picture_trials(division, charset, settings.trials, "classifier", seed=seed)
+
+    return Course(
+        trainer="classifier",
+        charset=charset,
+        weighting=Weighting(pairs=0.0, symbols=1.0),
+        metric="top1",
+        make=PictureBlocks(division.train, charset, "classifier"),
+        kinds={KIND: settings.batch_blocks},
+        trials=trials,
+        statement=f"{len(classes)} pictures of {len(classes.labels)} classes of the user's own.",
+        notes=classes.skipped,
+    )

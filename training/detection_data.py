@@ -1,0 +1,375 @@
+"""What a detector learns from: labelImg folders, `data.yaml` files and puzzle sets.
+
+Everything that could spoil a training is looked for before it starts, and every fault is reported
+with the name of its file.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from training.errors import DetectionDataError, PuzzleSetError
+from training.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
+
+ITEM = "item"
+"""The one class of puzzle sets."""
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_MOST_REPORTED = 12
+_VALIDATION_SHARE = 0.1
+_SEED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture with its boxes.
+
+    Attributes:
+        picture: Its file.
+        boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of the picture (of the crop, where
+            there is one), `x2`/`y2` exclusive. N may be 0.
+        classes: `(N,)` int64, index into the class names.
+        strip: Whether it is a prompt picture, all of whose items are read from left to right.
+        crop: The part of the file that counts, in its pixels; None for all of it.
+    """
+
+    picture: Path
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    strip: bool = False
+    crop: Box | None = None
+
+    def load(self) -> NDArray[np.uint8]:
+        """The picture as displayed, transparent parts on white, `(H, W, 3)` uint8 RGB."""
+        with Image.open(self.picture) as file:
+            shown = ImageOps.exif_transpose(file)
+            if shown.has_transparency_data:
+                layer = shown.convert("RGBA")
+                shown = Image.new("RGB", layer.size, (255, 255, 255))
+                shown.paste(layer, (0, 0), layer)
+            picture = np.asarray(shown.convert("RGB"))
+        if self.crop is None:
+            return picture
+        x1, y1, x2, y2 = self.crop
+        return np.ascontiguousarray(picture[y1:y2, x1:x2])
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionData:
+    """All that a training needs.
+
+    Attributes:
+        classes: Names in the order of the labels' numbers.
+        train: Pictures to learn from.
+        validation: Pictures to choose the best weights by.
+        sources: Where they came from, for the model's own statement.
+    """
+
+    classes: tuple[str, ...]
+    train: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    sources: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.train or not self.validation:
+            count = len(self.train) + len(self.validation)
+            raise DetectionDataError(
+                f"There {'is' if count == 1 else 'are'} only {count} labelled "
+                f"picture{'' if count == 1 else 's'} in {', '.join(self.sources)}; at least 2 are "
+                "needed, one to learn from and one to check against."
+            )
+        used = {int(c) for sample in self.train for c in np.unique(sample.classes)}
+        if missing := [name for i, name in enumerate(self.classes) if i not in used]:
+            raise DetectionDataError(
+                f"{'The class' if len(missing) == 1 else 'The classes'} {', '.join(missing)} "
+                f"{'has' if len(missing) == 1 else 'have'} no box in the training pictures of "
+                f"{', '.join(self.sources)}; label some, or take the name out of the class list."
+            )
+
+
+@dataclass(slots=True)
+class _Faults:
+    """Collects sentences, to report many at once."""
+
+    sentences: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+    def raise_any(self) -> None:
+        if not self.sentences:
+            return
+        shown = self.sentences[:_MOST_REPORTED]
+        if more := len(self.sentences) - len(shown):
+            shown.append(f"... and {more} more like these.")
+        raise DetectionDataError("\n".join(shown))
+
+
+def read_detection_data(
+    paths: Sequence[Path], validation: Sequence[Path] = (), *, verify: bool = True
+) -> DetectionData:
+    """Read and check what is to be learned.
+
+    Args:
+        paths: Puzzle sets, labelImg folders (`classes.txt`, pictures and a `.txt` for each),
+            `data.yaml` files, or folders that hold one. All with the same classes.
+        validation: The same, to check against. Where it is empty and no `data.yaml` names any,
+            a tenth of the pictures is set aside, the same ones each time.
+        verify: Whether to decode every picture now, so that a broken one is found before training.
+
+    Raises:
+        DetectionDataError: a sentence for each fault, one a line.
+        PuzzleSetError: a puzzle set does not fit its format.
+    """
+    faults = _Faults()
+    parts = [_read(path, faults) for path in paths]
+    checks = [_read(path, faults) for path in validation]
+    faults.raise_any()
+    classes = parts[0].classes
+    for part in (*parts, *checks):
+        if part.classes != classes:
+            raise DetectionDataError(
+                f"{part.source} has the classes {', '.join(part.classes)}, but {parts[0].source} "
+                f"has {', '.join(classes)}; train on sets that have the same ones."
+            )
+    train = [sample for part in parts for sample in part.train]
+    held = [sample for part in (*parts, *checks) for sample in part.validation]
+    held += [sample for part in checks for sample in part.train]
+    if not held:
+        train, held = _set_aside(train)
+    if verify:
+        _verify([*train, *held], faults)
+        faults.raise_any()
+    return DetectionData(classes, tuple(train), tuple(held), tuple(str(p) for p in paths))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one path holds."""
+
+    source: Path
+    classes: tuple[str, ...]
+    train: tuple[Sample, ...]
+    validation: tuple[Sample, ...] = ()
+
+
+def _read(path: Path, faults: _Faults) -> _Part:
+    if path.is_file() and path.suffix in (".yaml", ".yml"):
+        return _read_yaml(path, faults)
+    if not path.is_dir():
+        raise DetectionDataError(
+            f"{path} is neither a folder nor a data.yaml; give a puzzle set, a labelImg folder or "
+            "a data.yaml file."
+        )
+    if (path / PUZZLES_FILE).is_file():
+        puzzles = read_puzzles(path)
+        samples = [s for puzzle in puzzles for s in _of_puzzle(path, puzzle)]
+        return _Part(path, (ITEM,), tuple(samples))
+    if (path / "classes.txt").is_file():
+        classes = _read_classes(path / "classes.txt")
+        return _Part(path, classes, tuple(_of_folder(path, path, classes, faults)))
+    if (path / "data.yaml").is_file():
+        return _read_yaml(path / "data.yaml", faults)
+    raise DetectionDataError(
+        f"{path} has none of {PUZZLES_FILE}, classes.txt and data.yaml; give a puzzle set, a "
+        "folder labelled with labelImg in its YOLO format, or one with a data.yaml."
+    )
+
+
+def _of_puzzle(folder: Path, puzzle: Puzzle) -> Iterator[Sample]:
+    """The picture, and its prompt picture where the set knows the items' boxes there."""
+    strip_boxes = _prompt_boxes(puzzle)
+    boxes = [*puzzle.targets, *puzzle.distractors]
+    background = folder / puzzle.background
+    if puzzle.kind == "region":
+        left, top = puzzle.region[:2]
+        if strip_boxes:
+            boxes += strip_boxes
+            moved = [(a - left, b - top, c - left, d - top) for a, b, c, d in strip_boxes]
+            yield _item_sample(background, moved, strip=True, crop=puzzle.region)
+        else:
+            # Items that nobody boxed must not be taught to be ground.
+            return
+    yield _item_sample(background, boxes)
+    if puzzle.image is not None and strip_boxes:
+        yield _item_sample(folder / puzzle.image, strip_boxes, strip=True)
+
+
+def _prompt_boxes(puzzle: Puzzle) -> list[Box]:
+    value = puzzle.meta.get("prompt_boxes", [])
+    if not isinstance(value, list) or not all(
+        isinstance(box, list) and len(box) == 4 and all(isinstance(n, int) for n in box)
+        for box in value
+    ):
+        raise PuzzleSetError(
+            f"Puzzle {puzzle.id} has meta.prompt_boxes {value!r}; each is four whole numbers "
+            "[x1, y1, x2, y2] in pixels of the prompt picture."
+        )
+    return [cast("Box", tuple(box)) for box in value]
+
+
+def _item_sample(
+    picture: Path, boxes: Sequence[Box], *, strip: bool = False, crop: Box | None = None
+) -> Sample:
+    array = np.array(boxes, np.float32).reshape(-1, 4)
+    return Sample(picture, array, np.zeros(len(array), np.int64), strip, crop)
+
+
+def _read_classes(file: Path) -> tuple[str, ...]:
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DetectionDataError(f"{file} cannot be read ({error}); it must be UTF-8.") from error
+    return _checked_classes([line.strip() for line in lines if line.strip()], file)
+
+
+def _checked_classes(names: Sequence[str], file: Path) -> tuple[str, ...]:
+    if not names:
+        raise DetectionDataError(f"{file} names no class; write one name a line.")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DetectionDataError(f"{file} names the class {twice[0]} twice; keep one of them.")
+    return tuple(names)
+
+
+def _of_folder(
+    pictures: Path, labels: Path, classes: tuple[str, ...], faults: _Faults
+) -> list[Sample]:
+    """Every picture of a folder with its label file of the same stem."""
+    if not pictures.is_dir():
+        faults.add(f"{pictures} is not a folder of pictures; correct the path.")
+        return []
+    files = sorted(f for f in pictures.rglob("*") if f.suffix.lower() in PICTURE_ENDINGS)
+    samples = []
+    for file in files:
+        label = (labels / file.relative_to(pictures)).with_suffix(".txt")
+        if not label.is_file():
+            faults.add(
+                f"{file} has no label file {label.name} beside it; label it, or make the file "
+                "empty where the picture shows no item."
+            )
+        elif sample := _labelled(file, label, classes, faults):
+            samples.append(sample)
+    if not files:
+        faults.add(f"{pictures} holds no picture ({', '.join(PICTURE_ENDINGS)}).")
+    return samples
+
+
+def _labelled(
+    picture: Path, label: Path, classes: tuple[str, ...], faults: _Faults
+) -> Sample | None:
+    """One picture with its YOLO lines: class, centre and sides as shares of the picture."""
+    try:
+        with Image.open(picture) as file:
+            width, height = ImageOps.exif_transpose(file).size
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        faults.add(f"{picture} cannot be read as a picture ({error}).")
+        return None
+    try:
+        lines = label.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        faults.add(f"{label} cannot be read ({error}); it must be UTF-8 text.")
+        return None
+    rows: list[tuple[float, float, float, float]] = []
+    numbers: list[int] = []
+    for count, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            number, *shares = line.split()
+            index, (cx, cy, w, h) = int(number), map(float, shares)
+        except ValueError:
+            faults.add(
+                f"{label}, line {count}: {line.strip()!r} is not a class number and four shares "
+                "(centre x and y, width, height)."
+            )
+            continue
+        if not 0 <= index < len(classes):
+            faults.add(
+                f"{label}, line {count}: the class number {index} is not one of the "
+                f"{len(classes)} classes (0 to {len(classes) - 1})."
+            )
+        elif not (w > 0 and h > 0 and _inside(cx, w) and _inside(cy, h)):
+            faults.add(
+                f"{label}, line {count}: the box {' '.join(shares)} is empty or lies outside the "
+                "picture; shares are numbers from 0 to 1."
+            )
+        else:
+            rows.append((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2))
+            numbers.append(index)
+    frame = np.array([width, height, width, height], np.float32)
+    boxes = np.array(rows, np.float32).reshape(-1, 4).clip(0, 1) * frame
+    return Sample(picture, boxes, np.array(numbers, np.int64))
+
+
+def _inside(centre: float, side: float) -> bool:
+    # labelImg rounds to six digits, which may reach beyond the border by a hair.
+    return centre - side / 2 > -0.01 and centre + side / 2 < 1.01
+
+
+def _read_yaml(file: Path, faults: _Faults) -> _Part:
+    """The form of Ultralytics: `path`, `train`, `val`, `names`."""
+    import yaml  # comes with the extra `train`
+
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DetectionDataError(f"{file} cannot be read as YAML ({error}).") from error
+    if not isinstance(data, dict) or "train" not in data or "names" not in data:
+        raise DetectionDataError(f"{file} needs at least the keys train and names.")
+    names = data["names"]
+    if isinstance(names, dict):
+        if sorted(names) != list(range(len(names))):
+            raise DetectionDataError(f"{file} has names that are not numbered from 0.")
+        names = [names[index] for index in range(len(names))]
+    if not isinstance(names, list):
+        raise DetectionDataError(f"{file} has names that are neither a list nor numbered.")
+    classes = _checked_classes([str(name) for name in names], file)
+    root = file.parent / str(data.get("path") or ".")
+
+    def samples(key: str) -> tuple[Sample, ...]:
+        value = data.get(key) or []
+        folders = value if isinstance(value, list) else [value]
+        found: list[Sample] = []
+        for name in folders:
+            pictures = root / str(name)
+            found += _of_folder(pictures, _labels_folder(pictures), classes, faults)
+        return tuple(found)
+
+    return _Part(file, classes, samples("train"), samples("val"))
+
+
+def _labels_folder(pictures: Path) -> Path:
+    """`images/train` has its labels in `labels/train`; any other folder has them beside."""
+    parts = list(pictures.parts)
+    if "images" not in parts:
+        return pictures
+    last = len(parts) - 1 - parts[::-1].index("images")
+    beside = Path(*parts[:last], "labels", *parts[last + 1 :])
+    return beside if beside.is_dir() else pictures
+
+
+def _set_aside(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """A tenth of the pictures for validation, a file and its crops on the same side."""
+    files = sorted({sample.picture for sample in samples})
+    if len(files) < 2:
+        return list(samples), []
+    order = np.random.default_rng(_SEED).permutation(len(files))
+    count = max(1, round(_VALIDATION_SHARE * len(files)))
+    held = {files[int(index)] for index in order[:count]}
+    return (
+        [sample for sample in samples if sample.picture not in held],
+        [sample for sample in samples if sample.picture in held],
+    )
+
+
+def _verify(samples: Sequence[Sample], faults: _Faults) -> None:
+    for file, sample in {sample.picture: sample for sample in samples}.items():
+        try:
+            sample.load()
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            faults.add(f"{file} cannot be read as a picture ({error}); remove or replace it.")

@@ -1,0 +1,106 @@
+"""`train-detector`: a detector from labelled pictures or puzzle sets."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.errors import TrainingError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def train(
+    data: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Puzzle sets, labelImg folders (classes.txt and a .txt beside each picture) or "
+            "data.yaml files."
+        ),
+    ],
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option(help="The same, to check against; else a tenth of DATA is set aside."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/detector"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Start from a checkpoint (.pt) or an exported .onnx file."),
+    ] = None,
+    size: Annotated[str, typer.Option(help="Channels: slim, or n for those of YOLO11n.")] = "slim",
+    frame: Annotated[
+        str, typer.Option("--input", help="WIDTHxHEIGHT of the network's input.")
+    ] = "384x256",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures at most.")] = 60,
+    minutes: Annotated[float, typer.Option(min=0, help="Time at most; 0 for no limit.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Frames in a step.")] = 16,
+    rate: Annotated[float, typer.Option(min=1e-6, help="Highest learning rate.")] = 2e-3,
+    patience: Annotated[int, typer.Option(min=1, help="Epochs without a better one.")] = 12,
+    workers: Annotated[int, typer.Option(min=-1, help="Processes that prepare frames.")] = -1,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for torch's choice.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights, order and variation.")] = 0,
+    name: Annotated[str, typer.Option(help="Of the model.")] = "clickorder-detector",
+    version: Annotated[str, typer.Option(help="Of the weights.")] = "1.0.0",
+    statement: Annotated[
+        str, typer.Option(help="What the weights were trained on, for the file's metadata.")
+    ] = "",
+) -> None:
+    """Train a detector, keep the best weights and export them as ONNX.
+
+    Works offline, on a GPU where there is one. Ctrl-C leaves a checkpoint for --resume.
+    """
+    # ONNX Runtime reports usage to its maker unless this is set before it is loaded.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        from training.detector_run import DetectorModel, run_detector_training
+        from training.detector_settings import DetectorSettings
+    except ImportError as error:
+        typer.echo(
+            f"Training needs packages that are not installed ({error.name}); install them with "
+            'pip install "clickorder[train]".',
+            err=True,
+        )
+        raise typer.Exit(2) from error
+    try:
+        width, height = _sides(frame)
+        if size not in ("n", "slim"):
+            raise typer.BadParameter(f"{size} is neither slim nor n", param_hint="--size")
+        settings = DetectorSettings(
+            width=width,
+            height=height,
+            size="n" if size == "n" else "slim",
+            epochs=epochs,
+            minutes=minutes,
+            batch=batch,
+            rate=rate,
+            patience=patience,
+            workers=workers,
+            threads=threads,
+            seed=seed,
+        )
+        run_detector_training(
+            data,
+            out,
+            settings,
+            validation=validation or (),
+            model=DetectorModel(name, version, statement),
+            start=start,
+            resume=resume,
+        )
+    except TrainingError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+def _sides(text: str) -> tuple[int, int]:
+    """`"384x256"` as two numbers."""
+    try:
+        width, height = (int(side) for side in text.lower().split("x"))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text} is not WIDTHxHEIGHT, as in 384x256", param_hint="--input"
+        ) from error
+    return width, height

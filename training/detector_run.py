@@ -1,0 +1,288 @@
+"""One training of a detector from the first look at the data to the exported file."""
+
+import math
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from detector import Detections
+from modelfile import ModelMetadata
+from training.detection_data import DetectionData, read_detection_data
+from training.detection_metrics import DetectionScores, Thresholds, best_thresholds, score
+from training.detection_sheet import draw_mistakes
+from training.detector_export import LICENCE, describe, export_detector
+from training.detector_settings import DetectorSettings, Tick
+from training.detector_start import start_from_onnx
+from training.detector_trainer import DetectorTrainer
+from training.runs import MISTAKES_FILE, RunFolder, code_revision
+
+MODEL_FILE = "detector.onnx"
+
+_PANELS = {
+    "loss": ("loss_box", "loss_class", "loss_distance"),
+    "validation": ("ap50", "ap75", "scenes_found", "strips_right"),
+    "learning rate": ("rate",),
+}
+_PARITY_PICTURES = 8
+_START_PICTURES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorModel:
+    """What the exported file says of itself.
+
+    Attributes:
+        name: Without the version.
+        version: Of the weights.
+        training_data: What they were trained on; empty writes one from the data's own names.
+    """
+
+    name: str = "clickorder-detector"
+    version: str = "1.0.0"
+    training_data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorResult:
+    """What a training left.
+
+    Attributes:
+        model: The exported file; None where there was nothing to export yet.
+        scores: Of the best weights on the validation pictures.
+        thresholds: Scores from which boxes count.
+        stopped: Whether somebody stopped it before its end.
+    """
+
+    model: Path | None
+    scores: DetectionScores | None
+    thresholds: Thresholds
+    stopped: bool
+
+
+def run_detector_training(
+    paths: Sequence[Path],
+    out: Path,
+    settings: DetectorSettings,
+    *,
+    validation: Sequence[Path] = (),
+    model: DetectorModel | None = None,
+    start: Path | None = None,
+    resume: bool = False,
+    console: Console | None = None,
+) -> DetectorResult:
+    """Train, keep the best weights, and export them.
+
+    Args:
+        paths: What to learn from, see `read_detection_data`.
+        out: The run folder.
+        settings: How to train.
+        validation: What to check against; empty sets a tenth of the pictures aside.
+        model: What the exported file says of itself.
+        start: A checkpoint or an exported file to start from; None for random weights.
+        resume: Whether to go on with the run in `out`.
+        console: Where progress goes; None for the terminal's error stream.
+
+    Raises:
+        TrainingError: one sentence, or one a line where the data have several faults.
+    """
+    console = console or Console(stderr=True)
+    data = read_detection_data(paths, validation)
+    _say(console, _summary(data))
+    config = asdict(settings) | {
+        "data": [str(path) for path in paths],
+        "validation": [str(path) for path in validation],
+        "code_revision": code_revision(),
+    }
+    trainer = DetectorTrainer(data, settings)
+    run = RunFolder.start(out, config, resume=resume)
+    if resume:
+        trainer.restore(run.last)
+        run.rewind(trainer.progress.step)
+        done = trainer.progress
+        _say(console, f"Going on from step {done.step} in epoch {done.epoch + 1} of {out}.")
+    elif start is not None:
+        _start(trainer, start)
+    _say(console, f"Training on {trainer.device}{', in bfloat16' if trainer.half else ''}.")
+    stopped = _train(trainer, run, console)
+    return _finish(trainer, run, model or DetectorModel(), console, stopped=stopped)
+
+
+def _start(trainer: DetectorTrainer, file: Path) -> None:
+    if file.suffix.lower() == ".onnx":
+        pictures = [s.load() for s in trainer.data.train[:_START_PICTURES]]
+        start_from_onnx(trainer.network, file, pictures, trainer.settings.frame)
+        trainer.average.load_state_dict(trainer.network.state_dict())
+    else:
+        trainer.start_from(file)
+
+
+def _train(trainer: DetectorTrainer, run: RunFolder, console: Console) -> bool:
+    """Epochs until the last, the time limit, the patience or a signal; whether it was a signal."""
+    settings, done = trainer.settings, trainer.progress
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with (
+        _interruptible() as stopped,
+        Progress(*columns, console=console, speed_estimate_period=300) as bars,
+    ):
+        bar = bars.add_task("Training", total=1.0)
+        metric = ""
+
+        def report(tick: Tick) -> None:
+            text = (
+                f"epoch {done.epoch + 1}/{settings.epochs}, {done.batch}/{tick.batches}, "
+                f"loss {sum(tick.losses):.2f}, {tick.frames_per_s:.0f} frames/s{metric}"
+            )
+            bars.update(bar, completed=tick.share, description=text)
+
+        def checkpoint() -> None:
+            trainer.save(run.last)
+
+        while done.epoch < settings.epochs and not trainer.out_of_time and not stopped():
+            if done.epoch - done.best_epoch >= settings.patience:
+                _say(bars.console, f"No better epoch in {settings.patience}: stopping early.")
+                break
+            losses = trainer.train_epoch(report, checkpoint, stopped)
+            if losses is None:
+                break
+            scores, _ = trainer.validate()
+            if scores.fitness > done.best:
+                done.best, done.best_epoch = scores.fitness, done.epoch
+                trainer.save(run.best)
+            run.log(
+                done.step,
+                epoch=done.epoch,
+                elapsed_s=round(done.elapsed_s, 1),
+                **losses,
+                **asdict(scores),
+                fitness=scores.fitness,
+            )
+            checkpoint()
+            metric = f", AP50 {scores.ap50:.3f}"
+            _say(bars.console, f"Epoch {done.epoch}: {_figures(scores)}.")
+        checkpoint()
+        return stopped()
+
+
+def _finish(
+    trainer: DetectorTrainer,
+    run: RunFolder,
+    model: DetectorModel,
+    console: Console,
+    *,
+    stopped: bool,
+) -> DetectorResult:
+    """Curves, the sheet of mistakes and the exported file, from the best weights."""
+    data = trainer.data
+    if stopped:
+        _say(console, f"Stopped; go on with --resume --out {run.path}.")
+    if not run.best.is_file():
+        _say(console, "No epoch was finished, so there is nothing to export yet.")
+        return DetectorResult(None, None, Thresholds(), stopped)
+    trainer.start_from(run.best)
+    _, found = trainer.validate()
+    thresholds = best_thresholds(data.validation, found)
+    scores = score(data.validation, found, thresholds)
+    run.draw_curves(_PANELS)
+    count = draw_mistakes(data.validation, found, thresholds, run.path / MISTAKES_FILE)
+    sheet = f"the {count} worst mistakes are in {run.path / MISTAKES_FILE}"
+    _say(
+        console,
+        f"Boxes count from a score of {thresholds.scene} ({thresholds.strip} in prompt "
+        f"pictures): {_figures(scores)}; {sheet}.",
+    )
+    file = run.path / MODEL_FILE
+    metadata = describe(_metadata(trainer, model), thresholds, scores)
+    pictures = _varied(data, found)
+    difference = export_detector(trainer.average, metadata, file, pictures)
+    size_mb = file.stat().st_size / 1e6
+    _say(
+        console,
+        f"{file}: {size_mb:.1f} MB, within {difference:.2f} px of the trained network on "
+        f"{len(pictures)} pictures.",
+    )
+    return DetectorResult(file, scores, thresholds, stopped)
+
+
+def _varied(data: DetectionData, found: Sequence[Detections]) -> list[NDArray[np.uint8]]:
+    """Validation pictures spread over the set, those with boxes first: parity needs some."""
+    order = sorted(range(len(found)), key=lambda i: (len(found[i]) == 0, i))
+    step = max(1, len(order) // _PARITY_PICTURES)
+    return [data.validation[i].load() for i in order[::step][:_PARITY_PICTURES]]
+
+
+def _metadata(trainer: DetectorTrainer, model: DetectorModel) -> ModelMetadata:
+    data = trainer.data
+    sources = ", ".join(Path(source).name for source in data.sources)
+    return ModelMetadata(
+        kind="detector",
+        name=model.name,
+        version=model.version,
+        input_size=trainer.settings.frame,
+        colour="RGB",
+        scale=1 / 255,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        training_data=model.training_data or f"{len(data.train)} pictures of {sources}",
+        code_revision=code_revision(),
+        licence=LICENCE,
+        classes=data.classes,
+    )
+
+
+def _summary(data: DetectionData) -> str:
+    strips = sum(sample.strip for sample in data.train)
+    boxes = sum(len(sample.boxes) for sample in data.train)
+    return (
+        f"{len(data.train)} pictures to learn from ({strips} of them prompt pictures) with {boxes} "
+        f"boxes, {len(data.validation)} to check against; classes: {', '.join(data.classes[:12])}"
+        f"{' ...' if len(data.classes) > 12 else ''}."
+    )
+
+
+def _figures(scores: DetectionScores) -> str:
+    text = f"AP50 {scores.ap50:.3f}, AP75 {scores.ap75:.3f}"
+    if math.isfinite(scores.scenes_found):
+        text += f", every item found in {scores.scenes_found:.1%} of the pictures"
+    if math.isfinite(scores.strips_right):
+        text += f", {scores.strips_right:.1%} of the prompt pictures right"
+    return text
+
+
+def _say(console: Console, sentence: str) -> None:
+    console.print(sentence, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and termination end the training after the step that is under way.
+
+    A second signal ends it at once.
+    """
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

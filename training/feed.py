@@ -1,0 +1,213 @@
+"""The feed: worker processes draw blocks of pairs, and a pool of them keeps the trainer busy.
+
+Drawing a pair costs about as much as a training step on it. Where both share few cores, every
+block is therefore used a few times, each time a little changed, and new ones replace the oldest.
+"""
+
+import multiprocessing
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.errors import TrainingError
+
+U8 = NDArray[np.uint8]
+
+_WAIT_S = 2.0
+_QUEUE_BLOCKS = 12
+
+
+class FeedError(TrainingError):
+    """The processes that draw or read crops have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Pairs that belong into one batch because they are hard to tell apart.
+
+    Attributes:
+        prompt: `(N, side, side, 3)` uint8 RGB, the network's input before scaling.
+        scene: `(N, side, side, 3)` uint8 RGB, the same items in the same order.
+        words: What each pair shows; equal words are no negatives of each other.
+        labels: `(N,)` int64, index into the charset, -1 for what it does not have.
+    """
+
+    prompt: U8
+    scene: U8
+    words: tuple[str, ...]
+    labels: NDArray[np.int64]
+
+
+class BlockSource(Protocol):
+    """Makes blocks, in a worker process."""
+
+    def block(self, kind: str) -> Block:
+        """The next block of a kind."""
+        ...
+
+
+class Feed:
+    """Batches from blocks that worker processes make; a context manager."""
+
+    def __init__(
+        self,
+        make: Callable[[int], BlockSource],
+        kinds: Mapping[str, int],
+        *,
+        seed: int,
+        workers: int = 1,
+        pool_blocks: int = 800,
+        uses: int = 3,
+    ) -> None:
+        """Start the workers.
+
+        Args:
+            make: Makes a worker's source from its seed; picklable.
+            kinds: How many blocks of each kind a batch has.
+            seed: Of the workers' drawing, and of choosing and changing blocks.
+            workers: Number of processes.
+            pool_blocks: Blocks kept, of all kinds together.
+            uses: How often a block is used at most.
+        """
+        self._kinds = dict(kinds)
+        self._rng = np.random.default_rng(seed)
+        self._uses = uses
+        total = sum(kinds.values())
+        self._limits = {kind: max(pool_blocks * n // total, n) for kind, n in kinds.items()}
+        self._pools: dict[str, list[tuple[Block, int]]] = {kind: [] for kind in kinds}
+        self.drawn = 0
+        context = multiprocessing.get_context("spawn")
+        self._queue: Queue[tuple[str, Block]] = context.Queue(_QUEUE_BLOCKS)
+        order = [kind for kind, n in kinds.items() for _ in range(n)]
+        self._processes = [
+            context.Process(
+                target=_work, args=(self._queue, make, order, seed + 1000 * (i + 1)), daemon=True
+            )
+            for i in range(workers)
+        ]
+        for process in self._processes:
+            process.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(timeout=5)
+        self._queue.cancel_join_thread()
+        self._queue.close()
+
+    def batch(self) -> Block:
+        """The blocks of one batch, joined.
+
+        Raises:
+            FeedError: a worker has ended.
+        """
+        self._collect(wait=False)
+        while any(len(self._ready(kind)) < n for kind, n in self._kinds.items()):
+            self._collect(wait=True)
+        chosen: list[Block] = []
+        for kind, count in self._kinds.items():
+            pool = self._pools[kind]
+            ready = self._ready(kind)
+            # What was never used comes first, the rest by chance.
+            order = sorted(ready, key=lambda i: (min(pool[i][1], 1), self._rng.random()))
+            for i in order[:count]:
+                block, uses = pool[i]
+                pool[i] = (block, uses + 1)
+                chosen.append(block if uses == 0 else changed(block, self._rng))
+        return join(chosen)
+
+    def _ready(self, kind: str) -> list[int]:
+        return [i for i, (_, uses) in enumerate(self._pools[kind]) if uses < self._uses]
+
+    def _collect(self, *, wait: bool) -> None:
+        """Move finished blocks into the pools."""
+        while True:
+            try:
+                kind, block = self._queue.get(timeout=_WAIT_S) if wait else self._queue.get_nowait()
+            except queue.Empty:
+                if any(not process.is_alive() for process in self._processes):
+                    raise FeedError(
+                        "A process that draws crops has ended; its error is printed above."
+                    ) from None
+                return
+            pool = self._pools[kind]
+            pool.append((block, 0))
+            self.drawn += len(block.words)
+            if len(pool) > self._limits[kind]:
+                pool.pop(max(range(len(pool)), key=lambda i: (pool[i][1], -i)))
+            if wait:
+                return
+
+
+def join(blocks: Sequence[Block]) -> Block:
+    """Several blocks as one."""
+    return Block(
+        np.concatenate([block.prompt for block in blocks]),
+        np.concatenate([block.scene for block in blocks]),
+        tuple(word for block in blocks for word in block.words),
+        np.concatenate([block.labels for block in blocks]),
+    )
+
+
+def changed(block: Block, rng: Generator) -> Block:
+    """The block with its crops shifted by a pixel or two, and in other colours now and then."""
+    return Block(_changed(block.prompt, rng), _changed(block.scene, rng), block.words, block.labels)
+
+
+def _changed(crops: U8, rng: Generator) -> U8:
+    count, side = crops.shape[:2]
+    steps = np.arange(side)
+    shift = rng.integers(-2, 3, (2, count))
+    rows = np.clip(steps[None] + shift[0][:, None], 0, side - 1)
+    columns = np.clip(steps[None] + shift[1][:, None], 0, side - 1)
+    moved: U8 = crops[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    for i in range(count):
+        if rng.random() < 0.3:
+            moved[i] = moved[i][..., rng.permutation(3)]
+        if rng.random() < 0.15:
+            moved[i] = 255 - moved[i]
+    return moved
+
+
+def _work(
+    blocks: "Queue[tuple[str, Block]]",
+    make: Callable[[int], BlockSource],
+    kinds: Sequence[str],
+    seed: int,
+) -> None:
+    """A worker process: makes blocks of all kinds, in proportion, until it is ended."""
+    # Ctrl-C reaches the whole process group; the trainer ends the workers itself.
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source = make(seed)
+    rng = np.random.default_rng(seed)
+    while True:
+        for at in rng.permutation(len(kinds)):
+            kind = kinds[int(at)]
+            block = source.block(kind)
+            while True:
+                try:
+                    blocks.put((kind, block), timeout=_WAIT_S)
+                    break
+                except queue.Full:
+                    # A trainer that was killed hard leaves nobody to end its workers.
+                    trainer = multiprocessing.parent_process()
+                    if trainer is not None and not trainer.is_alive():
+                        return

@@ -1,0 +1,243 @@
+"""From a trained trunk to ONNX files with our metadata, and a check that both agree."""
+
+import copy
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from classifier import OnnxClassifier
+from modelfile import ModelMetadata, OnnxSession
+from siamese import SiameseMatcher
+from siamese.network import SIDE_PX
+from training.crop_inputs import CLASSIFIER_MARGIN, SIAMESE_MARGIN
+from training.errors import TrainingError
+from training.joint_model import MEAN, SCALE, STD, JointModel, to_input
+from training.runs import write_atomically
+
+U8 = NDArray[np.uint8]
+
+LICENCE = "Apache-2.0"
+
+_OPSET = 17
+_HALVED_FROM = 256
+"""Tensors with fewer numbers (biases) are stored in full."""
+
+# Weights are stored with 11 bits of precision; logits reach 20 and more.
+_TOLERANCE = 0.12
+
+
+class ExportError(TrainingError):
+    """The exported file does not do what the trained network does."""
+
+
+def siamese_metadata(
+    name: str, version: str, statement: str, revision: str, figures: dict[str, float]
+) -> ModelMetadata:
+    """What a Siamese file says of itself.
+
+    Args:
+        name: Of the model.
+        version: Of the weights.
+        statement: What they were trained on.
+        revision: Of the code that trained them.
+        figures: Measures to keep with the file.
+    """
+    return ModelMetadata(
+        kind="siamese",
+        name=name,
+        version=version,
+        input_size=(SIDE_PX, SIDE_PX),
+        colour="RGB",
+        scale=SCALE,
+        mean=(MEAN,) * 3,
+        std=(STD,) * 3,
+        training_data=statement,
+        code_revision=revision,
+        licence=LICENCE,
+        confidence_threshold=0.5,
+        calibration={"crop_margin": SIAMESE_MARGIN, **figures},
+    )
+
+
+def classifier_metadata(
+    name: str,
+    version: str,
+    statement: str,
+    revision: str,
+    figures: dict[str, float],
+    charset: tuple[str, ...],
+) -> ModelMetadata:
+    """What a classifier file says of itself; `charset` is in the order of the outputs."""
+    return ModelMetadata(
+        kind="classifier",
+        name=name,
+        version=version,
+        input_size=(SIDE_PX, SIDE_PX),
+        colour="RGB",
+        scale=SCALE,
+        mean=(MEAN,) * 3,
+        std=(STD,) * 3,
+        training_data=statement,
+        code_revision=revision,
+        licence=LICENCE,
+        charset=charset,
+        calibration={"crop_margin": CLASSIFIER_MARGIN, **figures},
+    )
+
+
+def export_siamese(model: JointModel, metadata: ModelMetadata, file: Path, crops: U8) -> float:
+    """Write the Siamese network and make sure that it compares as the trained one does.
+
+    Args:
+        model: Trained.
+        metadata: What the file says of itself.
+        file: Where it goes; replaced only by a file that passed the check.
+        crops: `(N, 64, 64, 3)` uint8 RGB, at least three, to compare on.
+
+    Returns:
+        The largest difference of a logit.
+
+    Raises:
+        ExportError: the two disagree.
+    """
+    network = copy.deepcopy(model.siamese).float().cpu().eval()
+    _fold(network.trunk)
+    third = max(1, len(crops) // 3)
+    prompt, scene = (to_input(part, "cpu").contiguous() for part in (crops[:third], crops[third:]))
+    content = _graph(
+        network,
+        (prompt, scene),
+        metadata,
+        inputs={"prompt": ("prompts",), "scene": ("scenes",)},
+        outputs={"similarity": ("prompts", "scenes"), "embedding": ("crops",)},
+    )
+    with torch.inference_mode():
+        wanted = network(prompt, scene)[0].numpy()
+    session = OnnxSession(content, source="The exported file")
+    found = session.run({"prompt": prompt.numpy(), "scene": scene.numpy()}, ["similarity"])[0]
+    difference = _difference(found, wanted)
+    SiameseMatcher(session)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, content)
+    return difference
+
+
+def export_classifier(model: JointModel, metadata: ModelMetadata, file: Path, crops: U8) -> float:
+    """Write the character network and make sure that it reads as the trained one does.
+
+    Args:
+        model: Trained, with a charset.
+        metadata: What the file says of itself, with the same charset.
+        file: Where it goes; replaced only by a file that passed the check.
+        crops: `(N, 64, 64, 3)` uint8 RGB, at least one, to compare on.
+
+    Returns:
+        The largest difference of a logit.
+
+    Raises:
+        ExportError: the two disagree, or the model has no charset.
+    """
+    if model.characters is None:
+        raise ExportError("The checkpoint knows no symbols; train it with train-classifier first.")
+    network = copy.deepcopy(model.characters).float().cpu().eval()
+    _fold(network.trunk)
+    images = to_input(crops, "cpu").contiguous()
+    content = _graph(
+        network, (images,), metadata, inputs={"images": ("crops",)}, outputs={"logits": ("crops",)}
+    )
+    with torch.inference_mode():
+        wanted = network(images).numpy()
+    session = OnnxSession(content, source="The exported file")
+    difference = _difference(session.run({"images": images.numpy()})[0], wanted)
+    OnnxClassifier(session)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, content)
+    return difference
+
+
+def _fold(trunk: nn.Module) -> None:
+    """Put the last normalisation into the linear layer before it; the exporter does the others."""
+    linear, norm = trunk.features_of, trunk.centred
+    with torch.no_grad():
+        factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        linear.weight.mul_(factor[:, None])
+        linear.bias.copy_((linear.bias - norm.running_mean) * factor + norm.bias)
+    trunk.centred = nn.Identity()
+
+
+def _graph(
+    network: nn.Module,
+    examples: tuple[Tensor, ...],
+    metadata: ModelMetadata,
+    *,
+    inputs: dict[str, tuple[str, ...]],
+    outputs: dict[str, tuple[str, ...]],
+) -> bytes:
+    """The network as ONNX, with free axes named from the first on."""
+    axes = {name: dict(enumerate(free)) for name, free in {**inputs, **outputs}.items()}
+    with warnings.catch_warnings():
+        # The older exporter folds batch normalisation, needs no further package, and warns that
+        # it is the older one.
+        warnings.simplefilter("ignore")
+        buffer = BytesIO()
+        torch.onnx.export(
+            network,
+            examples,
+            buffer,
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes=axes,
+        )
+    model = _half_stored(onnx.load_from_string(buffer.getvalue()))
+    helper.set_model_props(model, metadata.to_properties())
+    model.producer_name, model.producer_version = metadata.name, metadata.version
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _half_stored(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large weights in 16 bits; they are widened once, when the file is loaded."""
+    graph = model.graph
+    casts = []
+    for at, tensor in enumerate(graph.initializer):
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size < _HALVED_FROM:
+            continue
+        halved = numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.half")
+        casts.append(helper.make_node("Cast", [halved.name], [tensor.name], to=TensorProto.FLOAT))
+        graph.initializer[at].CopyFrom(halved)
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
+
+
+def _difference(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """The largest difference of a logit.
+
+    Raises:
+        ExportError: it is too large.
+    """
+    if found.shape != wanted.shape or not np.isfinite(found).all():
+        raise ExportError(
+            f"The exported file answers {found.shape} where the network answers {wanted.shape}, "
+            "or no numbers; it was not kept."
+        )
+    off = float(np.abs(found - wanted).max())
+    if off > _TOLERANCE:
+        raise ExportError(
+            f"The exported file differs from the trained network by {off:.3f} in a logit; it was "
+            f"not kept (torch {torch.__version__}, onnx {onnx.__version__})."
+        )
+    return off

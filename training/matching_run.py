@@ -1,0 +1,250 @@
+"""A whole run of a matching trainer: data, loop, export, curves, mistakes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from modelfile import ModelMetadata
+from training.crop_inputs import Trial
+from training.feed import BlockSource, Feed
+from training.joint_model import JointModel, Weighting, load_checkpoint, restore
+from training.loop import Event, Schedule, Training, device_of_choice
+from training.matching_export import (
+    classifier_metadata,
+    export_classifier,
+    export_siamese,
+    siamese_metadata,
+)
+from training.mistakes import draw_mistakes
+from training.onnx_start import state_of_onnx
+from training.runs import MISTAKES_FILE, RunFolder, code_revision
+from training.trials import match_outcomes, measures, read_outcomes
+
+_PANELS = {
+    "loss": ("loss_match", "loss_pair", "loss_symbol"),
+    "trials solved": ("solved", "match", "words"),
+    "by kind": ("match_characters", "match_icons", "match_latin", "match_pictures", "top1"),
+    "learning rate": ("learning_rate",),
+    "pairs per second": ("pairs_per_s",),
+}
+_COMPARED_CROPS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may choose.
+
+    Attributes:
+        schedule: How long and how fast.
+        batch_blocks: Blocks of twelve pairs in a batch.
+        trials: Small puzzles to measure on.
+        workers: Processes that make crops.
+        threads: CPU threads; 0 for torch's choice.
+        uses: How often a crop is used at most.
+        name: Prefix of the models' names.
+        version: Of the weights.
+        statement: What they were trained on; empty for a default.
+    """
+
+    schedule: Schedule
+    batch_blocks: int = 8
+    trials: int = 200
+    workers: int = 1
+    threads: int = 0
+    uses: int = 4
+    name: str = "clickorder"
+    version: str = "1.0.0"
+    statement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is learned from what.
+
+    Attributes:
+        trainer: `siamese` or `classifier`, for the records.
+        charset: What the network names; empty for none.
+        weighting: Of the losses.
+        metric: Which measure decides what is best.
+        make: Makes the source of a worker.
+        kinds: Blocks of each kind in a batch.
+        trials: Draws the small puzzles.
+        statement: What the data are.
+        notes: What the user should know before training starts.
+        events: What to do to the model once a number of steps is done.
+    """
+
+    trainer: str
+    charset: tuple[str, ...]
+    weighting: Weighting
+    metric: str
+    make: Callable[[int], BlockSource]
+    kinds: Mapping[str, int]
+    trials: Callable[[], list[Trial]]
+    statement: str
+    notes: tuple[str, ...] = ()
+    events: Mapping[int, Event] = field(default_factory=dict)
+
+
+def charset_of(run: Path) -> tuple[str, ...]:
+    """The charset of a run's newest checkpoint, for resuming; empty where there is none yet."""
+    newest = RunFolder(run).last
+    return tuple(load_checkpoint(newest)["charset"]) if newest.is_file() else ()
+
+
+def run_course(
+    course: Course,
+    out: Path,
+    settings: Settings,
+    *,
+    start: Path | None = None,
+    resume: bool = False,
+    finish: bool = False,
+    console: Console | None = None,
+) -> bool:
+    """Train, then export the best weights and draw curves and mistakes.
+
+    Args:
+        course: What is learned from what.
+        out: Folder of the run.
+        settings: The user's choice.
+        start: A run folder, checkpoint or ONNX file of ours to start from; None for scratch.
+        resume: Whether to go on with the run in `out`.
+        finish: With `resume`: let the learning rate fall now.
+        console: Where progress is shown.
+
+    Returns:
+        False where training was interrupted; then nothing is exported.
+
+    Raises:
+        RunError: `out` is not as `resume` says.
+        CheckpointError: `start` cannot be used.
+        DivergedError: the loss is no number any more.
+        ExportError: an exported file differs from the network.
+    """
+    console = console or Console(stderr=True)
+    schedule = settings.schedule
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    torch.manual_seed(schedule.seed)
+    revision = code_revision()
+    config = {
+        "trainer": course.trainer,
+        "code": revision,
+        "device": device_of_choice(),
+        "from": str(start) if start else None,
+        "symbols": len(course.charset),
+        "weighting": asdict(course.weighting),
+        "kinds": dict(course.kinds),
+        **asdict(settings),
+    }
+    run = RunFolder.start(out, config, resume=resume)
+    for note in course.notes:
+        console.print(note, style="yellow", highlight=False)
+    model = JointModel(course.charset)
+    if start is not None and not resume:
+        unknown = restore(model, _starting_state(start))
+        if unknown:
+            console.print(f"{len(unknown)} symbols are new to {start} and start untrained.")
+    trials = course.trials()
+    training = Training(
+        model,
+        run,
+        schedule,
+        course.weighting,
+        lambda trained, device: measures(trained, trials, device),
+        course.metric,
+        events=course.events,
+        console=console,
+    )
+    if resume:
+        training.resume(finish=finish)
+    with Feed(
+        course.make,
+        course.kinds,
+        # A resumed run must not draw the same crops again.
+        seed=schedule.seed + training.step,
+        workers=settings.workers,
+        uses=settings.uses,
+    ) as feed:
+        if not training.fit(feed):
+            return False
+    _conclude(course, run, settings, trials, revision, console)
+    return True
+
+
+def export_run(
+    run: RunFolder, settings: Settings, trials: list[Trial], statement: str, revision: str
+) -> tuple[Path, ...]:
+    """Export the best weights of a run, also while it is still going on.
+
+    Args:
+        run: With a best checkpoint.
+        settings: For names and version.
+        trials: To compare on and to state the figures of.
+        statement: What the weights were trained on.
+        revision: Of the code.
+
+    Returns:
+        `siamese.onnx` and, where there is a charset, `classifier.onnx`, in the run's folder.
+    """
+    state = load_checkpoint(run.best)
+    model = JointModel(tuple(state["charset"]))
+    restore(model, state)
+    model.eval()
+    figures = {f"validation_{k}": round(v, 4) for k, v in measures(model, trials, "cpu").items()}
+    crops = np.concatenate([t.scene for t in trials])[:_COMPARED_CROPS]
+    trained = settings.statement or statement
+    files: list[Path] = []
+
+    def names(kind: str) -> tuple[str, str, str, str]:
+        return f"{settings.name}-{kind}", settings.version, trained, revision
+
+    weighting = run.config()["weighting"]
+    if weighting["pairs"]:
+        own = {k: v for k, v in figures.items() if "match" in k}
+        metadata: ModelMetadata = siamese_metadata(*names("siamese"), own)
+        files.append(run.path / "siamese.onnx")
+        export_siamese(model, metadata, files[-1], crops)
+    if weighting["symbols"] and model.charset:
+        own = {k: v for k, v in figures.items() if k.endswith(("words", "top1"))}
+        metadata = classifier_metadata(*names("classifier"), own, model.charset)
+        files.append(run.path / "classifier.onnx")
+        export_classifier(model, metadata, files[-1], crops)
+    return tuple(files)
+
+
+def _conclude(
+    course: Course,
+    run: RunFolder,
+    settings: Settings,
+    trials: list[Trial],
+    revision: str,
+    console: Console,
+) -> None:
+    files = export_run(run, settings, trials, course.statement, revision)
+    run.draw_curves(_PANELS)
+    state = load_checkpoint(run.best)
+    model = JointModel(tuple(state["charset"]))
+    restore(model, state)
+    model.eval()
+    matched = match_outcomes(model, trials, "cpu") if course.weighting.pairs else []
+    read = read_outcomes(model, trials, "cpu") if course.weighting.symbols else []
+    wrong = draw_mistakes(trials, matched, read, run.path / MISTAKES_FILE)
+    sizes = ", ".join(f"{file} ({file.stat().st_size / 1e6:.1f} MB)" for file in files)
+    console.print(
+        f"Best {course.metric} {float(state['best']):.4f} at step {state['step']}; wrote {sizes}, "
+        f"curves.png and {MISTAKES_FILE} with {wrong} mistakes.",
+        highlight=False,
+    )
+
+
+def _starting_state(start: Path) -> dict[str, Any]:
+    if start.suffix == ".onnx":
+        return state_of_onnx(start)
+    return load_checkpoint(RunFolder(start).best if start.is_dir() else start)

@@ -1,0 +1,115 @@
+"""Starting weights out of an exported file: the way back from ONNX to the network.
+
+The export folds every batch normalisation into the convolution before it, so what comes back is
+the same function with normalisations that do nothing yet.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import nn
+
+from modelfile import ModelMetadata
+from training.joint_model import CheckpointError, JointModel
+
+_NOT_OURS = "export it with train-siamese or train-classifier of this version"
+
+
+def state_of_onnx(path: Path) -> dict[str, Any]:
+    """What a checkpoint would hold: `model`, a state dictionary, and `charset`.
+
+    Args:
+        path: A Siamese or classifier file of ours.
+
+    Raises:
+        CheckpointError: it is not one of them.
+        ModelMetadataError: its metadata cannot be read.
+    """
+    try:
+        graph = onnx.load(str(path))
+    except Exception as error:  # whatever protobuf raises
+        raise CheckpointError(f"{path} is no ONNX file; {_NOT_OURS}.") from error
+    properties = {entry.key: entry.value for entry in graph.metadata_props}
+    metadata = ModelMetadata.from_properties(properties, source=str(path))
+    if metadata.kind not in ("siamese", "classifier"):
+        raise CheckpointError(f"{path} is a {metadata.kind}; give a Siamese or classifier file.")
+    tensors = {
+        tensor.name.removesuffix(".half"): numpy_helper.to_array(tensor).astype(np.float32)
+        for tensor in graph.graph.initializer
+        if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    }
+    nodes = graph.graph.node
+    for node in nodes:
+        # Equal tensors are stored once and passed on under other names.
+        if node.op_type == "Identity" and node.input[0] in tensors:
+            tensors[node.output[0]] = tensors[node.input[0]]
+    model = JointModel(metadata.charset)
+    try:
+        _fill_trunk(model, [n for n in nodes if n.op_type == "Conv"], tensors)
+        dense = [_dense(node, tensors) for node in nodes if node.op_type == "Gemm"]
+        _fill(model.siamese.trunk.features_of, *dense[0])
+        _idle(model.siamese.trunk.centred)
+        if model.characters is not None:
+            _fill(model.characters.symbols, *dense[1])
+        else:
+            _fill_head(model, tensors)
+    except (IndexError, KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path} has another network than ours; {_NOT_OURS}.") from error
+    return {"model": model.state_dict(), "charset": metadata.charset}
+
+
+def _fill_trunk(
+    model: JointModel, nodes: list[onnx.NodeProto], tensors: dict[str, NDArray[np.float32]]
+) -> None:
+    """Convolutions are in the file in the order in which they run, which is that of the modules."""
+    modules = list(model.siamese.trunk.modules())
+    convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
+    norms = [m for m in modules if isinstance(m, nn.BatchNorm2d)]
+    for convolution, norm, node in zip(convolutions, norms, nodes, strict=True):
+        weight, bias = (torch.from_numpy(tensors[name].copy()) for name in node.input[1:3])
+        with torch.no_grad():
+            convolution.weight.copy_(weight)
+            _idle(norm)
+            norm.bias.copy_(bias)
+
+
+def _idle(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+    """Make a normalisation do nothing."""
+    with torch.no_grad():
+        norm.bias.zero_()
+        norm.running_mean.zero_()
+        # So that dividing by sqrt(var + eps) does nothing.
+        norm.running_var.fill_(1 - norm.eps)
+        norm.weight.fill_(1)
+
+
+def _fill_head(model: JointModel, tensors: dict[str, NDArray[np.float32]]) -> None:
+    head = model.siamese.head
+    for layer in (head.hidden, head.out):
+        outputs, inputs = layer.weight.shape
+        weight = next(t for t in tensors.values() if t.shape == (inputs, outputs))
+        name = "hidden" if layer is head.hidden else "out"
+        bias = next(t for key, t in tensors.items() if key.endswith(f"head.{name}.bias"))
+        _fill(layer, weight.T, bias)
+    scale = next(t for key, t in tensors.items() if key.endswith("head.scale"))
+    with torch.no_grad():
+        head.scale.fill_(float(scale))
+
+
+def _dense(
+    node: onnx.NodeProto, tensors: dict[str, NDArray[np.float32]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    weight, bias = (tensors[name] for name in node.input[1:3])
+    transposed = any(a.name == "transB" and a.i == 1 for a in node.attribute)
+    return (weight if transposed else weight.T), bias
+
+
+def _fill(layer: nn.Linear, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+        layer.bias.copy_(torch.from_numpy(bias.copy()))

@@ -1,0 +1,181 @@
+"""Run folders: what a training leaves behind, and what it resumes from.
+
+config.json      the settings and the code revision
+metrics.jsonl    an object a line, each with `step`
+last.pt          the newest checkpoint, also after Ctrl-C
+best.pt          the best one by the validation metric
+curves.png       drawn at the end
+mistakes.png     the worst mistakes, drawn at the end
+"""
+
+import json
+import math
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.errors import TrainingError
+
+CONFIG_FILE = "config.json"
+METRICS_FILE = "metrics.jsonl"
+LAST_FILE = "last.pt"
+BEST_FILE = "best.pt"
+CURVES_FILE = "curves.png"
+MISTAKES_FILE = "mistakes.png"
+
+_PALETTE = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
+
+
+class RunError(TrainingError):
+    """A run folder cannot be started or resumed."""
+
+
+class RunFolder:
+    """The folder of one training run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def start(cls, path: Path, config: Mapping[str, object], *, resume: bool) -> "RunFolder":
+        """Make a new folder, or go on in one.
+
+        Args:
+            path: The folder.
+            config: Settings to keep, as JSON. A resumed run writes them anew, since some of them
+                (the number of steps) may have been changed on purpose.
+            resume: Whether to go on from its newest checkpoint.
+
+        Raises:
+            RunError: the folder holds a run and `resume` is False, or the other way round.
+        """
+        run = cls(path)
+        begun = run.last.is_file()
+        if begun and not resume:
+            raise RunError(
+                f"{path} already holds a run; go on with --resume, or give another folder."
+            )
+        if resume and not begun:
+            raise RunError(f"{path} holds no checkpoint to resume from; leave out --resume.")
+        path.mkdir(parents=True, exist_ok=True)
+        if not begun:
+            (path / METRICS_FILE).unlink(missing_ok=True)
+        write_atomically(
+            path / CONFIG_FILE,
+            json.dumps(dict(config), ensure_ascii=False, indent=1).encode(),
+        )
+        return run
+
+    @property
+    def last(self) -> Path:
+        """Where the newest checkpoint lies."""
+        return self.path / LAST_FILE
+
+    @property
+    def best(self) -> Path:
+        """Where the best checkpoint lies."""
+        return self.path / BEST_FILE
+
+    def config(self) -> dict[str, Any]:
+        """The settings of the run.
+
+        Raises:
+            RunError: there are none.
+        """
+        try:
+            config: dict[str, Any] = json.loads((self.path / CONFIG_FILE).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path} is not a run folder: it has no {CONFIG_FILE}.") from error
+        return config
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Append one line to the metrics; what is not finite is written as null."""
+        row = {
+            name: value if math.isfinite(value) else None
+            for name, value in {"step": step, **metrics}.items()
+        }
+        with (self.path / METRICS_FILE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def rewind(self, step: int) -> None:
+        """Forget metrics after `step`: a resumed run measures those steps again."""
+        rows = [row for row in self.metrics() if row["step"] <= step]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        write_atomically(self.path / METRICS_FILE, text.encode())
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The metrics so far; a last line that a kill tore is left out."""
+        try:
+            lines = (self.path / METRICS_FILE).read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        rows = []
+        for line in lines:
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+        return rows
+
+    def draw_curves(self, panels: Mapping[str, tuple[str, ...]]) -> Path | None:
+        """Draw the metrics over the steps.
+
+        Args:
+            panels: Title of each panel to the names of the metrics in it; panels without any
+                value are left out.
+
+        Returns:
+            The picture, or None where there is nothing to draw.
+        """
+        rows = self.metrics()
+        shown = {
+            title: [n for n in names if any(row.get(n) is not None for row in rows)]
+            for title, names in panels.items()
+        }
+        shown = {title: names for title, names in shown.items() if names}
+        if not shown:
+            return None
+        from matplotlib.figure import Figure  # slow to import, and only needed at the end
+
+        figure = Figure(figsize=(9, 2.8 * len(shown)), layout="constrained")
+        for number, (title, names) in enumerate(shown.items(), start=1):
+            axes = figure.add_subplot(len(shown), 1, number)
+            for colour, name in zip(_PALETTE * 3, names, strict=False):
+                points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+                axes.plot(*zip(*points, strict=True), color=colour, label=name, linewidth=1.2)
+            axes.set_title(title, fontsize=10)
+            axes.grid(alpha=0.3)
+            axes.legend(fontsize=8)
+        figure.axes[-1].set_xlabel("step")
+        path = self.path / CURVES_FILE
+        figure.savefig(path, dpi=110)
+        return path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a kill in between, sees the old one or the new one."""
+    torn = path.with_name(path.name + ".part")
+    torn.write_bytes(content)
+    torn.replace(path)
+
+
+def code_revision(folder: Path | None = None) -> str:
+    """The revision of this checkout, with `+` where files differ from it; `unknown` without git."""
+    where = folder or Path(__file__).parent
+    try:
+        revision = _git(where, "rev-parse", "--short=12", "HEAD")
+        return revision + ("+" if _git(where, "status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603
+        ["git", "-C", str(folder), *arguments],  # noqa: S607
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=10,
+    )
+    return done.stdout.strip()

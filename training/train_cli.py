@@ -1,0 +1,229 @@
+"""`train-siamese` and `train-classifier`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from training.matching_run import Settings
+
+siamese_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+classifier_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+Data = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A folder for each class, pictures named label_hash.png, or a puzzle set; leave it "
+        "out with --synthetic."
+    ),
+]
+Synthetic = Annotated[
+    bool, typer.Option("--synthetic", help="Train on endless drawn crops instead of DATA.")
+]
+Out = Annotated[Path, typer.Option(help="Folder of the run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Finish = Annotated[
+    bool, typer.Option("--finish", help="With --resume: let the learning rate fall now.")
+]
+Start = Annotated[
+    Path | None,
+    typer.Option("--from", help="Start from a run folder, a checkpoint (.pt) or our .onnx file."),
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Batches in all.")]
+Decay = Annotated[
+    int | None, typer.Option(min=1, help="Batches, at the end, in which the rate falls.")
+]
+Batch = Annotated[int, typer.Option(min=12, help="Pairs in a batch; multiples of 12.")]
+Rate = Annotated[float, typer.Option(min=1e-6, help="Highest learning rate.")]
+Check = Annotated[int | None, typer.Option(min=1, help="Batches between two measurements.")]
+Patience = Annotated[
+    int, typer.Option(min=0, help="Measurements without a better one before the rate falls.")
+]
+Trials = Annotated[int, typer.Option(min=10, help="Small puzzles to measure on.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that draw or read crops.")]
+Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 for torch's choice.")]
+Uses = Annotated[int, typer.Option(min=1, help="How often a crop is used at most.")]
+Seed = Annotated[int, typer.Option(help="Of weights, crops and order.")]
+Skip = Annotated[
+    bool, typer.Option("--skip-faulty", help="Leave out unreadable pictures and tiny classes.")
+]
+Name = Annotated[str, typer.Option(help="Prefix of the model's name.")]
+Version = Annotated[str, typer.Option(help="Of the weights.")]
+Statement = Annotated[
+    str, typer.Option(help="What the weights were trained on, for the file's metadata.")
+]
+
+# Steps, decay, check: endless crops reward patience, a folder of pictures is soon learned.
+_SYNTHETIC_PLAN = (20_000, 4_000, 500)
+_PICTURES_PLAN = (2_000, 600, 100)
+
+
+@siamese_app.command()
+def train_siamese(
+    data: Data = None,
+    synthetic: Synthetic = False,
+    out: Out = Path("runs/siamese"),
+    resume: Resume = False,
+    finish: Finish = False,
+    start: Start = None,
+    steps: Steps = None,
+    decay_steps: Decay = None,
+    batch: Batch = 96,
+    rate: Rate = 1.5e-3,
+    check_every: Check = None,
+    patience: Patience = 8,
+    trials: Trials = 200,
+    workers: Workers = 1,
+    threads: Threads = 0,
+    uses: Uses = 4,
+    seed: Seed = 1,
+    skip_faulty: Skip = False,
+    name: Name = "clickorder",
+    version: Version = "1.0.0",
+    statement: Statement = "",
+) -> None:
+    """Train the matcher that finds a prompt's items among crops, and export siamese.onnx.
+
+    Works offline, on a GPU where there is one. Ctrl-C leaves a checkpoint for --resume.
+    """
+    plan = _plan(data, synthetic, (steps, decay_steps, check_every))
+    _run(
+        "siamese",
+        data,
+        out,
+        plan,
+        (batch, rate, patience, trials, workers, threads, uses, seed),
+        (name, version, statement),
+        start=start,
+        resume=resume,
+        finish=finish,
+        skip_faulty=skip_faulty,
+    )
+
+
+@classifier_app.command()
+def train_classifier(
+    data: Data = None,
+    synthetic: Synthetic = False,
+    out: Out = Path("runs/classifier"),
+    resume: Resume = False,
+    finish: Finish = False,
+    start: Start = None,
+    steps: Steps = None,
+    decay_steps: Decay = None,
+    batch: Batch = 96,
+    rate: Rate = 1.5e-3,
+    check_every: Check = None,
+    patience: Patience = 8,
+    trials: Trials = 200,
+    workers: Workers = 1,
+    threads: Threads = 0,
+    uses: Uses = 4,
+    seed: Seed = 1,
+    skip_faulty: Skip = False,
+    name: Name = "clickorder",
+    version: Version = "1.0.0",
+    statement: Statement = "",
+) -> None:
+    """Train the network that reads one character or icon, and export classifier.onnx.
+
+    Works offline, on a GPU where there is one. Ctrl-C leaves a checkpoint for --resume.
+    """
+    plan = _plan(data, synthetic, (steps, decay_steps, check_every))
+    _run(
+        "classifier",
+        data,
+        out,
+        plan,
+        (batch, rate, patience, trials, workers, threads, uses, seed),
+        (name, version, statement),
+        start=start,
+        resume=resume,
+        finish=finish,
+        skip_faulty=skip_faulty,
+    )
+
+
+def _plan(
+    data: Path | None, synthetic: bool, chosen: tuple[int | None, int | None, int | None]
+) -> tuple[int, int, int]:
+    """Steps, decay steps and check interval, defaults filled in."""
+    if synthetic == (data is not None):
+        raise typer.BadParameter("give either a folder of pictures or --synthetic")
+    usual = _SYNTHETIC_PLAN if synthetic else _PICTURES_PLAN
+    steps = chosen[0] or usual[0]
+    decay = chosen[1] or min(usual[1], max(1, steps // 4))
+    return steps, decay, chosen[2] or min(usual[2], steps)
+
+
+def _run(
+    trainer: Literal["siamese", "classifier"],
+    data: Path | None,
+    out: Path,
+    plan: tuple[int, int, int],
+    numbers: tuple[int, float, int, int, int, int, int, int],
+    model: tuple[str, str, str],
+    *,
+    start: Path | None,
+    resume: bool,
+    finish: bool,
+    skip_faulty: bool,
+) -> None:
+    try:
+        from modelfile import ModelFileError
+        from training.classifier_trainer import run_classifier_training
+        from training.siamese_trainer import run_siamese_training
+        from training.synthetic.errors import SyntheticError
+    except ImportError as error:
+        typer.echo(
+            f"Training needs packages that are not installed ({error.name}); install them with "
+            'pip install "clickorder[train]".',
+            err=True,
+        )
+        raise typer.Exit(2) from error
+    run = run_siamese_training if trainer == "siamese" else run_classifier_training
+    if finish and not resume:
+        raise typer.BadParameter("--finish ends a run that is resumed; add --resume")
+    try:
+        done = run(
+            data,
+            out,
+            _settings(plan, numbers, model),
+            start=start,
+            resume=resume,
+            finish=finish,
+            skip_faulty=skip_faulty,
+        )
+    except KeyboardInterrupt as error:
+        typer.echo("Stopped before the first step; nothing is lost.", err=True)
+        raise typer.Exit(130) from error
+    except (TrainingError, SyntheticError, ModelFileError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    if not done:
+        raise typer.Exit(130)
+
+
+def _settings(
+    plan: tuple[int, int, int],
+    numbers: tuple[int, float, int, int, int, int, int, int],
+    model: tuple[str, str, str],
+) -> "Settings":
+    from training.loop import Schedule
+    from training.matching_run import Settings
+
+    steps, decay, check = plan
+    batch, rate, patience, trials, workers, threads, uses, seed = numbers
+    schedule = Schedule(
+        steps=steps,
+        decay_steps=decay,
+        warmup_steps=min(200, max(1, steps // 10)),
+        rate=rate,
+        check_every=check,
+        patience=patience,
+        seed=seed,
+    )
+    return Settings(schedule, max(1, batch // 12), trials, workers, threads, uses, *model)
