@@ -6,15 +6,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from classifier import Charset, CharsetError, Classifier, DdddocrClassifier, UnknownWordError
 from classifier.ddddocr import read_python_charset
-from modelfile import ModelMissingError, ModelShapeError, OnnxSession, packaged_file
+from modelfile import ModelShapeError, OnnxSession, packaged_file
 
 
 @pytest.fixture(scope="module")
 def classifier():
-    try:
-        packaged_file("ddddocr", "common_old.onnx", extra="ddddocr")
-    except ModelMissingError:
-        pytest.skip("the extra ddddocr is not installed")
     return DdddocrClassifier.load(threads=2)
 
 

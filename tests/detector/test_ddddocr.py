@@ -6,15 +6,11 @@ from onnx import TensorProto, helper
 from PIL import Image, ImageDraw, ImageFont
 
 from detector import DdddocrDetector, UnknownLayoutError, iou_matrix
-from modelfile import ModelMissingError, OnnxSession, packaged_file
+from modelfile import OnnxSession
 
 
 @pytest.fixture(scope="module")
 def detector():
-    try:
-        packaged_file("ddddocr", "common_det.onnx", extra="ddddocr")
-    except ModelMissingError:
-        pytest.skip("the extra ddddocr is not installed")
     return DdddocrDetector.load(threads=2)
 
 

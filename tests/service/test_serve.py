@@ -1,7 +1,6 @@
 """`run_server` as a process: the address it prints, what it logs, how it ends."""
 
 import base64
-import importlib.util
 import io
 import json
 import os
@@ -138,8 +137,6 @@ def test_a_port_in_use_ends_the_process(url):
 
 
 def test_the_command_serves_the_embedded_models():
-    if importlib.util.find_spec("ddddocr") is None:
-        pytest.skip("the extra `ddddocr` is not installed")
     code = "from clickorder.cli import app; app(['serve', '--backend', 'ddddocr', '--port', '0'])"
     with start(code) as server:
         try:
