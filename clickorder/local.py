@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from service.backends import load_solver
 from service.errors import BadPictureError, ServiceError
 from service.evidence import Evidence
+from service.looks import FIRST, Look
 from service.pictures import decode_picture
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.settings import Settings
@@ -51,14 +52,14 @@ class LocalSolver:
                 "detail": str(error),
             }
 
-    def evidence(self, puzzle: Puzzle, folder: Path) -> Evidence:
-        """What the models say of a puzzle, before it is decided; for fitting a calibration.
+    def evidence(self, puzzle: Puzzle, folder: Path, look: Look = FIRST) -> Evidence:
+        """What the models say of a puzzle at one look; for fitting a calibration.
 
         Raises:
             ServiceError: the service would answer with a problem.
         """
         image = self._picture(folder / puzzle.background, "background")
-        return self._solver.evidence(image, self._prompt(folder, puzzle.prompt))
+        return self._solver.evidence(image, self._prompt(folder, puzzle.prompt), look)
 
     def solve(
         self, folder: Path, background: str, prompt: Mapping[str, PromptValue]

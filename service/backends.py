@@ -79,6 +79,7 @@ def load_solver(settings: Settings) -> Solver:
         calibrations=calibrations,
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
+        look_twice=settings.look_twice,
     )
 
 

@@ -3,8 +3,11 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+
+from service.looks import Look
 
 _EPSILON = 1e-9
 
@@ -23,8 +26,10 @@ class Calibration:
         siamese_weight: Weight of the matcher's log-probabilities.
         classifier_weight: Weight, beside a matcher, of the log-probability that two pictures show
             the same character.
+        detector_weight: Weight of the log of the detector's score of a box, on every item's score.
         slope: Of the logit of the raw confidence.
         bias: Added to it.
+        sure: Confidence from which on a first look is enough; 0 never looks twice.
     """
 
     temperature: float = 1.0
@@ -33,6 +38,8 @@ class Calibration:
     classifier_weight: float = 0.0
     slope: float = 1.0
     bias: float = 0.0
+    detector_weight: float = 0.0
+    sure: float = 0.9
 
     def confidence(self, share: float, evidence: float) -> float:
         """Probability that the whole answer is right.
@@ -56,10 +63,20 @@ class Calibrations:
     Attributes:
         words: For prompts of words.
         pictures: For icons, prompt pictures and regions.
+        words_closely: For prompts of words at a close look.
+        pictures_closely: For the other prompts at a close look.
     """
 
     words: Calibration = Calibration()
     pictures: Calibration = Calibration()
+    words_closely: Calibration = Calibration()
+    pictures_closely: Calibration = Calibration()
+
+    def of(self, kind: Literal["words", "pictures"], look: Look) -> Calibration:
+        """The one for a kind of prompt and a look."""
+        if look.closely:
+            return self.words_closely if kind == "words" else self.pictures_closely
+        return self.words if kind == "words" else self.pictures
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -67,13 +84,16 @@ class Calibrations:
 
     @classmethod
     def load(cls, path: Path) -> "Calibrations":
-        """Read what `save` wrote.
+        """Read what `save` wrote; without calibrations of close looks, those of first looks serve.
 
         Raises:
             CalibrationError: not JSON, a key that is unknown, or a value that is no number.
         """
         try:
             kinds = json.loads(path.read_text(encoding="utf-8"))
+            for kind in ("words", "pictures"):
+                if kind in kinds:
+                    kinds.setdefault(f"{kind}_closely", kinds[kind])
             loaded = cls(
                 **{
                     kind: Calibration(**{key: float(value) for key, value in values.items()})
@@ -84,6 +104,9 @@ class Calibrations:
             raise CalibrationError(
                 f"The calibration file {path} cannot be used: {error}."
             ) from error
-        if min(loaded.words.temperature, loaded.pictures.temperature) <= 0:
+        every = (
+            loaded.words, loaded.pictures, loaded.words_closely, loaded.pictures_closely
+        )  # fmt: skip
+        if min(calibration.temperature for calibration in every) <= 0:
             raise CalibrationError(f"The temperature in {path} must be greater than 0.")
         return loaded

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from classifier.readings import Classifier
+from detector.closer import detect_closely
 from detector.detections import Detections, Detector
 from service.answers import Box
 from service.calibration import Calibration, Calibrations
@@ -18,18 +19,15 @@ from service.errors import (
     ModelUnavailableError,
     RegionOutsideError,
     TooManyItemsError,
-    UnknownWordsError,
 )
-from service.lettering import can_draw, draw_word
+from service.looks import FIRST, Look
 from service.matching import MAX_ITEMS
 from service.prompt_picture import content_box, cuts
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
+from service.recognition import Recogniser
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
-
-_UNKNOWN_SCORE = -9.0
-"""Log-likelihood of a word that no model knows: one of some eight thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +92,29 @@ class Witnesses:
         max_items: int,
     ) -> None:
         self._detector = detector
-        self._classifier = classifier
-        self._matcher = matcher
+        self._recogniser = Recogniser(classifier, matcher)
         self._calibrations = calibrations
         self._max_boxes = max_boxes
         self._max_items = min(max_items, MAX_ITEMS)
 
-    def detect(self, image: Picture) -> Detections:
+    def detect(self, image: Picture, look: Look = FIRST) -> Detections:
         """The best boxes of an `(H, W, 3)` uint8 RGB picture."""
+        if look.closely:
+            return detect_closely(self._detector, image, self._max_boxes)
         found = self._detector.detect(image)
         keep = slice(self._max_boxes)
         return Detections(found.boxes[keep], found.scores[keep], found.classes[keep])
 
-    def gather(self, background: Picture, prompt: Prompt, watch: "Stopwatch") -> Evidence:
+    def gather(
+        self, background: Picture, prompt: Prompt, watch: "Stopwatch", look: Look = FIRST
+    ) -> Evidence:
         """Everything that is to be known of a puzzle.
 
         Args:
             background: `(H, W, 3)` uint8 RGB.
             prompt: What to click, in order.
             watch: Takes the times of the stages `detect` and `recognise`.
+            look: How closely to look.
 
         Raises:
             ModelUnavailableError: no installed model can score this kind of prompt.
@@ -122,17 +124,21 @@ class Witnesses:
         """
         self._check(background, prompt)
         with watch.stage("detect"):
-            scene = self.detect(background)
+            scene = self.detect(background, look)
             if isinstance(prompt, RegionPrompt):
                 scene = _outside(scene, prompt.region)
         match prompt:
             case WordsPrompt(words):
+                calibration = self._calibrations.of("words", look)
                 with watch.stage("recognise"):
-                    return self._word_evidence(background, scene, words)
+                    scores, used = self._recogniser.words(
+                        background, scene, words, look, calibration
+                    )
+                return Evidence(scene, scores, words, words, used, calibration)
             case IconsPrompt(icons):
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):
-                    return self._picture_evidence(background, scene, whole)
+                    return self._picture_evidence(background, scene, whole, look)
             case ImagePrompt(image):
                 picture = image
             case RegionPrompt((x1, y1, x2, y2)):
@@ -143,31 +149,7 @@ class Witnesses:
             if found and not every:
                 self._check_count(min(len(cut) for cut in found))
         with watch.stage("recognise"):
-            return self._best_cut(background, scene, picture, every)
-
-    def _word_evidence(
-        self, background: Picture, scene: Detections, words: tuple[str, ...]
-    ) -> Evidence:
-        """Score words: read by the classifier, or drawn and looked for by the matcher."""
-        classifier, matcher = self._classifier, self._matcher
-        distinct = list(dict.fromkeys(words))
-        read = [word for word in distinct if classifier is not None and classifier.can_read(word)]
-        drawn = [word for word in distinct if word not in read and can_draw(word)]
-        # A word that no model knows fits any box as well as the next: it gets what is left over.
-        by_word = {word: np.full(len(scene), _UNKNOWN_SCORE) for word in distinct}
-        used = []
-        if classifier is not None and read:
-            found = classifier.read(classifier.crop(background, scene.boxes)).score_words(read)
-            by_word |= zip(read, found.astype(np.float64), strict=True)
-            used.append("classifier")
-        if matcher is not None and drawn:
-            pictures = [draw_word(word) for word in drawn]
-            logits = matcher.compare(pictures, matcher.crop(background, scene.boxes))
-            weight = self._calibrations.words.siamese_weight
-            by_word |= zip(drawn, weight * _log_same(logits), strict=True)
-            used.append("siamese")
-        scores = np.array([by_word[word] for word in words])
-        return Evidence(scene, scores, words, words, tuple(used), self._calibrations.words)
+            return self._best_cut(background, scene, picture, every, look)
 
     def _best_cut(
         self,
@@ -175,6 +157,7 @@ class Witnesses:
         scene: Detections,
         picture: Picture,
         every: Sequence[NDArray[np.float32]],
+        look: Look,
     ) -> Evidence:
         """The evidence of the cut of a prompt picture whose items find partners in the scene.
 
@@ -187,12 +170,15 @@ class Witnesses:
             scene: Boxes of `background`.
             picture: `(H, W, 3)` uint8 RGB, the prompt.
             every: `(K, 4)` item boxes in pixels of `picture`, one array a cut.
+            look: How closely to look.
         """
         boxes = np.concatenate([np.zeros((0, 4), np.float32), *every])
-        whole = self._picture_evidence(background, scene, [(picture, boxes)])
+        whole = self._picture_evidence(background, scene, [(picture, boxes)], look)
         ends = np.cumsum([len(cut) for cut in every]).tolist()
         rows = [slice(end - len(cut), end) for cut, end in zip(every, ends, strict=True)]
-        best = max(rows, key=lambda own: self._worth(whole.scores[own]), default=slice(0))
+        best = max(
+            rows, key=lambda own: _worth(whole.scores[own], whole.calibration), default=slice(0)
+        )
         count = len(range(*best.indices(len(boxes))))
         return replace(
             whole,
@@ -201,91 +187,35 @@ class Witnesses:
             keys=tuple(range(count)),
         )
 
-    def _worth(self, scores: NDArray[np.float64]) -> float:
-        """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment."""
-        calibration = self._calibrations.pictures
-        likelihoods = scores / calibration.temperature
-        rows, columns = linear_sum_assignment(likelihoods, maximize=True)
-        null_score = calibration.null_score
-        left_over = len(scores) - len(rows)
-        # An item without a box in the scene is as bad as one whose box does not fit.
-        return float((likelihoods[rows, columns] - null_score).sum() + left_over * null_score)
-
     def _picture_evidence(
         self,
         background: Picture,
         scene: Detections,
         prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
+        look: Look,
     ) -> Evidence:
-        """Score pictures of items against the scene.
-
-        Args:
-            background: `(H, W, 3)` uint8 RGB.
-            scene: Boxes of `background`.
-            prompt: Pictures with `(K, 4)` item boxes in their own pixels, in click order.
-        """
-        count = sum(len(boxes) for _, boxes in prompt)
-        scores = np.zeros((count, len(scene)))
-        used: list[str] = []
-        if self._matcher is not None:
-            matcher = self._matcher
-            items = [c for picture, boxes in prompt for c in matcher.crop(picture, boxes)]
-            logits = matcher.compare(items, matcher.crop(background, scene.boxes))
-            scores += self._calibrations.pictures.siamese_weight * _log_same(logits)
-            used.append("siamese")
-        weight = self._calibrations.pictures.classifier_weight if self._matcher is not None else 1.0
-        if self._classifier is not None and weight > 0:
-            reader = self._classifier
-            read = reader.read(
-                [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
-            )
-            seen = reader.read(reader.crop(background, scene.boxes))
-            agreement = weight * read.agreement(seen).astype(np.float64)
-            if self._matcher is not None:
-                # Icons are no characters: what is read in them counts as far as it is certain.
-                agreement *= np.outer(read.certainty(), seen.certainty())
-            scores += agreement
-            used.append("classifier")
-        return Evidence(
-            scene,
-            scores,
-            (None,) * count,
-            tuple(range(count)),
-            tuple(used),
-            self._calibrations.pictures,
-        )
-
-    def _check_words(self, words: Sequence[str]) -> None:
-        """Make sure that at least one word can be scored."""
-        if self._classifier is None and self._matcher is None:
-            raise ModelUnavailableError("Words need a classifier, and none is installed.")
-        if any(self._knows(word) for word in words):
-            return
-        if self._classifier is None:
-            raise ModelUnavailableError(
-                f"The word {words[0]!r} needs a classifier, and none is installed."
-            )
-        raise UnknownWordsError(unknown_word(words[0], self._classifier))
-
-    def _knows(self, word: str) -> bool:
-        read = self._classifier is not None and self._classifier.can_read(word)
-        return read or (self._matcher is not None and can_draw(word))
+        """Score pictures of items against the scene; arguments as of `Recogniser.pictures`."""
+        calibration = self._calibrations.of("pictures", look)
+        scores, used = self._recogniser.pictures(background, scene, prompt, look, calibration)
+        count = len(scores)
+        return Evidence(scene, scores, (None,) * count, tuple(range(count)), used, calibration)
 
     def _check(self, background: Picture, prompt: Prompt) -> None:
         """Refuse what cannot be answered, before any network runs."""
         match prompt:
             case WordsPrompt(words):
                 self._check_count(len(words))
-                self._check_words(words)
+                self._recogniser.check_words(words)
             case IconsPrompt(icons):
                 self._check_count(len(icons))
-                if self._matcher is None:
+                if self._recogniser.matcher is None:
                     raise ModelUnavailableError(
                         "A prompt of icons needs a Siamese model, and none is installed."
                     )
             case RegionPrompt(region):
                 self._check_region(background, region)
-        if not isinstance(prompt, WordsPrompt) and not (self._matcher or self._classifier):
+        able = self._recogniser.matcher is not None or self._recogniser.classifier is not None
+        if not isinstance(prompt, WordsPrompt) and not able:
             raise ModelUnavailableError(
                 "A prompt picture needs a classifier or a Siamese model, and none is installed."
             )
@@ -309,18 +239,14 @@ class Witnesses:
             )
 
 
-def _log_same(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Log-probability of "same item" from a matcher's logits."""
-    same: NDArray[np.float64] = -np.logaddexp(0.0, -logits.astype(np.float64))
-    return same
-
-
-def unknown_word(word: str, classifier: Classifier) -> str:
-    """The sentence for a word that the classifier does not read."""
-    return (
-        f"The word {word!r} has characters that {classifier.name} does not know; give the prompt "
-        "as a picture, or install a model that knows them."
-    )
+def _worth(scores: NDArray[np.float64], calibration: Calibration) -> float:
+    """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment."""
+    likelihoods = scores / calibration.temperature
+    rows, columns = linear_sum_assignment(likelihoods, maximize=True)
+    null_score = calibration.null_score
+    left_over = len(scores) - len(rows)
+    # An item without a box in the scene is as bad as one whose box does not fit.
+    return float((likelihoods[rows, columns] - null_score).sum() + left_over * null_score)
 
 
 def _outside(scene: Detections, region: Box) -> Detections:

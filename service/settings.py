@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """Requests computed at the same time."""
     threads: Count = 1
     """Threads of each model session; workers times threads should not exceed the cores."""
+    look_twice: bool = True
+    """Whether to look closely, with several runs of each network, where a first look is unsure."""
     body_timeout_s: Count = 20
     """How long a request body may take to arrive; beyond that 408."""
     retry_after_s: Count = 1

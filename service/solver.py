@@ -1,6 +1,7 @@
 """The solver: walks one puzzle from pictures to ordered clicks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,11 @@ from detector.detections import Detections, Detector
 from service.answers import Answer, Box, Click, DetectedBox, Reason
 from service.calibration import Calibrations
 from service.errors import ModelUnavailableError, UnknownWordsError
-from service.evidence import Evidence, Stopwatch, Witnesses, unknown_word
+from service.evidence import Evidence, Stopwatch, Witnesses
+from service.looks import CLOSE, FIRST, Look
 from service.matching import MAX_ITEMS, Assignment, assign
 from service.prompts import Prompt
+from service.recognition import unknown_word
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -31,6 +34,7 @@ class Solver:
         calibrations: Turn scores into probabilities.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
+        look_twice: Whether to look closely where a first look is not sure, which takes longer.
     """
 
     def __init__(
@@ -42,7 +46,9 @@ class Solver:
         calibrations: Calibrations | None = None,
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
+        look_twice: bool = True,
     ) -> None:
+        self._look_twice = look_twice
         self._classifier = classifier
         self._matcher = matcher
         self._witnesses = Witnesses(
@@ -72,29 +78,37 @@ class Solver:
             RegionOutsideError: the region is not inside the background.
         """
         watch = Stopwatch()
-        evidence = self._witnesses.gather(background, prompt, watch)
-        scene = evidence.scene
-        with watch.stage("match"):
-            calibration = evidence.calibration
-            scores = evidence.scores / calibration.temperature
-            result = assign(scores, null_score=calibration.null_score, keys=evidence.keys)
-            confidence = _confidence(result, evidence)
-            reason = self._reason(evidence, scores, confidence, min_confidence)
+        verdict = self._verdict(background, prompt, watch, FIRST)
+        if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
+            verdict = self._verdict(background, prompt, watch, CLOSE)
+        evidence, result, confidence = verdict.evidence, verdict.result, verdict.confidence
+        reason = _reason(verdict, min_confidence)
         return Answer(
             solved=reason is None,
             reason=reason,
             confidence=confidence,
-            clicks=_clicks(result, scene, evidence.labels, confidence),
-            boxes=_detected(scene),
+            clicks=_clicks(result, evidence.scene, evidence.labels, confidence),
+            boxes=_detected(evidence.scene),
             width=background.shape[1],
             height=background.shape[0],
             models={k: v for k, v in self.models.items() if k in ("detector", *evidence.used)},
             timings_ms=watch.stages,
         )
 
-    def evidence(self, background: Picture, prompt: Prompt) -> Evidence:
-        """What `solve` decides on, for fitting a calibration; same arguments and errors."""
-        return self._witnesses.gather(background, prompt, Stopwatch())
+    def _verdict(
+        self, background: Picture, prompt: Prompt, watch: Stopwatch, look: Look
+    ) -> "_Verdict":
+        """What one look gives."""
+        evidence = self._witnesses.gather(background, prompt, watch, look)
+        with watch.stage("match"):
+            calibration = evidence.calibration
+            scores = evidence.scores / calibration.temperature
+            result = assign(scores, null_score=calibration.null_score, keys=evidence.keys)
+        return _Verdict(evidence, result, _confidence(result, evidence))
+
+    def evidence(self, background: Picture, prompt: Prompt, look: Look = FIRST) -> Evidence:
+        """What one look of `solve` decides on, for fitting a calibration; same errors."""
+        return self._witnesses.gather(background, prompt, Stopwatch(), look)
 
     def detect(self, image: Picture) -> tuple[DetectedBox, ...]:
         """Find every clickable item of an `(H, W, 3)` uint8 RGB picture, best first."""
@@ -130,30 +144,36 @@ class Solver:
         logit = float(self._matcher.compare([first], [second])[0, 0])
         return float(1 / (1 + np.exp(-logit)))
 
-    # Evidence: one method per kind of prompt, all giving the same thing.
 
-    # Judgement
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What one look gives.
 
-    @staticmethod
-    def _reason(
-        evidence: Evidence,
-        scores: NDArray[np.float64],
-        confidence: float,
-        min_confidence: float,
-    ) -> Reason | None:
-        items, boxes = scores.shape
-        if items == 0:
-            return "empty_prompt_image"
-        if boxes < items:
-            return "missed_target"
-        if confidence >= min_confidence:
-            return None
-        # Where every full assignment but one is unlikely, the doubt lies elsewhere.
-        return (
-            "ambiguous"
-            if assign(scores, keys=evidence.keys).share < _AMBIGUOUS_BELOW
-            else "low_confidence"
-        )
+    Attributes:
+        evidence: What was seen.
+        result: The best assignment.
+        confidence: That it is right, 0..1.
+    """
+
+    evidence: Evidence
+    result: Assignment
+    confidence: float
+
+
+def _reason(verdict: _Verdict, min_confidence: float) -> Reason | None:
+    """Why a verdict is none to stand by; None where it is."""
+    evidence = verdict.evidence
+    items, boxes = evidence.scores.shape
+    if items == 0:
+        return "empty_prompt_image"
+    if boxes < items:
+        return "missed_target"
+    if verdict.confidence >= min_confidence:
+        return None
+    # Where every full assignment but one is unlikely, the doubt lies elsewhere.
+    scores = evidence.scores / evidence.calibration.temperature
+    sole = assign(scores, keys=evidence.keys).share >= _AMBIGUOUS_BELOW
+    return "low_confidence" if sole else "ambiguous"
 
 
 def _confidence(result: Assignment, evidence: Evidence) -> float:

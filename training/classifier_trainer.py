@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from training.crop_inputs import Trial
-from training.imprint import IMPRINT_STEP, imprint_all
+from training.imprint import Imprinter
 from training.joint_model import Weighting
 from training.matching_run import Course, Settings, charset_of, run_course
 from training.picture_blocks import KIND, PictureBlocks, divide, picture_trials
@@ -62,7 +62,7 @@ def _synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bo
             "Crops drawn by clickorder's own generator from free fonts and photos (training "
             "split); no CAPTCHA of any site."
         ),
-        events={IMPRINT_STEP: imprint_all} if fresh else {},
+        imprinter=Imprinter(charset),
     )
 
 

@@ -1,11 +1,14 @@
 """The feed: worker processes draw blocks of pairs, and a pool of them keeps the trainer busy.
 
-Drawing a pair costs about as much as a training step on it. Where both share few cores, every
-block is therefore used a few times, each time a little changed, and new ones replace the oldest.
+Drawing a pair costs about as much as a training step on it. Where both share few cores, a block
+may therefore be used a few times, each time a little changed; new ones always come first, and
+replace the most used. A thread takes them from the workers all the time: a pipe holds less than a
+block, so that a worker would wait for the trainer's next look.
 """
 
 import multiprocessing
 import queue
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
@@ -21,7 +24,8 @@ from training.errors import TrainingError
 U8 = NDArray[np.uint8]
 
 _WAIT_S = 2.0
-_QUEUE_BLOCKS = 12
+_POLL_S = 0.25
+_QUEUE_BLOCKS = 24
 
 
 class FeedError(TrainingError):
@@ -94,6 +98,10 @@ class Feed:
         ]
         for process in self._processes:
             process.start()
+        self._arrived: queue.Queue[tuple[str, Block]] = queue.Queue(_QUEUE_BLOCKS)
+        self._closing = threading.Event()
+        self._receiver = threading.Thread(target=self._receive, daemon=True)
+        self._receiver.start()
 
     def __enter__(self) -> Self:
         return self
@@ -104,6 +112,8 @@ class Feed:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closing.set()
+        self._receiver.join()
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -135,11 +145,25 @@ class Feed:
     def _ready(self, kind: str) -> list[int]:
         return [i for i, (_, uses) in enumerate(self._pools[kind]) if uses < self._uses]
 
+    def _receive(self) -> None:
+        """Take blocks from the workers until the feed is closed; runs in its own thread."""
+        while not self._closing.is_set():
+            try:
+                arrived = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            while not self._closing.is_set():
+                try:
+                    self._arrived.put(arrived, timeout=_POLL_S)
+                    break
+                except queue.Full:
+                    continue
+
     def _collect(self, *, wait: bool) -> None:
         """Move finished blocks into the pools."""
         while True:
             try:
-                kind, block = self._queue.get(timeout=_WAIT_S) if wait else self._queue.get_nowait()
+                kind, block = self._arrived.get(block=wait, timeout=_WAIT_S)
             except queue.Empty:
                 if any(not process.is_alive() for process in self._processes):
                     raise FeedError(

@@ -1,12 +1,14 @@
-"""Imprinting: a symbol that was never trained starts from what the trunk sees of its glyph.
+"""Imprinting: a symbol's row of weights starts from what the trunk sees of its glyph.
 
 The trunk learns to map two pictures of one character to one direction long before nine thousand
 symbols have been seen often enough to be named. The mean direction of a symbol's glyph in a few
-fonts is therefore a better start of its row of weights than chance. (H. Qi, M. Brown, D. Lowe:
-Low-Shot Learning with Imprinted Weights, CVPR 2018.)
+fonts is therefore a better row than chance, and stays one when it is taken again as the trunk goes
+on learning; training only adds to it. (H. Qi, M. Brown, D. Lowe: Low-Shot Learning with Imprinted
+Weights, CVPR 2018.)
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
+from siamese.network import SIDE_PX
 from training.crop_inputs import network_input
 from training.joint_model import JointModel, features_of
 from training.synthetic.crops import View
@@ -23,67 +26,90 @@ from training.synthetic.store import FontFace, IngredientStore
 U8 = NDArray[np.uint8]
 
 IMPRINT_STEP = 1_000
-"""When a new trunk has learned enough for it."""
+"""From when on: by then a new trunk has learned enough for it."""
 
 _SIZE_PX = 44
 _LOGIT_SCALE = 24.0
 """Logit of a crop that looks exactly like the glyph, where any other symbol has about 0."""
 
 
-def imprint(
-    model: JointModel, faces: Sequence[FontFace], symbols: Sequence[str], device: str
-) -> int:
-    """Set the weights of symbols from their glyphs; what no face draws is left as it is.
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """Pictures of symbols.
+
+    Attributes:
+        crops: `(N, 64, 64, 3)` uint8 RGB, black on white.
+        owners: `(N,)` int64, the symbol of each, as its place in the charset.
+    """
+
+    crops: U8
+    owners: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, faces: Sequence[FontFace], charset: Sequence[str]) -> "Glyphs":
+        """Every symbol in every face that draws it; a few designs do."""
+        drawn = [
+            (glyph_crop(face, symbol), place)
+            for place, symbol in enumerate(charset)
+            for face in faces
+            if face.covers(symbol)
+        ]
+        crops = [crop for crop, _ in drawn] or [np.zeros((0, SIDE_PX, SIDE_PX, 3), np.uint8)]
+        owners = np.array([place for _, place in drawn], np.int64)
+        return cls(np.stack(crops) if drawn else crops[0], owners)
+
+
+def imprint(model: JointModel, glyphs: Glyphs, device: str) -> int:
+    """Set the part of the rows that comes from glyphs; symbols without one are left as they are.
 
     Args:
-        model: With a charset; in evaluation mode.
-        faces: To draw the glyphs in; a few designs do.
-        symbols: Of the charset.
+        model: In evaluation mode.
+        glyphs: Of its charset.
         device: Where the model is.
 
     Returns:
         The number of symbols set.
     """
-    if model.characters is None:
+    if model.characters is None or model.characters.glyphs is None or not len(glyphs.crops):
         return 0
-    places = {symbol: at for at, symbol in enumerate(model.charset)}
-    crops: list[U8] = []
-    owners: list[int] = []
-    for symbol in symbols:
-        for face in faces:
-            if face.covers(symbol):
-                crops.append(glyph_crop(face, symbol))
-                owners.append(places[symbol])
-    if not crops:
-        return 0
-    features = features_of(model, np.stack(crops), device)
+    features = features_of(model, glyphs.crops, device)
     # Features have unit variance, so that their length is nearly the same for all crops.
     length = features.norm(dim=1).mean()
     directions = functional.normalize(features, dim=1)
-    layer = model.characters.symbols
-    sums = torch.zeros_like(layer.weight)
-    at = torch.tensor(owners, device=sums.device)
+    rows = model.characters.glyphs
+    sums = torch.zeros_like(rows)
+    at = torch.from_numpy(glyphs.owners).to(sums.device)
     sums.index_add_(0, at, directions)
     known = torch.unique(at)
     with torch.no_grad():
-        layer.weight[known] = functional.normalize(sums[known], dim=1) * (_LOGIT_SCALE / length)
-        layer.bias[known] = 0
+        rows[known] = functional.normalize(sums[known], dim=1) * (_LOGIT_SCALE / length)
     return len(known)
 
 
-def imprint_all(model: JointModel, device: str) -> None:
-    """Imprint every symbol of the charset that the training fonts draw.
+class Imprinter:
+    """Imprints every symbol of a charset that the training fonts draw; draws them only once."""
 
-    Args:
-        model: In evaluation mode.
-        device: Where it is.
-    """
-    store = IngredientStore.open()
-    faces = (
-        *broad_faces(store.fonts("train", "han")),
-        *broad_faces(store.fonts("train", "latin"), 2),
-    )
-    imprint(model, faces, model.charset, device)
+    def __init__(self, charset: Sequence[str]) -> None:
+        self._charset = tuple(charset)
+        self._glyphs: Glyphs | None = None
+
+    def __call__(self, model: JointModel, device: str) -> None:
+        """Set the rows of a model in evaluation mode."""
+        if self._glyphs is None:
+            store = IngredientStore.open()
+            faces = (
+                *broad_faces(store.fonts("train", "han")),
+                *broad_faces(store.fonts("train", "latin"), 2),
+            )
+            self._glyphs = Glyphs.of(faces, self._charset)
+        imprint(model, self._glyphs, device)
+
+    def separate(self, model: JointModel, device: str) -> None:
+        """Take the rows of exported weights, which are sums, apart into their two parts."""
+        self(model, device)
+        if model.characters is not None and model.characters.glyphs is not None:
+            with torch.no_grad():
+                model.characters.symbols.weight -= model.characters.glyphs
 
 
 def broad_faces(faces: Sequence[FontFace], count: int = 3) -> tuple[FontFace, ...]:

@@ -89,7 +89,7 @@ class JointModel(nn.Module):  # type: ignore[misc]  # torch may be absent
         labelled = labels >= 0
         if weighting.symbols and self.characters is not None and bool(labelled.any()):
             both = torch.cat([labelled, labelled])
-            symbols = self.characters.symbols(features[both])
+            symbols = self.characters.name(features[both])
             parts["loss_symbol"] = functional.cross_entropy(
                 symbols.float(), labels[labelled].repeat(2), label_smoothing=_LABEL_SMOOTHING
             )
@@ -190,7 +190,7 @@ def restore(model: JointModel, state: dict[str, Any]) -> tuple[str, ...]:
     weights = dict(state["model"])
     old = {symbol: at for at, symbol in enumerate(state.get("charset", ()))}
     new = model.state_dict()
-    for key in ("characters.symbols.weight", "characters.symbols.bias"):
+    for key in ("characters.symbols.weight", "characters.symbols.bias", "characters.glyphs"):
         if key not in new:
             weights.pop(key, None)
             continue

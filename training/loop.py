@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -106,7 +106,8 @@ class Training:
         measure: Measure,
         metric: str,
         *,
-        events: Mapping[int, Event] | None = None,
+        refresh: Event | None = None,
+        refresh_from: int = 0,
         console: Console | None = None,
     ) -> None:
         """Set everything up.
@@ -118,7 +119,8 @@ class Training:
             weighting: Of the losses.
             measure: Measures the model, in evaluation mode; the names become those of metrics.
             metric: The name of the measure that decides what is best; larger is better.
-            events: What to do to the model once a number of steps is done, before measuring.
+            refresh: What to do to the model before every measurement.
+            refresh_from: Steps before which that is not done.
             console: Where progress is shown.
         """
         self._device = device_of_choice()
@@ -129,7 +131,8 @@ class Training:
         self._measure = measure
         self._metric = metric
         self._console = console or Console(stderr=True)
-        self._events = dict(events or {})
+        self._refresh = refresh
+        self._refresh_from = refresh_from
         rows = [] if model.characters is None else list(model.characters.symbols.parameters())
         own = {id(p) for p in rows}
         rest = [p for p in model.parameters() if id(p) not in own]
@@ -215,6 +218,9 @@ class Training:
             loss=0.0,
             metric=0.0,
         )
+        if self._refresh is not None and self.step >= self._refresh_from:
+            self._model.eval()
+            self._refresh(self._model, self._device)
         saved_at = logged_at = time.monotonic()
         pairs = summed = 0
         sums: dict[str, float] = {}
@@ -238,9 +244,6 @@ class Training:
                 bar.update(task, rate=speed, loss=sum(means.values()))
                 logged_at, pairs, summed, sums = now, 0, 0, {}
             bar.update(task, completed=self.step)
-            if self.step in self._events:
-                self._model.eval()
-                self._events[self.step](self._model, self._device)
             if self.step % self._schedule.check_every == 0 or self.step == self._schedule.steps:
                 better = self._check()
                 self._since_best = 0 if better else self._since_best + 1
@@ -294,6 +297,8 @@ class Training:
     def _check(self) -> bool:
         """Measure, keep what is best, and say whether this is."""
         self._model.eval()
+        if self._refresh is not None and self.step >= self._refresh_from:
+            self._refresh(self._model, self._device)
         measures = self._measure(self._model, self._device)
         self._run.log(self.step, **measures)
         value = measures[self._metric]

@@ -1,7 +1,7 @@
 """A whole run of a matching trainer: data, loop, export, curves, mistakes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from rich.console import Console
 from modelfile import ModelMetadata
 from training.crop_inputs import Trial
 from training.feed import BlockSource, Feed
+from training.imprint import IMPRINT_STEP, Imprinter
 from training.joint_model import JointModel, Weighting, load_checkpoint, restore
-from training.loop import Event, Schedule, Training, device_of_choice
+from training.loop import Schedule, Training, device_of_choice
 from training.matching_export import (
     classifier_metadata,
     export_classifier,
@@ -22,7 +23,7 @@ from training.matching_export import (
 )
 from training.mistakes import draw_mistakes
 from training.onnx_start import state_of_onnx
-from training.runs import MISTAKES_FILE, RunFolder, code_revision
+from training.runs import MISTAKES_FILE, RunError, RunFolder, code_revision
 from training.trials import match_outcomes, measures, read_outcomes
 
 _PANELS = {
@@ -76,7 +77,7 @@ class Course:
         trials: Draws the small puzzles.
         statement: What the data are.
         notes: What the user should know before training starts.
-        events: What to do to the model once a number of steps is done.
+        imprinter: Sets the rows of symbols from their glyphs, before every measurement.
     """
 
     trainer: str
@@ -88,13 +89,22 @@ class Course:
     trials: Callable[[], list[Trial]]
     statement: str
     notes: tuple[str, ...] = ()
-    events: Mapping[int, Event] = field(default_factory=dict)
+    imprinter: Imprinter | None = None
 
 
 def charset_of(run: Path) -> tuple[str, ...]:
     """The charset of a run's newest checkpoint, for resuming; empty where there is none yet."""
     newest = RunFolder(run).last
     return tuple(load_checkpoint(newest)["charset"]) if newest.is_file() else ()
+
+
+def origin_of(run: Path) -> str | None:
+    """What an earlier part of a run started from; None for scratch, or where there is no run."""
+    try:
+        origin = RunFolder(run).config().get("from")
+    except RunError:
+        return None
+    return str(origin) if origin else None
 
 
 def run_course(
@@ -137,7 +147,7 @@ def run_course(
         "trainer": course.trainer,
         "code": revision,
         "device": device_of_choice(),
-        "from": str(start) if start else None,
+        "from": origin_of(out) if resume else str(start) if start else None,
         "symbols": len(course.charset),
         "weighting": asdict(course.weighting),
         "kinds": dict(course.kinds),
@@ -151,6 +161,9 @@ def run_course(
         unknown = restore(model, _starting_state(start))
         if unknown:
             console.print(f"{len(unknown)} symbols are new to {start} and start untrained.")
+        if start.suffix == ".onnx" and course.imprinter is not None:
+            model.eval()
+            course.imprinter.separate(model, "cpu")
     trials = course.trials()
     training = Training(
         model,
@@ -159,7 +172,8 @@ def run_course(
         course.weighting,
         lambda trained, device: measures(trained, trials, device),
         course.metric,
-        events=course.events,
+        refresh=course.imprinter,
+        refresh_from=IMPRINT_STEP if config["from"] is None else 0,
         console=console,
     )
     if resume:

@@ -175,13 +175,40 @@ def test_a_prompt_picture_works_through_either_model(with_matcher: bool) -> None
     assert "siamese" in answer.models if with_matcher else "classifier" in answer.models
 
 
-def test_every_crop_goes_through_the_network_once() -> None:
-    matcher = ColourMatcher()
-    solver(matcher=matcher).solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
+def test_every_crop_goes_through_the_network_once_a_look() -> None:
+    matcher, classifier = ColourMatcher(), ColourClassifier()
+    one_look = Solver(SquareDetector(), matcher=matcher, look_twice=False)
+    one_look.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
     assert matcher.runs == [4]
-    classifier = ColourClassifier()
-    solver(classifier).solve(SCENE, WordsPrompt(("red", "blue", "red")))
+    Solver(SquareDetector(), classifier, look_twice=False).solve(
+        SCENE, WordsPrompt(("red", "blue", "red"))
+    )
     assert classifier.runs == [3]
+
+
+@pytest.mark.parametrize(
+    ("sure", "look_twice", "runs"),
+    [(0.0, True, [3]), (1.1, True, [3, 9]), (1.1, False, [3])],
+    ids=["sure-at-once", "unsure", "unsure-but-hurried"],
+)
+def test_what_a_first_look_is_unsure_of_is_looked_at_closely(
+    sure: float, look_twice: bool, runs: list[int]
+) -> None:
+    classifier = ColourClassifier()
+    calibration = Calibration(sure=sure)
+    closely = Calibration(bias=-50.0)
+    own = Solver(
+        SquareDetector(),
+        classifier,
+        calibrations=Calibrations(words=calibration, words_closely=closely),
+        look_twice=look_twice,
+    )
+    answer = own.solve(SCENE, WordsPrompt(("red", "blue")))
+    # Every box once, and turned both ways at the close look.
+    assert classifier.runs == runs
+    assert spots(answer) == [(100, 50), (20, 20)]
+    looked_closely = len(runs) == 2
+    assert (answer.confidence < 1e-6) == looked_closely, "each look has its own calibration"
 
 
 def test_a_repeated_word_takes_two_boxes_left_to_right() -> None:

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 from classifier import OnnxClassifier  # noqa: E402
 from siamese import SiameseMatcher  # noqa: E402
 from training.classifier_trainer import run_classifier_training  # noqa: E402
-from training.imprint import broad_faces, glyph_crop, imprint  # noqa: E402
+from training.imprint import Glyphs, broad_faces, glyph_crop, imprint  # noqa: E402
 from training.joint_model import (  # noqa: E402
     CheckpointError,
     JointModel,
@@ -249,10 +249,17 @@ def test_imprinted_symbols_are_named_from_their_glyphs(palette: Palette) -> None
     model = JointModel((*symbols, "\u2603")).eval()
     assert model.characters is not None
     before = model.characters.symbols.weight[-1].clone()
+    with torch.no_grad():
+        model.characters.symbols.weight[:-1] = 0
     faces = broad_faces(palette.han)
-    assert imprint(model, faces, model.charset, "cpu") == len(symbols)
+    assert imprint(model, Glyphs.of(faces, model.charset), "cpu") == len(symbols)
     crops = np.stack([glyph_crop(faces[0], symbol) for symbol in symbols])
     with torch.inference_mode():
         named = model.characters(to_input(crops, "cpu"))[:, : len(symbols)].argmax(dim=1)
     assert named.tolist() == list(range(len(symbols)))
+    assert model.characters.glyphs is not None
+    torch.testing.assert_close(model.characters.glyphs[-1], torch.zeros_like(before))
     torch.testing.assert_close(model.characters.symbols.weight[-1], before)
+    logits = model.characters(to_input(crops, "cpu"))
+    model.characters.merge()
+    torch.testing.assert_close(model.characters(to_input(crops, "cpu")), logits)

@@ -21,6 +21,8 @@ def strew(picture: Image.Image, rng: Generator, amount: float = 1.0) -> None:
     width, height = picture.size
     thick = 1 if rng.random() < 0.7 else 2
     tone = random_colour(rng) if rng.random() < 0.4 else None
+    if rng.random() < 0.12:
+        tone = (255, 255, 255)
     kinds = rng.random(3)
     if kinds[0] < 0.55:
         for _ in range(int(rng.integers(1, 2 + int(7 * amount)))):
@@ -58,12 +60,18 @@ def curve(
 
 
 def speckle(picture: Image.Image, rng: Generator, share: float, *, coloured: bool) -> Image.Image:
-    """Replace a share of the pixels of an `RGB` picture by random ones."""
+    """Replace a share of the pixels of an `RGB` picture by random ones, or by short dashes."""
     pixels = np.array(picture)
     count = int(share * pixels.shape[0] * pixels.shape[1])
     rows = rng.integers(pixels.shape[0], size=count)
     columns = rng.integers(pixels.shape[1], size=count)
-    pixels[rows, columns] = rng.integers(0, 256, (count, 3 if coloured else 1), dtype=np.uint8)
+    tones = rng.integers(0, 256, (count, 3 if coloured else 1), dtype=np.uint8)
+    pixels[rows, columns] = tones
+    if rng.random() < 0.35:
+        step = rng.integers(-1, 2, (count, 2))
+        below = np.clip(rows + step[:, 0], 0, pixels.shape[0] - 1)
+        beside = np.clip(columns + step[:, 1], 0, pixels.shape[1] - 1)
+        pixels[below, beside] = tones
     return Image.fromarray(pixels)
 
 

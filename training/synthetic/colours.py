@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 RGB = tuple[int, int, int]
-Tone = Literal["any", "dark", "light", "vivid", "pastel"]
+Tone = Literal["any", "dark", "dull", "light", "vivid", "pastel"]
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Rec. 601 weights of red, green and blue."""
@@ -16,6 +16,7 @@ _DIAGONAL = 255 * np.sqrt(3)
 _RANGES: dict[Tone, tuple[tuple[float, float], tuple[float, float]]] = {
     "any": ((0.0, 1.0), (0.0, 1.0)),
     "dark": ((0.0, 0.9), (0.0, 0.45)),
+    "dull": ((0.15, 0.8), (0.2, 0.5)),
     "light": ((0.0, 0.5), (0.8, 1.0)),
     "vivid": ((0.65, 1.0), (0.6, 1.0)),
     "pastel": ((0.15, 0.5), (0.7, 1.0)),

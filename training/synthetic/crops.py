@@ -37,6 +37,7 @@ from training.synthetic.grounds import (
     soften,
 )
 from training.synthetic.icon_likeness import C64, SAME_SHAPE, Mirrored, likeness, turning_of
+from training.synthetic.illustrations import illustrated_ground
 from training.synthetic.items import (
     IconItem,
     Item,
@@ -367,6 +368,8 @@ class CropSource:
     def _ground(self) -> Image.Image:
         rng, palette = self._rng, self._palette
         kind = rng.random()
+        if kind < 0.14:
+            return illustrated_ground(_GROUND_PX, palette.icons, rng)
         if palette.photos and kind < 0.65:
             return soften(photo_ground(_GROUND_PX, palette.photos, rng), rng)
         if kind < 0.91:

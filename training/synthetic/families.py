@@ -20,6 +20,7 @@ from training.synthetic.grounds import (
     soften,
     watermark,
 )
+from training.synthetic.illustrations import illustrated_ground
 from training.synthetic.items import (
     Item,
     Motion,
@@ -112,7 +113,9 @@ def _size(rng: Generator) -> tuple[int, int]:
 
 def _ground(size: tuple[int, int], palette: Palette, rng: Generator) -> Image.Image:
     kind = rng.random()
-    if palette.photos and kind < 0.6:
+    if kind < 0.14:
+        picture = illustrated_ground(size, palette.icons, rng)
+    elif palette.photos and kind < 0.6:
         picture = soften(photo_ground(size, palette.photos, rng), rng)
     elif kind < 0.7:
         picture = gradient_ground(size, rng)

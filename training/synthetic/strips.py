@@ -83,7 +83,7 @@ def draw_strip(
     if look is None:
         looks: list[Look] = ["clean", "coloured", "thin", "noisy", "scene"]
         icons = isinstance(items[0], IconItem)
-        shares = [0.55, 0.16, 0.0, 0.11, 0.18] if icons else [0.30, 0.22, 0.12, 0.20, 0.16]
+        shares = [0.52, 0.16, 0.0, 0.16, 0.16] if icons else [0.27, 0.20, 0.12, 0.27, 0.14]
         look = looks[int(rng.choice(5, p=shares))]
     height = size[1] if size else int(rng.integers(25, 81))
     side = height * rng.uniform(0.55, 0.92)
@@ -134,7 +134,7 @@ def _plan(look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Gener
             contrast=0.4,
             ink="dark" if rng.random() < 0.6 else "any",
         )
-        level = int(rng.integers(20, 120))
+        level = int(rng.integers(20, 150))
         ink_or_none = (level, level, level) if rng.random() < 0.5 else None
         shear = float(rng.uniform(0, 0.35))
         return _Plan(style, Motion(float(rng.uniform(0, 20)), shear), ground, False, ink_or_none)
@@ -200,7 +200,7 @@ def _finish(picture: Image.Image, look: Look, side: float, rng: Generator) -> Im
         for _ in range(int(rng.integers(0, 22))):
             ends = rng.uniform((0, 0, 0, 0), (*picture.size, *picture.size))
             draw.line([float(v) for v in ends], fill=random_colour(rng), width=1)
-        share = rng.uniform(0.05, 0.3) * (1.0 if side > 24 else 0.5)
+        share = rng.uniform(0.05, 0.45) * (1.0 if side > 30 else 0.5)
         picture = speckle(picture, rng, share, coloured=rng.random() < 0.7)
     if look == "scene" and rng.random() < 0.3:
         strew(picture, rng, 0.3)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 from scipy import ndimage
 
-from training.synthetic.colours import RGB, away_from, distance, mix
+from training.synthetic.colours import RGB, Tone, away_from, distance, mix
 
 Fill = Literal["flat", "gradient", "strokes", "hollow"]
 Edge = Literal["smooth", "aliased", "pixelated"]
@@ -48,7 +48,7 @@ class Style:
     edge: Edge = "smooth"
     contrast: float = 0.28
     close: bool = False
-    ink: Literal["any", "dark", "light", "vivid", "pastel"] = "any"
+    ink: Tone = "any"
 
 
 def random_style(rng: Generator) -> Style:
@@ -56,7 +56,8 @@ def random_style(rng: Generator) -> Style:
     style = Style(
         fill=rng.choice(np.array(["flat", "gradient", "strokes"]), p=[0.72, 0.18, 0.10]).item(),
         ink=rng.choice(
-            np.array(["any", "dark", "light", "vivid", "pastel"]), p=[0.4, 0.2, 0.12, 0.2, 0.08]
+            np.array(["any", "dark", "dull", "light", "vivid", "pastel"]),
+            p=[0.36, 0.17, 0.09, 0.11, 0.19, 0.08],
         ).item(),
     )
     effect = rng.choice(
@@ -249,8 +250,11 @@ def _drop_shadow(
     if style.shadow == "soft":
         shade = shade.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 2.0)))
     tone: RGB = (0, 0, 0) if sum(ink) > 200 or rng.random() < 0.5 else (255, 255, 255)
-    if rng.random() < 0.2:
+    kind = rng.random()
+    if kind < 0.2:
         tone = away_from(ink, rng, 0.3)
+    elif kind < 0.4:
+        tone = mix(ink, (0, 0, 0), rng.uniform(0.3, 0.7))
     _lay(layer, scaled(shade, strength), tone)
 
 

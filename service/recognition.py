@@ -1,0 +1,165 @@
+"""Recognition: what classifier and matcher say of a prompt's items on the boxes of a scene."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.readings import Classifier
+from detector.detections import Detections
+from service.calibration import Calibration
+from service.errors import ModelUnavailableError, UnknownWordsError
+from service.lettering import can_draw, draw_word
+from service.looks import Look
+from siamese.similarity import Matcher
+
+Picture = NDArray[np.uint8]
+Scores = NDArray[np.float64]
+
+_UNKNOWN_SCORE = -9.0
+"""Log-likelihood of a word that no model knows: one of some eight thousand."""
+
+_FAINTEST = 0.01
+"""Detector scores under this count as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """The models that recognise; at least one of them is there.
+
+    Attributes:
+        classifier: Reads crops; None where no character model is installed.
+        matcher: Compares crops; None where no Siamese model is installed.
+    """
+
+    classifier: Classifier | None
+    matcher: Matcher | None
+
+    def words(
+        self,
+        background: Picture,
+        scene: Detections,
+        words: Sequence[str],
+        look: Look,
+        calibration: Calibration,
+    ) -> tuple[Scores, tuple[str, ...]]:
+        """Score words: read by the classifier, or drawn and looked for by the matcher.
+
+        Args:
+            background: `(H, W, 3)` uint8 RGB.
+            scene: N boxes of it.
+            words: M words.
+            look: How closely.
+            calibration: Weighs the models.
+
+        Returns:
+            `(M, N)` log-likelihoods, and the roles of the models that took part.
+        """
+        classifier, matcher = self.classifier, self.matcher
+        distinct = list(dict.fromkeys(words))
+        read = [word for word in distinct if classifier is not None and classifier.can_read(word)]
+        drawn = [word for word in distinct if word not in read and can_draw(word)]
+        # A word that no model knows fits any box as well as the next: it gets what is left over.
+        by_word = {word: np.full(len(scene), _UNKNOWN_SCORE) for word in distinct}
+        used = []
+        if classifier is not None and read:
+            views = look.views(classifier.crop(background, scene.boxes))
+            found = classifier.read(views).score_words(read).astype(np.float64)
+            by_word |= zip(read, look.best(found, len(scene)), strict=True)
+            used.append("classifier")
+        if matcher is not None and drawn:
+            views = look.views(matcher.crop(background, scene.boxes))
+            logits = matcher.compare([draw_word(word) for word in drawn], views)
+            same = calibration.siamese_weight * _log_same(logits)
+            by_word |= zip(drawn, look.best(same, len(scene)), strict=True)
+            used.append("siamese")
+        scores = np.array([by_word[word] for word in words])
+        return scores + _doubt(scene, calibration), tuple(used)
+
+    def pictures(
+        self,
+        background: Picture,
+        scene: Detections,
+        prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
+        look: Look,
+        calibration: Calibration,
+    ) -> tuple[Scores, tuple[str, ...]]:
+        """Score pictures of items: compared by the matcher, read by the classifier.
+
+        Args:
+            background: `(H, W, 3)` uint8 RGB.
+            scene: N boxes of it.
+            prompt: Pictures with `(K, 4)` item boxes in their own pixels, in click order.
+            look: How closely.
+            calibration: Weighs the models.
+
+        Returns:
+            `(M, N)` log-likelihoods of all M items, and the roles of the models that took part.
+        """
+        count = sum(len(boxes) for _, boxes in prompt)
+        scores = np.zeros((count, len(scene) * (1 + len(look.turns_deg))))
+        used: list[str] = []
+        if self.matcher is not None:
+            matcher = self.matcher
+            items = [c for picture, boxes in prompt for c in matcher.crop(picture, boxes)]
+            logits = matcher.compare(items, look.views(matcher.crop(background, scene.boxes)))
+            scores += calibration.siamese_weight * _log_same(logits)
+            used.append("siamese")
+        weight = calibration.classifier_weight if self.matcher is not None else 1.0
+        if self.classifier is not None and weight > 0:
+            reader = self.classifier
+            read = reader.read(
+                [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
+            )
+            seen = reader.read(look.views(reader.crop(background, scene.boxes)))
+            agreement = weight * read.agreement(seen).astype(np.float64)
+            if self.matcher is not None:
+                # Icons are no characters: what is read in them counts as far as it is certain.
+                agreement *= np.outer(read.certainty(), seen.certainty())
+            scores += agreement
+            used.append("classifier")
+        return look.best(scores, len(scene)) + _doubt(scene, calibration), tuple(used)
+
+    def check_words(self, words: Sequence[str]) -> None:
+        """Make sure that at least one word can be scored.
+
+        Raises:
+            ModelUnavailableError: there is no model for words.
+            UnknownWordsError: no word is known to any model.
+        """
+        if self.classifier is None and self.matcher is None:
+            raise ModelUnavailableError("Words need a classifier, and none is installed.")
+        if any(self._knows(word) for word in words):
+            return
+        if self.classifier is None:
+            raise ModelUnavailableError(
+                f"The word {words[0]!r} needs a classifier, and none is installed."
+            )
+        raise UnknownWordsError(unknown_word(words[0], self.classifier))
+
+    def _knows(self, word: str) -> bool:
+        read = self.classifier is not None and self.classifier.can_read(word)
+        return read or (self.matcher is not None and can_draw(word))
+
+
+def unknown_word(word: str, classifier: Classifier) -> str:
+    """The sentence for a word that the classifier does not read."""
+    return (
+        f"The word {word!r} has characters that {classifier.name} does not know; give the prompt "
+        "as a picture, or install a model that knows them."
+    )
+
+
+def _doubt(scene: Detections, calibration: Calibration) -> Scores:
+    """`(N,)`: what the detector's doubt of a box takes off every item's score on it."""
+    doubt: Scores = calibration.detector_weight * np.log(
+        np.maximum(scene.scores.astype(np.float64), _FAINTEST)
+    )
+    return doubt
+
+
+def _log_same(logits: NDArray[np.float32]) -> Scores:
+    """Log-probability of "same item" from a matcher's logits."""
+    same: Scores = -np.logaddexp(0.0, -logits.astype(np.float64))
+    return same
