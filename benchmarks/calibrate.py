@@ -2,17 +2,20 @@
 
     python benchmarks/calibrate.py --backend ddddocr --out service/calibrations/ddddocr.json SET...
 
-The temperature and the score of "no box" shape the share of the best assignment; slope and bias
-(Platt scaling) turn share times detector evidence into the probability that the whole answer is
-right. All four minimise the log loss over the puzzles; the assignment itself does not depend on
-them. The fusion weights stay as they are in the file that the backend loads: set them there, run
-again, and keep those that solve more. Two-fold cross-validation says what error is to be
-expected on puzzles not fitted on.
+Each kind of prompt and each look has a calibration of its own. The weight of the detector's scores
+is the one that solves most. The temperature and the score of "no box" shape the share of the best
+assignment; slope and bias (Platt scaling) turn share times detector evidence into the probability
+that the whole answer is right; these four minimise the log loss over the puzzles. The confidence
+from which on a first look is enough is the lowest that costs no more than a few answers. The
+weights of the models stay as they are in the file that the backend loads: set them there, run
+again, and keep those that solve more. Two-fold cross-validation says what error is to be expected
+on puzzles not fitted on.
 """
 
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -24,22 +27,51 @@ from clickorder.local import LocalSolver
 from service.calibration import Calibration, Calibrations
 from service.errors import ServiceError
 from service.evidence import Evidence
+from service.looks import CLOSE, FIRST, Look
 from service.matching import assign
+from service.recognition import doubt
 from service.settings import Settings
 from training.puzzles import Puzzle, read_puzzles
 from training.scoring import in_order
 from training.statistics import expected_calibration_error
 
-_TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+_TEMPERATURES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 _NULL_SCORES = (-1.0, -1.5, -2.0, -3.0, -4.0, -5.0, -6.5, -8.0, -11.0)
+_DETECTOR_WEIGHTS = (0.0, 0.15, 0.3, 0.6, 1.0)
+_SURE = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
+
+_ENOUGH = 0.003
+"""Share of answers that sparing close looks may cost."""
+
+KINDS: tuple[Literal["words", "pictures"], ...] = ("words", "pictures")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One puzzle with enough boxes, and whether its best assignment was right."""
+    """One puzzle with enough boxes at one look.
 
+    Attributes:
+        puzzle: With the truth.
+        evidence: What the look gave.
+        scores: `(M, N)` of the evidence without the detector's part.
+    """
+
+    puzzle: Puzzle
     evidence: Evidence
-    right: bool
+    scores: NDArray[np.float64]
+
+    def weighed(self, weight: float) -> NDArray[np.float64]:
+        """The scores with the detector's part at another weight."""
+        return self.scores + doubt(self.evidence.scene, weight)
+
+    def right(self, weight: float) -> bool:
+        """Whether the best assignment is right, with the detector at a weight."""
+        result = assign(self.weighed(weight), keys=self.evidence.keys)
+        clicks = [
+            (round((x1 + x2) / 2), round((y1 + y2) / 2))
+            for x1, y1, x2, y2 in self.evidence.scene.boxes[result.boxes].tolist()
+        ]
+        return in_order(self.puzzle.words, self.puzzle.targets, clicks)
 
 
 def main(
@@ -53,52 +85,77 @@ def main(
         {"backend": backend, "models_dir": models_dir, "threads": 2, "workers": 1}
     )
     solver = LocalSolver(settings)
-    cases: dict[str, list[Case]] = {"words": [], "pictures": []}
     puzzles = [(s, p) for s in map(read_puzzles, sets) for p in s.puzzles]
-    for puzzle_set, puzzle in track(puzzles, description="Scoring"):
-        case = _case(solver, puzzle, puzzle_set.folder)
-        if case is not None:
-            cases["words" if puzzle.kind == "words" else "pictures"].append(case)
-    fitted = {kind: _fit_and_tell(kind, own) for kind, own in cases.items() if own}
+    cases = {
+        look: [_case(solver, p, s.folder, look) for s, p in track(puzzles, description=name)]
+        for name, look in (("First look", FIRST), ("Close look", CLOSE))
+    }
+    fitted: dict[str, Calibration] = {}
+    for kind in KINDS:
+        own = [(p.kind == "words") == (kind == "words") for _, p in puzzles]
+        first, close = (list(compress(cases[look], own)) for look in (FIRST, CLOSE))
+        if not any(first) or not any(close):
+            continue
+        one = _fit_and_tell(f"{kind}, first look", [case for case in first if case])
+        two = _fit_and_tell(f"{kind}, close look", [case for case in close if case])
+        fitted[kind] = replace(one, sure=_enough(first, one, close, two))
+        fitted[f"{kind}_closely"] = two
     out.parent.mkdir(parents=True, exist_ok=True)
     Calibrations(**fitted).save(out)
 
 
-def _fit_and_tell(kind: str, cases: list[Case]) -> Calibration:
-    """Fit the cases of one kind of prompt, and print how good the fit is on cases left out."""
-    right = np.array([case.right for case in cases])
-    print(f"{kind}: {len(cases)} puzzles could be answered, {right.mean():.1%} rightly.")
+def _fit_and_tell(title: str, cases: list[Case]) -> Calibration:
+    """Fit the cases of one kind of prompt at one look, and print how good it is on others."""
     halves = cases[::2], cases[1::2]
     errors = []
     for fitted_on, tested_on in (halves, halves[::-1]):
-        confidences = _confidences(tested_on, _fit(fitted_on))
-        errors.append(
-            expected_calibration_error(confidences, np.array([c.right for c in tested_on]))
-        )
+        calibration = _fit(fitted_on)
+        right = np.array([case.right(calibration.detector_weight) for case in tested_on])
+        errors.append(expected_calibration_error(_confidences(tested_on, calibration), right))
     calibration = _fit(cases)
+    right = np.array([case.right(calibration.detector_weight) for case in cases])
+    print(f"{title}: {len(cases)} puzzles could be answered, {right.mean():.1%} rightly.")
     print(f"{calibration}\nexpected calibration error, two-fold: {np.mean(errors):.3f}")
     return calibration
 
 
-def _case(solver: LocalSolver, puzzle: Puzzle, folder: Path) -> Case | None:
+def _enough(
+    first: list[Case | None], one: Calibration, close: list[Case | None], two: Calibration
+) -> float:
+    """The confidence from which on a first look is enough."""
+    sure_of = np.array([_confidences([case], one)[0] if case else 0.0 for case in first])
+    right = [
+        np.array([bool(case) and case.right(fit.detector_weight) for case in cases])
+        for cases, fit in ((first, one), (close, two))
+    ]
+    solved = {s: float(np.where(sure_of >= s, right[0], right[1]).mean()) for s in _SURE}
+    for threshold, share in solved.items():
+        print(
+            f"  sure from {threshold}: {share:.1%} right, {(sure_of < threshold).mean():.0%} twice"
+        )
+    return min(s for s in _SURE if solved[s] >= max(solved.values()) - _ENOUGH)
+
+
+def _case(solver: LocalSolver, puzzle: Puzzle, folder: Path, look: Look) -> Case | None:
     try:
-        evidence = solver.evidence(puzzle, folder)
+        evidence = solver.evidence(puzzle, folder, look)
     except ServiceError:
         return None
     items, boxes = evidence.scores.shape
     if items == 0 or boxes < items:
         return None
-    boxes = evidence.scene.boxes[assign(evidence.scores, keys=evidence.keys).boxes]
-    clicks = [(round((x1 + x2) / 2), round((y1 + y2) / 2)) for x1, y1, x2, y2 in boxes.tolist()]
-    return Case(evidence, in_order(puzzle.words, puzzle.targets, clicks))
+    plain = evidence.scores - doubt(evidence.scene, evidence.calibration.detector_weight)
+    return Case(puzzle, evidence, plain)
 
 
-def _raw(cases: list[Case], temperature: float, null_score: float) -> NDArray[np.float64]:
+def _raw(
+    cases: list[Case], weight: float, temperature: float, null_score: float
+) -> NDArray[np.float64]:
     """`(N,)` logits of share times detector evidence."""
     values = []
     for case in cases:
         result = assign(
-            case.evidence.scores / temperature,
+            case.weighed(weight) / temperature,
             null_score=null_score,
             keys=case.evidence.keys,
         )
@@ -118,12 +175,14 @@ def _loss(
 
 
 def _fit(cases: list[Case]) -> Calibration:
-    """The best temperature, null score and Platt scaling; the fusion weights stay as they are."""
-    right = np.array([case.right for case in cases])
+    """The best detector weight, temperature, null score and Platt scaling."""
+    solved = {w: np.array([case.right(w) for case in cases]) for w in _DETECTOR_WEIGHTS}
+    weight = max(_DETECTOR_WEIGHTS, key=lambda w: solved[w].mean())
+    right = solved[weight]
     best: tuple[float, Calibration] | None = None
     for temperature in _TEMPERATURES:
         for null_score in _NULL_SCORES:
-            logits = _raw(cases, temperature, null_score)
+            logits = _raw(cases, weight, temperature, null_score)
             found = minimize(_loss, np.array([1.0, 0.0]), (logits, right), method="Nelder-Mead")
             slope, bias = (float(v) for v in found.x)
             if slope > 0 and (best is None or found.fun < best[0]):
@@ -135,6 +194,7 @@ def _fit(cases: list[Case]) -> Calibration:
                         null_score=null_score,
                         slope=slope,
                         bias=bias,
+                        detector_weight=weight,
                     ),
                 )
     if best is None:
@@ -143,10 +203,9 @@ def _fit(cases: list[Case]) -> Calibration:
 
 
 def _confidences(cases: list[Case], calibration: Calibration) -> NDArray[np.float64]:
-    logits = _raw(cases, calibration.temperature, calibration.null_score)
-    confidences: NDArray[np.float64] = 1 / (
-        1 + np.exp(-(calibration.slope * logits + calibration.bias))
-    )
+    own = calibration
+    logits = _raw(cases, own.detector_weight, own.temperature, own.null_score)
+    confidences: NDArray[np.float64] = 1 / (1 + np.exp(-(own.slope * logits + own.bias)))
     return confidences
 
 

@@ -4,7 +4,7 @@ The one layer below `detector`, `classifier` and `siamese`, so that the three re
 metadata in the same way without knowing of each other.
 """
 
-from modelfile.checksum import verify_sha256
+from modelfile.checksum import MANIFEST, read_manifest, verify_manifest, verify_sha256
 from modelfile.errors import (
     ModelChecksumError,
     ModelCorruptError,
@@ -20,6 +20,7 @@ from modelfile.session import ModelSession, OnnxSession, TensorSpec, existing_fi
 from modelfile.surgery import tensor_before_argmax, with_output
 
 __all__ = [
+    "MANIFEST",
     "ModelChecksumError",
     "ModelCorruptError",
     "ModelFileError",
@@ -35,7 +36,9 @@ __all__ = [
     "existing_file",
     "is_own",
     "packaged_file",
+    "read_manifest",
     "tensor_before_argmax",
+    "verify_manifest",
     "verify_sha256",
     "with_output",
 ]

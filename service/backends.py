@@ -15,6 +15,7 @@ from classifier.readings import Classifier
 from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector
 from detector.yolo import YoloDetector
+from modelfile import verify_manifest
 from modelfile.errors import ModelFileError
 from service.calibration import Calibrations
 from service.settings import Settings
@@ -39,6 +40,8 @@ def load_solver(settings: Settings) -> Solver:
         settings: `backend` `own` takes own files only, `ddddocr` the embedded package only, `auto`
             own files where there are any, and ddddocr for the roles without one.
 
+    A file that a manifest beside it (`SHA256SUMS`) names is checked before it is opened.
+
     Raises:
         BackendError: `own` is asked for and there is no own detector, or nothing to recognise with.
         ModelFileError: a file cannot be used; the message names it and the fault.
@@ -57,6 +60,9 @@ def load_solver(settings: Settings) -> Solver:
             f"The backend 'own' needs detector.onnx and at least one of classifier.onnx and "
             f"siamese.onnx, and {place} has {sorted(p.name for p in files.values()) or 'none'}."
         )
+    for role in _ROLES:
+        if role in files:
+            verify_manifest(files[role])
     threads = settings.threads
     detector: Detector
     if own:

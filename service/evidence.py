@@ -22,12 +22,15 @@ from service.errors import (
 )
 from service.looks import FIRST, Look
 from service.matching import MAX_ITEMS
-from service.prompt_picture import content_box, cuts
+from service.prompt_picture import Candidates, candidates, content_box
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.recognition import Recogniser
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
+
+_MOST_GAIN = 2.0
+"""What one item's partner in the scene may say for or against a cut; see `prompt_picture`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,47 +147,45 @@ class Witnesses:
             case RegionPrompt((x1, y1, x2, y2)):
                 picture = background[y1:y2, x1:x2]
         with watch.stage("detect"):
-            found = cuts(self._detector, picture)
-            every = [cut for cut in found if len(cut) <= self._max_items]
-            if found and not every:
-                self._check_count(min(len(cut) for cut in found))
+            found = candidates(self._detector, picture)
+            matched = found.at_most(self._max_items)
+            if found.cuts and not matched.cuts:
+                self._check_count(min(len(cut.rows) for cut in found.cuts))
         with watch.stage("recognise"):
-            return self._best_cut(background, scene, picture, every, look)
+            return self._best_cut(background, scene, picture, matched, look)
 
     def _best_cut(
         self,
         background: Picture,
         scene: Detections,
         picture: Picture,
-        every: Sequence[NDArray[np.float32]],
+        found: Candidates,
         look: Look,
     ) -> Evidence:
         """The evidence of the cut of a prompt picture whose items find partners in the scene.
 
-        Items of all cuts go through the network in one batch. A cut is worth the likelihood of its
-        best assignment, relative to its items having no box at all: an item that is no item costs,
-        and one that is left out does not gain.
+        The boxes of all cuts go through the network in one batch. A cut is worth what speaks for
+        it by itself and the likelihood of its best assignment, relative to its items having no
+        box at all: an item that is no item costs, and one that is left out does not gain.
 
         Args:
             background: `(H, W, 3)` uint8 RGB.
             scene: Boxes of `background`.
             picture: `(H, W, 3)` uint8 RGB, the prompt.
-            every: `(K, 4)` item boxes in pixels of `picture`, one array a cut.
+            found: Cuts of `picture`.
             look: How closely to look.
         """
-        boxes = np.concatenate([np.zeros((0, 4), np.float32), *every])
-        whole = self._picture_evidence(background, scene, [(picture, boxes)], look)
-        ends = np.cumsum([len(cut) for cut in every]).tolist()
-        rows = [slice(end - len(cut), end) for cut, end in zip(every, ends, strict=True)]
-        best = max(
-            rows, key=lambda own: _worth(whole.scores[own], whole.calibration), default=slice(0)
-        )
-        count = len(range(*best.indices(len(boxes))))
+        whole = self._picture_evidence(background, scene, [(picture, found.boxes)], look)
+        worths = [
+            cut.prior + _worth(whole.scores[list(cut.rows)], whole.calibration)
+            for cut in found.cuts
+        ]
+        rows = list(found.cuts[int(np.argmax(worths))].rows) if worths else []
         return replace(
             whole,
-            scores=whole.scores[best],
-            labels=(None,) * count,
-            keys=tuple(range(count)),
+            scores=whole.scores[rows],
+            labels=(None,) * len(rows),
+            keys=tuple(range(len(rows))),
         )
 
     def _picture_evidence(
@@ -240,13 +241,16 @@ class Witnesses:
 
 
 def _worth(scores: NDArray[np.float64], calibration: Calibration) -> float:
-    """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment."""
+    """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment.
+
+    No item gains or costs more than a little: a part of an item may look like something else by
+    chance, and an item may have been missed in the scene.
+    """
     likelihoods = scores / calibration.temperature
     rows, columns = linear_sum_assignment(likelihoods, maximize=True)
-    null_score = calibration.null_score
-    left_over = len(scores) - len(rows)
+    gains = np.clip(likelihoods[rows, columns] - calibration.null_score, -_MOST_GAIN, _MOST_GAIN)
     # An item without a box in the scene is as bad as one whose box does not fit.
-    return float((likelihoods[rows, columns] - null_score).sum() + left_over * null_score)
+    return float(gains.sum() - _MOST_GAIN * (len(scores) - len(rows)))
 
 
 def _outside(scene: Detections, region: Box) -> Detections:

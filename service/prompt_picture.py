@@ -1,13 +1,17 @@
 """Prompt pictures: where their items may be.
 
-A detector misses items of clean strips and joins touching ones; cutting at empty columns is right
-on clean strips and lost under curves and noise. Neither is asked to be right alone: each gives a
-cut, and the solver takes the one whose items find partners in the scene.
+A detector is unsure of items under curves and noise, and of parts that look like items; cutting at
+empty columns is right on clean strips and lost elsewhere. Neither is asked to be right alone: they
+give the plausible cuts with what speaks for each, and the solver takes the one whose items also
+find partners in the scene.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.boxes import iou_matrix
 from detector.detections import Detector
 
 _GROUND_TOLERANCE = 24
@@ -19,9 +23,22 @@ _MIN_SIDE_SHARE = 0.35
 _MAX_ASPECT = 1.2
 """Width of an item relative to the height of the row; parts wider than this together are two."""
 
-_LEAST_SCORES = (0.1, 0.25, 0.4)
-"""Detector scores from which on boxes are items. Backgrounds gain from doubtful boxes, because
-spare ones do no harm there; in a prompt every box is an item."""
+_SURE_SCORE = 0.25
+"""Boxes from this score on say how large the items are."""
+
+_MOST_BOXES = 16
+
+_SLOPE, _BIAS = 1.5, 1.0
+"""Of the logit of a detector's score, which make it the probability that the box is an item of a
+prompt picture; the detector is trained on backgrounds too, where it is less sure. These and the
+next two fitted on 400 validation strips: the right cut in 84.5 % instead of 78.2 % with fixed
+thresholds."""
+
+_PRIOR_WEIGHT = 2.0
+_GAP_PRIOR = -6.0
+"""What speaks against a cut at gaps."""
+
+_SAME_IOU = 0.7
 
 _WORD_GAPS = (0.06, 0.22)
 """Empty columns, relative to the row's height, from which on two parts are two items."""
@@ -45,40 +62,89 @@ def content_box(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float32)
 
 
-def cuts(detector: Detector, picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """The plausible ways to cut a prompt picture into items.
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One way to cut a prompt picture into items.
+
+    Attributes:
+        rows: Which of the candidates' boxes are the items, left to right; at least one.
+        prior: What speaks for it before the scene is asked, a log-likelihood.
+    """
+
+    rows: tuple[int, ...]
+    prior: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The plausible cuts of a prompt picture.
+
+    Attributes:
+        boxes: `(K, 4)` float32, `x1, y1, x2, y2` in picture pixels, `x2`/`y2` exclusive.
+        cuts: Of different boxes each.
+    """
+
+    boxes: NDArray[np.float32]
+    cuts: tuple[Cut, ...]
+
+    def at_most(self, items: int) -> "Candidates":
+        """Without the cuts of more items."""
+        return Candidates(self.boxes, tuple(cut for cut in self.cuts if len(cut.rows) <= items))
+
+
+def candidates(detector: Detector, picture: NDArray[np.uint8]) -> Candidates:
+    """The plausible ways to cut a prompt picture into items; none where nothing is found.
 
     Args:
         detector: The one that finds items on backgrounds.
         picture: `(H, W, 3)` uint8 RGB.
-
-    Returns:
-        Different cuts, each `(K, 4)` float32 with K at least 1, `x1, y1, x2, y2` in picture
-        pixels, `x2`/`y2` exclusive, left to right; none where nothing is found.
     """
-    found: list[NDArray[np.float32]] = []
-    for cut in (*_detected(detector, picture), *_at_gaps(picture)):
-        if len(cut) and not any(_same(cut, other) for other in found):
-            found.append(cut)
-    return found
+    boxes, scores = _detected(detector, picture)
+    cuts = _by_score(boxes, scores)
+    for own in _at_gaps(picture):
+        same = (iou_matrix(own, boxes) > _SAME_IOU) if len(boxes) else np.zeros((len(own), 0), bool)
+        rows = []
+        for box, known in zip(own, same, strict=True):
+            if not known.any():
+                boxes = np.concatenate([boxes, box[None]])
+            rows.append(int(known.argmax()) if known.any() else len(boxes) - 1)
+        if rows and not any(set(rows) == set(cut.rows) for cut in cuts):
+            cuts.append(Cut(tuple(rows), _GAP_PRIOR))
+    return Candidates(boxes, tuple(cuts))
 
 
-def _detected(detector: Detector, picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """Cuts by the detector, `(K, 4)` each: all that it takes for items, and the surer ones."""
+def _detected(
+    detector: Detector, picture: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`(K, 4)` boxes that are no specks and their `(K,)` scores, best first."""
     seen = detector.detect(picture)
-    return [_in_a_row(seen.boxes[seen.scores >= least]) for least in _LEAST_SCORES]
-
-
-def _in_a_row(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`(K, 4)` boxes without specks, left to right."""
-    if len(boxes) == 0:
-        return boxes
-    sizes = boxes[:, 2:] - boxes[:, :2]
+    if not len(seen):
+        return seen.boxes, seen.scores
+    sizes = seen.boxes[:, 2:] - seen.boxes[:, :2]
+    sure = seen.scores >= min(_SURE_SCORE, float(seen.scores[0]))
     # An "i" or a "一" is small one way only.
-    large = (sizes >= _MIN_SIDE_SHARE * np.median(sizes.max(axis=1))).any(axis=1)
-    kept: NDArray[np.float32] = boxes[large]
-    left_to_right: NDArray[np.float32] = kept[np.argsort(kept[:, 0] + kept[:, 2], kind="stable")]
-    return left_to_right
+    usual = np.median(sizes[sure].max(axis=1))
+    large = np.flatnonzero((sizes >= _MIN_SIDE_SHARE * usual).any(axis=1))[:_MOST_BOXES]
+    return seen.boxes[large], seen.scores[large]
+
+
+def _by_score(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> list[Cut]:
+    """The best box, the best two, and so on.
+
+    Args:
+        boxes: `(K, 4)`, best first.
+        scores: `(K,)` of the detector.
+    """
+    clipped = np.clip(scores.astype(np.float64), 1e-3, 1 - 1e-3)
+    logits = _SLOPE * (np.log(clipped) - np.log1p(-clipped)) + _BIAS
+    item, none = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
+    middles = boxes[:, 0] + boxes[:, 2]
+    cuts = []
+    for count in range(1, len(boxes) + 1):
+        prior = _PRIOR_WEIGHT * float(item[:count].sum() + none[count:].sum())
+        left_to_right = np.argsort(middles[:count], kind="stable")
+        cuts.append(Cut(tuple(left_to_right.tolist()), prior))
+    return cuts
 
 
 def _at_gaps(picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -128,8 +194,3 @@ def _tight(differs: NDArray[np.bool_], span: tuple[int, int]) -> tuple[int, int,
     """The box of the ink within a span of columns, end exclusive."""
     rows = np.flatnonzero(differs[:, span[0] : span[1]].any(axis=1))
     return span[0], int(rows[0]), span[1], int(rows[-1]) + 1
-
-
-def _same(first: NDArray[np.float32], second: NDArray[np.float32]) -> bool:
-    """Whether two cuts have the same items, give or take a few pixels."""
-    return len(first) == len(second) and bool(np.abs(first - second).max() <= 2)

@@ -75,7 +75,7 @@ class Recogniser:
             by_word |= zip(drawn, look.best(same, len(scene)), strict=True)
             used.append("siamese")
         scores = np.array([by_word[word] for word in words])
-        return scores + _doubt(scene, calibration), tuple(used)
+        return scores + doubt(scene, calibration.detector_weight), tuple(used)
 
     def pictures(
         self,
@@ -119,7 +119,9 @@ class Recogniser:
                 agreement *= np.outer(read.certainty(), seen.certainty())
             scores += agreement
             used.append("classifier")
-        return look.best(scores, len(scene)) + _doubt(scene, calibration), tuple(used)
+        return look.best(scores, len(scene)) + doubt(scene, calibration.detector_weight), tuple(
+            used
+        )
 
     def check_words(self, words: Sequence[str]) -> None:
         """Make sure that at least one word can be scored.
@@ -151,12 +153,10 @@ def unknown_word(word: str, classifier: Classifier) -> str:
     )
 
 
-def _doubt(scene: Detections, calibration: Calibration) -> Scores:
+def doubt(scene: Detections, weight: float) -> Scores:
     """`(N,)`: what the detector's doubt of a box takes off every item's score on it."""
-    doubt: Scores = calibration.detector_weight * np.log(
-        np.maximum(scene.scores.astype(np.float64), _FAINTEST)
-    )
-    return doubt
+    taken: Scores = weight * np.log(np.maximum(scene.scores.astype(np.float64), _FAINTEST))
+    return taken
 
 
 def _log_same(logits: NDArray[np.float32]) -> Scores:

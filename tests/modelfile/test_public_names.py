@@ -9,6 +9,7 @@ import modelfile
 def test_all_is_sorted_and_pinned():
     assert modelfile.__all__ == sorted(modelfile.__all__)
     assert modelfile.__all__ == [
+        "MANIFEST",
         "ModelChecksumError",
         "ModelCorruptError",
         "ModelFileError",
@@ -24,7 +25,9 @@ def test_all_is_sorted_and_pinned():
         "existing_file",
         "is_own",
         "packaged_file",
+        "read_manifest",
         "tensor_before_argmax",
+        "verify_manifest",
         "verify_sha256",
         "with_output",
     ]

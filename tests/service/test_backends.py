@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modelfile import MANIFEST, ModelChecksumError
 from service.backends import BackendError, load_solver, own_files
 from service.errors import ModelUnavailableError
 from service.prompts import IconsPrompt, WordsPrompt
@@ -89,6 +90,19 @@ def test_auto_without_own_weights_is_the_embedded_backend(
 ) -> None:
     monkeypatch.setattr("service.backends.own_files", lambda _: {})
     assert load_solver(Settings(backend="auto")).models == embedded.models
+
+
+def test_weights_that_are_not_those_of_their_manifest_are_not_loaded(tmp_path: Path) -> None:
+    for role, path in own_files(None).items():
+        if path.suffix == ".onnx":
+            (tmp_path / f"{role}.onnx").write_bytes(path.read_bytes())
+    (tmp_path / MANIFEST).write_text(f"{'0' * 64}  siamese.onnx\n", encoding="utf-8")
+    with pytest.raises(ModelChecksumError, match=r"siamese\.onnx"):
+        load_solver(Settings(models_dir=tmp_path))
+    (tmp_path / MANIFEST).unlink()
+    assert set(load_solver(Settings(models_dir=tmp_path)).models) == {
+        "detector", "classifier", "siamese"
+    }  # fmt: skip
 
 
 def test_own_files_are_found_by_name(tmp_path: Path) -> None:

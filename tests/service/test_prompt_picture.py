@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.detections import Detections
-from service.prompt_picture import content_box, cuts
+from service.prompt_picture import Candidates, candidates, content_box
 
 Picture = NDArray[np.uint8]
 
@@ -19,12 +19,16 @@ class Finds:
 
     name = "fixed 1"
 
-    def __init__(self, boxes: Sequence[tuple[float, float, float, float]] = ()) -> None:
+    def __init__(
+        self,
+        boxes: Sequence[tuple[float, float, float, float]] = (),
+        scores: Sequence[float] | None = None,
+    ) -> None:
         self.boxes = np.array(boxes, np.float32).reshape(-1, 4)
+        self.scores = np.array([1.0] * len(boxes) if scores is None else scores, np.float32)
 
     def detect(self, image: Picture) -> Detections:
-        count = len(self.boxes)
-        return Detections(self.boxes, np.ones(count, np.float32), np.zeros(count, np.int64))
+        return Detections(self.boxes, self.scores, np.zeros(len(self.boxes), np.int64))
 
 
 def strip(spans: Sequence[tuple[int, int]], width: int = 200, ground: int = 255) -> Picture:
@@ -35,8 +39,16 @@ def strip(spans: Sequence[tuple[int, int]], width: int = 200, ground: int = 255)
     return picture
 
 
-def spans(cut: NDArray[np.float32]) -> list[tuple[int, int]]:
-    return [(int(x1), int(x2)) for x1, _, x2, _ in cut]
+def spans(boxes: NDArray[np.float32]) -> list[tuple[int, int]]:
+    return [(int(x1), int(x2)) for x1, _, x2, _ in boxes]
+
+
+def every(found: Candidates) -> list[NDArray[np.float32]]:
+    """The boxes of every cut, the likeliest first."""
+    return [found.boxes[list(cut.rows)] for cut in sorted(found.cuts, key=lambda c: c.prior)[::-1]]
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 200, 3), dtype=np.uint8)
 
 
 @given(
@@ -51,7 +63,7 @@ def test_clean_items_apart_are_cut_at_their_gaps(
     for gap, width in zip(gaps, widths, strict=False):
         drawn.append((x, x + width))
         x += width + gap
-    found = cuts(Finds(), strip(drawn, width=x + 10, ground=ground))
+    found = every(candidates(Finds(), strip(drawn, width=x + 10, ground=ground)))
     assert drawn in [spans(cut) for cut in found]
     assert all((cut[:, 1] == 8).all() and (cut[:, 3] == 32).all() for cut in found)
 
@@ -59,27 +71,49 @@ def test_clean_items_apart_are_cut_at_their_gaps(
 def test_parts_of_one_character_stay_together_in_one_of_the_cuts() -> None:
     # Two characters of two parts each, 4 px apart: 4/24 of the height.
     parts = [(10, 20), (24, 34), (60, 70), (74, 84)]
-    found = [spans(cut) for cut in cuts(Finds(), strip(parts))]
+    found = [spans(cut) for cut in every(candidates(Finds(), strip(parts)))]
     assert [(10, 34), (60, 84)] in found
     assert parts in found
 
 
 def test_the_detector_reads_left_to_right_and_loses_specks() -> None:
     boxes = [(90, 8, 114, 32), (10, 8, 34, 32), (50, 10, 74, 30), (140, 20, 143, 23)]
-    noise = np.random.default_rng(0).integers(0, 256, (40, 200, 3), dtype=np.uint8)
-    (cut,) = cuts(Finds(boxes), noise)
-    assert spans(cut) == [(10, 34), (50, 74), (90, 114)]
+    likeliest, *others = every(candidates(Finds(boxes), NOISE))
+    assert spans(likeliest) == [(10, 34), (50, 74), (90, 114)]
+    assert not any((140, 143) in spans(cut) for cut in others)
 
 
-def test_equal_cuts_are_given_once() -> None:
+@pytest.mark.parametrize(
+    ("last", "items"), [(0.85, 3), (0.5, 3), (0.08, 2)], ids=["sure", "likely", "doubtful"]
+)
+def test_a_doubtful_box_is_an_item_only_where_the_scene_speaks_for_it(
+    last: float, items: int
+) -> None:
+    boxes = [(90, 8, 114, 32), (10, 8, 34, 32), (50, 10, 74, 30)]
+    found = candidates(Finds(boxes, [0.95, 0.9, last]), NOISE)
+    assert next(len(cut) for cut in every(found)) == items
+    assert sorted(len(cut.rows) for cut in found.cuts) == [1, 2, 3], "all are left to choose from"
+    assert sorted(len(cut.rows) for cut in found.at_most(2).cuts) == [1, 2]
+
+
+def test_a_cut_at_gaps_that_the_detector_gives_too_is_given_once() -> None:
     drawn = [(10, 34), (60, 84)]
-    found = cuts(Finds([(61, 8, 84, 32), (10, 8, 34, 31)]), strip(drawn))
-    assert len(found) == 1
+    found = candidates(Finds([(61, 8, 84, 32), (10, 8, 34, 31)]), strip(drawn))
+    assert len(found.boxes) == 2
+    assert sorted(len(cut.rows) for cut in found.cuts) == [1, 2]
+
+
+def test_gaps_add_what_the_detector_misses() -> None:
+    drawn = [(10, 34), (60, 84)]
+    found = candidates(Finds([(10, 8, 34, 32)]), strip(drawn))
+    assert drawn in [spans(cut) for cut in every(found)]
+    assert len(found.boxes) == 2, "a box that both give goes through the network once"
 
 
 @pytest.mark.parametrize("ground", [255, 0], ids=["white", "black"])
 def test_an_empty_strip_has_no_cut(ground: int) -> None:
-    assert cuts(Finds(), strip([], ground=ground)) == []
+    found = candidates(Finds(), strip([], ground=ground))
+    assert (len(found.boxes), found.cuts) == (0, ())
 
 
 @given(x=st.integers(1, 50), y=st.integers(1, 50), wide=st.integers(2, 40), high=st.integers(2, 40))
