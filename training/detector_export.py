@@ -11,21 +11,20 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from torch import nn
 
 from detector import YoloDetector, letterbox, to_tensor
 from modelfile import ModelMetadata, OnnxSession
 from training.detection_metrics import DetectionScores, Thresholds
 from training.errors import DetectorTrainingError
+from training.onnx_weights import halved
 from training.runs import write_atomically
 
 LICENCE = "AGPL-3.0-only"
 """Of weights trained with Ultralytics, as its licence demands."""
 
 _OPSET = 17
-_HALVED_FROM = 256
-"""Tensors with fewer numbers (biases) are stored in full."""
 
 # Weights are stored with 11 bits of precision; this is what that may do to a box and its score.
 _BOX_TOLERANCE_PX = 0.75
@@ -71,7 +70,7 @@ def export_detector(
             output_names=["output"],
         )
     try:
-        model = _half_stored(onnx.load(partial))
+        model = halved(onnx.load(partial))
         helper.set_model_props(model, metadata.to_properties())
         model.producer_name, model.producer_version = metadata.name, metadata.version
         onnx.checker.check_model(model)
@@ -115,29 +114,6 @@ def _check_parity(
             )
         largest = max(largest, float(boxes))
     return largest
-
-
-def _half_stored(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store large weights in 16 bits; they are widened when the file is loaded.
-
-    The arithmetic stays in 32 bits, which is what CPUs are fast at.
-    """
-    graph = model.graph
-    casts = []
-    for index, tensor in enumerate(graph.initializer):
-        if tensor.data_type != TensorProto.FLOAT:
-            continue
-        values = numpy_helper.to_array(tensor)
-        if values.size < _HALVED_FROM:
-            continue
-        name = tensor.name
-        halved = numpy_helper.from_array(values.astype(np.float16), f"{name}.half")
-        graph.initializer[index].CopyFrom(halved)
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    return model
 
 
 def describe(

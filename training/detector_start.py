@@ -18,6 +18,7 @@ from torch import nn
 
 from detector import letterbox
 from training.errors import DetectorTrainingError
+from training.onnx_weights import floats_of
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -110,11 +111,11 @@ def _unfold(
 
 def _weights(file: Path) -> Weights:
     try:
-        model = onnx.load(file)
+        model = floats_of(onnx.load(file))
     except Exception as error:  # protobuf's errors have no common base
         raise DetectorTrainingError(f"{file} cannot be read as an ONNX file ({error}).") from error
     return {
-        tensor.name.removesuffix(".half"): numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.name: numpy_helper.to_array(tensor).astype(np.float32)
         for tensor in model.graph.initializer
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from torch import Tensor, nn
 
 from classifier import OnnxClassifier
@@ -19,6 +19,7 @@ from siamese.network import SIDE_PX
 from training.crop_inputs import CLASSIFIER_MARGIN, SIAMESE_MARGIN
 from training.errors import TrainingError
 from training.joint_model import MEAN, SCALE, STD, JointModel, to_input
+from training.onnx_weights import halved
 from training.runs import write_atomically
 
 U8 = NDArray[np.uint8]
@@ -26,9 +27,6 @@ U8 = NDArray[np.uint8]
 LICENCE = "Apache-2.0"
 
 _OPSET = 17
-_HALVED_FROM = 256
-"""Tensors with fewer numbers (biases) are stored in full."""
-
 # Weights are stored with 11 bits of precision; logits reach 20 and more.
 _TOLERANCE = 0.12
 
@@ -198,30 +196,11 @@ def _graph(
             output_names=list(outputs),
             dynamic_axes=axes,
         )
-    model = _half_stored(onnx.load_from_string(buffer.getvalue()))
+    model = halved(onnx.load_from_string(buffer.getvalue()))
     helper.set_model_props(model, metadata.to_properties())
     model.producer_name, model.producer_version = metadata.name, metadata.version
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
-
-
-def _half_stored(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store large weights in 16 bits; they are widened once, when the file is loaded."""
-    graph = model.graph
-    casts = []
-    for at, tensor in enumerate(graph.initializer):
-        if tensor.data_type != TensorProto.FLOAT:
-            continue
-        values = numpy_helper.to_array(tensor)
-        if values.size < _HALVED_FROM:
-            continue
-        halved = numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.half")
-        casts.append(helper.make_node("Cast", [halved.name], [tensor.name], to=TensorProto.FLOAT))
-        graph.initializer[at].CopyFrom(halved)
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    return model
 
 
 def _difference(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:

@@ -16,6 +16,7 @@ from torch import nn
 
 from modelfile import ModelMetadata
 from training.joint_model import CheckpointError, JointModel
+from training.onnx_weights import floats_of
 
 _NOT_OURS = "export it with train-siamese or train-classifier of this version"
 
@@ -31,7 +32,7 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
         ModelMetadataError: its metadata cannot be read.
     """
     try:
-        graph = onnx.load(str(path))
+        graph = floats_of(onnx.load(str(path)))
     except Exception as error:  # whatever protobuf raises
         raise CheckpointError(f"{path} is no ONNX file; {_NOT_OURS}.") from error
     properties = {entry.key: entry.value for entry in graph.metadata_props}
@@ -39,9 +40,9 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
     if metadata.kind not in ("siamese", "classifier"):
         raise CheckpointError(f"{path} is a {metadata.kind}; give a Siamese or classifier file.")
     tensors = {
-        tensor.name.removesuffix(".half"): numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.name: numpy_helper.to_array(tensor)
         for tensor in graph.graph.initializer
-        if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+        if tensor.data_type == onnx.TensorProto.FLOAT
     }
     nodes = graph.graph.node
     for node in nodes:
