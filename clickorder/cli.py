@@ -365,6 +365,36 @@ def ingredients(
     run_ingredients(cache=cache, jobs=jobs, offline=offline)
 
 
+@app.command()
+def quantise(
+    model: Annotated[Path, typer.Argument(help="A file that one of the trainers exported.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(help="Puzzle set to measure activations on; the option can be repeated."),
+    ],
+    out: Annotated[Path, typer.Option(help="The new file.")],
+    pictures: Annotated[
+        int, typer.Option(min=1, help="How many puzzles to look at, spread over the sets.")
+    ] = 200,
+) -> None:
+    """Write a model with convolutions in 8 bits: smaller, and about two to four times faster.
+
+    Measure before and after with `clickorder evaluate`. The trainers can start from either file.
+
+    For example:
+
+    - `clickorder quantise runs/detector/detector.onnx --data sets/val --out models/detector.onnx`
+    """
+    try:
+        from training.quantisation import run_quantise
+    except ImportError as error:
+        raise CommandError(
+            f"Quantising needs packages that are not installed ({error.name}); install them with "
+            'pip install "clickorder[train]".'
+        ) from error
+    run_quantise(model, data, out, pictures)
+
+
 def _exit_code(error: Exception) -> int | None:
     """Of our own errors; None for everything else, whose traceback is wanted."""
     if isinstance(error, CommandError):

@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 _HALVED_FROM = 256
-"""Tensors with fewer numbers (biases) are stored in full."""
+"""Tensors with fewer numbers are stored in full, and so are biases and scales of channels."""
 
 
 def floats_of(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -56,7 +56,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
         if tensor.data_type != TensorProto.FLOAT:
             continue
         values = numpy_helper.to_array(tensor)
-        if values.size < _HALVED_FROM:
+        if values.size < _HALVED_FROM or values.ndim < 2:
             continue
         name = tensor.name
         graph.initializer[at].CopyFrom(

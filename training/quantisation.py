@@ -15,13 +15,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 from PIL import Image
+from rich.console import Console
 
 from detector import letterbox, to_tensor
 from modelfile import ModelMetadata, OnnxSession
 from siamese.preprocess import cut, to_batch
 from training.errors import TrainingError
 from training.onnx_weights import halved, widened
-from training.puzzles import Box, PuzzleSet
+from training.puzzles import Box, PuzzleSet, read_puzzles
 from training.runs import write_atomically
 
 U8 = NDArray[np.uint8]
@@ -73,7 +74,10 @@ def quantise(source: Path, sets: Sequence[PuzzleSet], out: Path, *, pictures: in
             f"{len(feeds)} batches of pictures are too few to measure activations on; give more "
             "puzzles."
         )
-    model = _quantised(widened(onnx.load(str(source))), feeds[_COMPARED:])
+    given = onnx.load(str(source))
+    if any(node.op_type == "QuantizeLinear" for node in given.graph.node):
+        raise QuantisationError(f"{source} is quantised already; give the file it was made from.")
+    model = _quantised(widened(given), feeds[_COMPARED:])
     helper.set_model_props(model, dict(before.properties))
     model = halved(model)
     onnx.checker.check_model(model)
@@ -89,6 +93,26 @@ def quantise(source: Path, sets: Sequence[PuzzleSet], out: Path, *, pictures: in
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, content)
     return Quantised(source.stat().st_size, len(content), correlation)
+
+
+def run_quantise(source: Path, folders: Sequence[Path], out: Path, pictures: int) -> None:
+    """The command `clickorder quantise`.
+
+    Raises:
+        QuantisationError: see `quantise`.
+        ModelFileError: the file cannot be used.
+        PuzzleSetError: a set cannot be read.
+    """
+    sets = [read_puzzles(folder) for folder in folders]
+    console = Console(stderr=True)
+    with console.status(f"Measuring the activations of {source} ..."):
+        done = quantise(source, sets, out, pictures=pictures)
+    console.print(
+        f"{out}: {done.size_after / 1e6:.2f} MB instead of {done.size_before / 1e6:.2f} MB; the "
+        f"outputs correlate by {done.correlation:.4f}.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto:

@@ -18,7 +18,7 @@ from training.puzzles import Puzzle, PuzzleWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 
-COMMANDS = ("serve", "solve", "evaluate", "generate", "ingredients")
+COMMANDS = ("serve", "solve", "evaluate", "generate", "ingredients", "quantise")
 
 
 def run(*arguments: object):
