@@ -22,13 +22,15 @@ class Look:
     Attributes:
         closely: Whether the detector sees enlarged parts as well.
         turns_deg: By how much crops of the scene are turned, besides not at all.
+        item_turns_deg: The same for pictures of prompt items, of which there are fewer.
     """
 
     closely: bool = False
     turns_deg: tuple[float, ...] = ()
+    item_turns_deg: tuple[float, ...] = (-15.0, 15.0)
 
     def views(self, crops: Sequence[U8]) -> list[U8]:
-        """The crops, followed by all of them turned by each angle.
+        """Crops of the scene, followed by all of them turned by each angle.
 
         Args:
             crops: N crops, `(h, w, 3)` uint8 RGB.
@@ -36,25 +38,39 @@ class Look:
         Returns:
             `N * (1 + turns)` crops of the same sizes.
         """
-        return [*crops, *(turned(crop, angle) for angle in self.turns_deg for crop in crops)]
+        return _views(crops, self.turns_deg)
 
-    def best(self, scores: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        """The best score of each crop among its views.
+    def item_views(self, crops: Sequence[U8]) -> list[U8]:
+        """The same for pictures of prompt items."""
+        return _views(crops, self.item_turns_deg)
 
-        Args:
-            scores: `(M, count * (1 + turns))`, in the order of `views`.
-            count: Number of crops.
 
-        Returns:
-            `(M, count)`.
-        """
-        views = 1 + len(self.turns_deg)
-        best: NDArray[np.float64] = scores.reshape(len(scores), views, count).max(axis=1)
-        return best
+def merged(scores: NDArray[np.float64], items: int, boxes: int) -> NDArray[np.float64]:
+    """One score for each item on each box out of those of their views.
+
+    Args:
+        scores: `(items * a, boxes * b)` log-likelihoods, in the order of `Look.item_views` and
+            `Look.views`, or with one view only.
+        items: Number of items.
+        boxes: Number of boxes.
+
+    Returns:
+        `(items, boxes)`, the logarithm of the mean likelihood.
+    """
+    if not items or not boxes:
+        return np.zeros((items, boxes))
+    by_view = scores.reshape(scores.shape[0] // items, items, -1, boxes)
+    number = by_view.shape[0] * by_view.shape[2]
+    mean: NDArray[np.float64] = np.logaddexp.reduce(by_view, axis=(0, 2)) - np.log(number)
+    return mean
 
 
 FIRST = Look()
-CLOSE = Look(closely=True, turns_deg=(-30.0, 30.0))
+CLOSE = Look(closely=True, turns_deg=(-30.0, -15.0, 15.0, 30.0))
+
+
+def _views(crops: Sequence[U8], turns_deg: Sequence[float]) -> list[U8]:
+    return [*crops, *(turned(crop, angle) for angle in turns_deg for crop in crops)]
 
 
 def turned(crop: U8, angle_deg: float) -> U8:

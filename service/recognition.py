@@ -11,7 +11,7 @@ from detector.detections import Detections
 from service.calibration import Calibration
 from service.errors import ModelUnavailableError, UnknownWordsError
 from service.lettering import can_draw, draw_word
-from service.looks import Look
+from service.looks import Look, merged
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -66,13 +66,13 @@ class Recogniser:
         if classifier is not None and read:
             views = look.views(classifier.crop(background, scene.boxes))
             found = classifier.read(views).score_words(read).astype(np.float64)
-            by_word |= zip(read, look.best(found, len(scene)), strict=True)
+            by_word |= zip(read, merged(found, len(read), len(scene)), strict=True)
             used.append("classifier")
         if matcher is not None and drawn:
             views = look.views(matcher.crop(background, scene.boxes))
-            logits = matcher.compare([draw_word(word) for word in drawn], views)
+            logits = matcher.compare(look.item_views([draw_word(word) for word in drawn]), views)
             same = calibration.siamese_weight * _log_same(logits)
-            by_word |= zip(drawn, look.best(same, len(scene)), strict=True)
+            by_word |= zip(drawn, merged(same, len(drawn), len(scene)), strict=True)
             used.append("siamese")
         scores = np.array([by_word[word] for word in words])
         return scores + doubt(scene, calibration.detector_weight), tuple(used)
@@ -98,30 +98,29 @@ class Recogniser:
             `(M, N)` log-likelihoods of all M items, and the roles of the models that took part.
         """
         count = sum(len(boxes) for _, boxes in prompt)
-        scores = np.zeros((count, len(scene) * (1 + len(look.turns_deg))))
+        scores: Scores = np.zeros((count, len(scene)))
         used: list[str] = []
         if self.matcher is not None:
             matcher = self.matcher
             items = [c for picture, boxes in prompt for c in matcher.crop(picture, boxes)]
-            logits = matcher.compare(items, look.views(matcher.crop(background, scene.boxes)))
-            scores += calibration.siamese_weight * _log_same(logits)
+            views = look.views(matcher.crop(background, scene.boxes))
+            logits = matcher.compare(look.item_views(items), views)
+            scores = calibration.siamese_weight * _log_same(logits)
             used.append("siamese")
         weight = calibration.classifier_weight if self.matcher is not None else 1.0
         if self.classifier is not None and weight > 0:
             reader = self.classifier
-            read = reader.read(
-                [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
-            )
+            items = [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
+            read = reader.read(look.item_views(items))
             seen = reader.read(look.views(reader.crop(background, scene.boxes)))
             agreement = weight * read.agreement(seen).astype(np.float64)
             if self.matcher is not None:
                 # Icons are no characters: what is read in them counts as far as it is certain.
                 agreement *= np.outer(read.certainty(), seen.certainty())
-            scores += agreement
+            scores = scores + agreement if self.matcher is not None else agreement
             used.append("classifier")
-        return look.best(scores, len(scene)) + doubt(scene, calibration.detector_weight), tuple(
-            used
-        )
+        scores = merged(scores, count, len(scene))
+        return scores + doubt(scene, calibration.detector_weight), tuple(used)
 
     def check_words(self, words: Sequence[str]) -> None:
         """Make sure that at least one word can be scored.

@@ -1,9 +1,9 @@
-"""Looks: views of crops, and the best score among them."""
+"""Looks: views of crops, and one score out of theirs."""
 
 import numpy as np
 import pytest
 
-from service.looks import CLOSE, FIRST, Look, turned
+from service.looks import CLOSE, FIRST, Look, merged, turned
 
 
 def test_a_turned_crop_turns_back() -> None:
@@ -27,19 +27,28 @@ def test_corners_take_the_crops_usual_colour() -> None:
     assert (turned(crop, 45.0)[0, 0] == (7, 130, 55)).all()
 
 
-@pytest.mark.parametrize("look", [FIRST, CLOSE, Look(True, (10.0,))], ids=["first", "close", "one"])
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_the_best_of_all_views_counts(look: Look, count: int) -> None:
-    crops = [np.full((9, 5 + i, 3), 40 * i, np.uint8) for i in range(count)]
+LOOKS = [FIRST, CLOSE, Look(True, (10.0,), ())]
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=["first", "close", "one"])
+@pytest.mark.parametrize("items", [0, 1, 2])
+@pytest.mark.parametrize("boxes", [0, 1, 3])
+def test_likelihoods_of_all_views_are_averaged(look: Look, items: int, boxes: int) -> None:
+    crops = [np.full((9, 5 + i, 3), 40 * i, np.uint8) for i in range(boxes)]
     views = look.views(crops)
+    pictures = look.item_views(crops[:1] * items)
     assert [view.shape for view in views] == [crop.shape for crop in crops] * (
         1 + len(look.turns_deg)
     )
-    rng = np.random.default_rng(3)
-    scores = rng.normal(size=(2, len(views)))
-    best = look.best(scores, count)
+    scores = np.random.default_rng(3).normal(size=(len(pictures), len(views)))
     wanted = [
-        [max(scores[item, at] for at in range(crop, len(views), count)) for crop in range(count)]
-        for item in range(2)
+        [np.log(np.exp(scores[item::items, box::boxes]).mean()) for box in range(boxes)]
+        for item in range(items)
     ]
-    np.testing.assert_array_equal(best, np.array(wanted).reshape(2, count))
+    found = merged(scores, items, boxes)
+    np.testing.assert_allclose(found, np.array(wanted).reshape(items, boxes))
+
+
+def test_one_view_of_each_is_left_as_it_is() -> None:
+    scores = np.random.default_rng(5).normal(size=(2, 4))
+    np.testing.assert_array_equal(merged(scores, 2, 4), scores)
