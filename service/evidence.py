@@ -72,6 +72,13 @@ class Stopwatch:
             self.stages[name] += (perf_counter() - start) * 1000
 
 
+@dataclass
+class Memory:
+    """What a first look leaves to a second: the cuts of a prompt picture are the same in both."""
+
+    cuts: Candidates | None = None
+
+
 class Witnesses:
     """Detector, classifier and matcher, asked for what they see; safe to share between threads.
 
@@ -109,7 +116,12 @@ class Witnesses:
         return Detections(found.boxes[keep], found.scores[keep], found.classes[keep])
 
     def gather(
-        self, background: Picture, prompt: Prompt, watch: "Stopwatch", look: Look = FIRST
+        self,
+        background: Picture,
+        prompt: Prompt,
+        watch: Stopwatch,
+        look: Look = FIRST,
+        memory: Memory | None = None,
     ) -> Evidence:
         """Everything that is to be known of a puzzle.
 
@@ -118,6 +130,7 @@ class Witnesses:
             prompt: What to click, in order.
             watch: Takes the times of the stages `detect` and `recognise`.
             look: How closely to look.
+            memory: Of an earlier look at the same puzzle; filled for a later one.
 
         Raises:
             ModelUnavailableError: no installed model can score this kind of prompt.
@@ -146,8 +159,10 @@ class Witnesses:
                 picture = image
             case RegionPrompt((x1, y1, x2, y2)):
                 picture = background[y1:y2, x1:x2]
+        memory = memory or Memory()
         with watch.stage("detect"):
-            found = candidates(self._detector, picture)
+            found = memory.cuts or candidates(self._detector, picture)
+            memory.cuts = found
             matched = found.at_most(self._max_items)
             if found.cuts and not matched.cuts:
                 self._check_count(min(len(cut.rows) for cut in found.cuts))

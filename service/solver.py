@@ -11,7 +11,7 @@ from detector.detections import Detections, Detector
 from service.answers import Answer, Box, Click, DetectedBox, Reason
 from service.calibration import Calibrations
 from service.errors import ModelUnavailableError, UnknownWordsError
-from service.evidence import Evidence, Stopwatch, Witnesses
+from service.evidence import Evidence, Memory, Stopwatch, Witnesses
 from service.looks import CLOSE, FIRST, Look
 from service.matching import MAX_ITEMS, Assignment, assign
 from service.prompts import Prompt
@@ -77,10 +77,10 @@ class Solver:
             TooManyItemsError: the prompt has more items than are matched.
             RegionOutsideError: the region is not inside the background.
         """
-        watch = Stopwatch()
-        verdict = self._verdict(background, prompt, watch, FIRST)
+        watch, memory = Stopwatch(), Memory()
+        verdict = self._verdict(background, prompt, watch, memory, FIRST)
         if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
-            verdict = self._verdict(background, prompt, watch, CLOSE)
+            verdict = self._verdict(background, prompt, watch, memory, CLOSE)
         evidence, result, confidence = verdict.evidence, verdict.result, verdict.confidence
         reason = _reason(verdict, min_confidence)
         return Answer(
@@ -96,10 +96,10 @@ class Solver:
         )
 
     def _verdict(
-        self, background: Picture, prompt: Prompt, watch: Stopwatch, look: Look
+        self, background: Picture, prompt: Prompt, watch: Stopwatch, memory: Memory, look: Look
     ) -> "_Verdict":
         """What one look gives."""
-        evidence = self._witnesses.gather(background, prompt, watch, look)
+        evidence = self._witnesses.gather(background, prompt, watch, look, memory)
         with watch.stage("match"):
             calibration = evidence.calibration
             scores = evidence.scores / calibration.temperature

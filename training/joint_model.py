@@ -1,5 +1,6 @@
 """What both trainers train: one trunk with a head for pairs and a head for symbols."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ class JointModel(nn.Module):  # type: ignore[misc]  # torch may be absent
         labelled = labels >= 0
         if weighting.symbols and self.characters is not None and bool(labelled.any()):
             both = torch.cat([labelled, labelled])
-            symbols = self.characters.name(features[both])
+            symbols = self.characters.symbols(features[both])
             parts["loss_symbol"] = functional.cross_entropy(
                 symbols.float(), labels[labelled].repeat(2), label_smoothing=_LABEL_SMOOTHING
             )
@@ -155,6 +156,15 @@ def features_of(model: JointModel, crops: U8, device: str) -> Tensor:
     return torch.cat(parts)
 
 
+def half_precision(device: str) -> AbstractContextManager[object]:
+    """Autocast to bfloat16 where the device computes with it, else nothing."""
+    if device == "cuda":
+        usable = torch.cuda.is_bf16_supported()
+    else:
+        usable = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.autocast(device, torch.bfloat16) if usable else nullcontext()
+
+
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint so that a kill in between leaves the old one."""
     torn = path.with_name(path.name + ".part")
@@ -190,7 +200,7 @@ def restore(model: JointModel, state: dict[str, Any]) -> tuple[str, ...]:
     weights = dict(state["model"])
     old = {symbol: at for at, symbol in enumerate(state.get("charset", ()))}
     new = model.state_dict()
-    for key in ("characters.symbols.weight", "characters.symbols.bias", "characters.glyphs"):
+    for key in ("characters.symbols.weight", "characters.symbols.bias"):
         if key not in new:
             weights.pop(key, None)
             continue

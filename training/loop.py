@@ -4,7 +4,6 @@ import math
 import signal
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
@@ -15,9 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from training.errors import TrainingError
 from training.feed import Feed
+from training.imprint import Imprinter
 from training.joint_model import (
     JointModel,
     Weighting,
+    half_precision,
     load_checkpoint,
     same_items,
     save_checkpoint,
@@ -31,7 +32,6 @@ _SYMBOL_EPS = 1e-3
 """Adam moves a row of weights by the full rate however small its gradient. Of nine thousand symbols
 a hundred are in a batch; this keeps the others from wandering off."""
 
-Event = Callable[[JointModel, str], object]
 Measure = Callable[[JointModel, str], dict[str, float]]
 
 
@@ -85,15 +85,6 @@ def device_of_choice() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def half_precision(device: str) -> AbstractContextManager[object]:
-    """Autocast to bfloat16 where the device computes with it, else nothing."""
-    if device == "cuda":
-        usable = torch.cuda.is_bf16_supported()
-    else:
-        usable = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.autocast(device, torch.bfloat16) if usable else nullcontext()
-
-
 class Training:
     """One run of the loop."""
 
@@ -106,8 +97,8 @@ class Training:
         measure: Measure,
         metric: str,
         *,
-        refresh: Event | None = None,
-        refresh_from: int = 0,
+        imprinter: Imprinter | None = None,
+        imprint_from: int = 0,
         console: Console | None = None,
     ) -> None:
         """Set everything up.
@@ -119,8 +110,8 @@ class Training:
             weighting: Of the losses.
             measure: Measures the model, in evaluation mode; the names become those of metrics.
             metric: The name of the measure that decides what is best; larger is better.
-            refresh: What to do to the model before every measurement.
-            refresh_from: Steps before which that is not done.
+            imprinter: Sets the rows of symbols, which then are not learned; prepared.
+            imprint_from: Steps before which it does not.
             console: Where progress is shown.
         """
         self._device = device_of_choice()
@@ -131,11 +122,12 @@ class Training:
         self._measure = measure
         self._metric = metric
         self._console = console or Console(stderr=True)
-        self._refresh = refresh
-        self._refresh_from = refresh_from
+        self._imprinter = imprinter
+        self._imprint_from = imprint_from
         rows = [] if model.characters is None else list(model.characters.symbols.parameters())
         own = {id(p) for p in rows}
         rest = [p for p in model.parameters() if id(p) not in own]
+        rows = [p for p in rows if p.requires_grad]
         self._optimiser = torch.optim.AdamW(
             [
                 {
@@ -218,9 +210,9 @@ class Training:
             loss=0.0,
             metric=0.0,
         )
-        if self._refresh is not None and self.step >= self._refresh_from:
+        if self._imprinter is not None and self.step >= self._imprint_from:
             self._model.eval()
-            self._refresh(self._model, self._device)
+            self._imprinter.every(self._model, self._device)
         saved_at = logged_at = time.monotonic()
         pairs = summed = 0
         sums: dict[str, float] = {}
@@ -292,13 +284,22 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP_NORM)
         self._optimiser.step()
         self.step += 1
+        self._follow()
         return parts, len(block.words)
+
+    def _follow(self) -> None:
+        """Let the rows of symbols follow the trunk."""
+        if self._imprinter is None or self.step < self._imprint_from:
+            return
+        self._model.eval()
+        if self.step == self._imprint_from:
+            self._imprinter.every(self._model, self._device)
+        else:
+            self._imprinter.some(self._model, self._device)
 
     def _check(self) -> bool:
         """Measure, keep what is best, and say whether this is."""
         self._model.eval()
-        if self._refresh is not None and self.step >= self._refresh_from:
-            self._refresh(self._model, self._device)
         measures = self._measure(self._model, self._device)
         self._run.log(self.step, **measures)
         value = measures[self._metric]

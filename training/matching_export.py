@@ -145,7 +145,6 @@ def export_classifier(model: JointModel, metadata: ModelMetadata, file: Path, cr
     if model.characters is None:
         raise ExportError("The checkpoint knows no symbols; train it with train-classifier first.")
     network = copy.deepcopy(model.characters).float().cpu().eval()
-    network.merge()
     _fold(network.trunk)
     images = to_input(crops, "cpu").contiguous()
     content = _graph(

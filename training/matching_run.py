@@ -77,7 +77,7 @@ class Course:
         trials: Draws the small puzzles.
         statement: What the data are.
         notes: What the user should know before training starts.
-        imprinter: Sets the rows of symbols from their glyphs, before every measurement.
+        imprinter: Sets the rows of symbols from their glyphs; None where they are learned.
     """
 
     trainer: str
@@ -161,9 +161,8 @@ def run_course(
         unknown = restore(model, _starting_state(start))
         if unknown:
             console.print(f"{len(unknown)} symbols are new to {start} and start untrained.")
-        if start.suffix == ".onnx" and course.imprinter is not None:
-            model.eval()
-            course.imprinter.separate(model, "cpu")
+    if course.imprinter is not None:
+        course.imprinter.prepare(model)
     trials = course.trials()
     training = Training(
         model,
@@ -172,8 +171,8 @@ def run_course(
         course.weighting,
         lambda trained, device: measures(trained, trials, device),
         course.metric,
-        refresh=course.imprinter,
-        refresh_from=IMPRINT_STEP if config["from"] is None else 0,
+        imprinter=course.imprinter,
+        imprint_from=IMPRINT_STEP if config["from"] is None else 0,
         console=console,
     )
     if resume:

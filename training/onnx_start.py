@@ -112,5 +112,5 @@ def _dense(
 
 def _fill(layer: nn.Linear, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
     with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+        layer.weight.copy_(torch.from_numpy(np.array(weight, order="C")))
         layer.bias.copy_(torch.from_numpy(bias.copy()))

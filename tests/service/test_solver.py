@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -209,6 +210,22 @@ def test_what_a_first_look_is_unsure_of_is_looked_at_closely(
     assert spots(answer) == [(100, 50), (20, 20)]
     looked_closely = len(runs) == 2
     assert (answer.confidence < 1e-6) == looked_closely, "each look has its own calibration"
+
+
+def test_a_prompt_picture_is_cut_once_for_both_looks() -> None:
+    class Counting(SquareDetector):
+        seen: ClassVar[list[tuple[int, ...]]] = []
+
+        def detect(self, image: Picture) -> Detections:
+            self.seen.append(image.shape[:2])
+            return super().detect(image)
+
+    twice = Calibrations(pictures=Calibration(sure=1.1))
+    own = Solver(Counting(), matcher=ColourMatcher(), calibrations=twice)
+    answer = own.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
+    assert spots(answer) == [(100, 50)]
+    assert Counting.seen.count((30, 100)) == 1
+    assert Counting.seen.count(SCENE.shape[:2]) == 3, "at the first look, again, and mirrored"
 
 
 def test_a_repeated_word_takes_two_boxes_left_to_right() -> None:

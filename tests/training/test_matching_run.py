@@ -13,11 +13,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 torch = pytest.importorskip("torch")
+from torch.nn import functional  # noqa: E402
 
 from classifier import OnnxClassifier  # noqa: E402
 from siamese import SiameseMatcher  # noqa: E402
 from training.classifier_trainer import run_classifier_training  # noqa: E402
-from training.imprint import Glyphs, broad_faces, glyph_crop, imprint  # noqa: E402
+from training.imprint import Imprinter, broad_faces, glyph_crop  # noqa: E402
 from training.joint_model import (  # noqa: E402
     CheckpointError,
     JointModel,
@@ -245,21 +246,35 @@ def test_symbols_keep_their_weights_when_the_charset_changes() -> None:
 def test_imprinted_symbols_are_named_from_their_glyphs(palette: Palette) -> None:
     symbols = tuple("AEKRXYZ257")
     torch.manual_seed(1)
-    # The last one is drawn by no face, and keeps its row.
+    # The last one is drawn by no face.
     model = JointModel((*symbols, "\u2603")).eval()
     assert model.characters is not None
-    before = model.characters.symbols.weight[-1].clone()
-    with torch.no_grad():
-        model.characters.symbols.weight[:-1] = 0
     faces = broad_faces(palette.han)
-    assert imprint(model, Glyphs.of(faces, model.charset), "cpu") == len(symbols)
+    imprinter = Imprinter(model.charset, faces)
+    imprinter.prepare(model)
+    assert not model.characters.symbols.weight.requires_grad
+    assert not model.characters.symbols.weight.any()
+    imprinter.every(model, "cpu")
     crops = np.stack([glyph_crop(faces[0], symbol) for symbol in symbols])
     with torch.inference_mode():
         named = model.characters(to_input(crops, "cpu"))[:, : len(symbols)].argmax(dim=1)
     assert named.tolist() == list(range(len(symbols)))
-    assert model.characters.glyphs is not None
-    torch.testing.assert_close(model.characters.glyphs[-1], torch.zeros_like(before))
-    torch.testing.assert_close(model.characters.symbols.weight[-1], before)
-    logits = model.characters(to_input(crops, "cpu"))
-    model.characters.merge()
-    torch.testing.assert_close(model.characters(to_input(crops, "cpu")), logits)
+    assert not model.characters.symbols.weight[-1].any()
+
+
+def test_imprinting_step_by_step_reaches_every_symbol(
+    palette: Palette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.imprint._AT_A_STEP", 3)
+    torch.manual_seed(1)
+    model = JointModel(tuple("AEKRXYZ257")).eval()
+    assert model.characters is not None
+    imprinter = Imprinter(model.charset, broad_faces(palette.han))
+    imprinter.prepare(model)
+    imprinter.every(model, "cpu")
+    wanted = functional.normalize(model.characters.symbols.weight.clone(), dim=1)
+    model.characters.symbols.weight.zero_()
+    for _ in range(len(model.charset)):
+        imprinter.some(model, "cpu")
+    found = functional.normalize(model.characters.symbols.weight, dim=1)
+    torch.testing.assert_close(found, wanted, atol=0.02, rtol=0)
