@@ -49,11 +49,12 @@ def run_classifier_training(
 
 
 def _synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bool) -> Course:
+    """Mostly characters, some letters and digits; paired, since that is what rows grow from."""
     latin = max(1, settings.batch_blocks // 8)
     return Course(
         trainer="classifier",
         charset=charset,
-        weighting=Weighting(pairs=0.0, symbols=1.0),
+        weighting=Weighting(pairs=1.0, symbols=1.0),
         metric="top1",
         make=SyntheticBlocks(charset, plain_pairs=PLAIN_PAIRS if fresh else 0),
         kinds={"characters": max(1, settings.batch_blocks - latin), "latin": latin},

@@ -204,7 +204,8 @@ def export_run(
         revision: Of the code.
 
     Returns:
-        `siamese.onnx` and, where there is a charset, `classifier.onnx`, in the run's folder.
+        `siamese.onnx`, if that was trained, and, where there is a charset, `classifier.onnx`, in
+        the run's folder.
     """
     state = load_checkpoint(run.best)
     model = JointModel(tuple(state["charset"]))
@@ -218,13 +219,12 @@ def export_run(
     def names(kind: str) -> tuple[str, str, str, str]:
         return f"{settings.name}-{kind}", settings.version, trained, revision
 
-    weighting = run.config()["weighting"]
-    if weighting["pairs"]:
+    if run.config()["trainer"] == "siamese":
         own = {k: v for k, v in figures.items() if "match" in k}
         metadata: ModelMetadata = siamese_metadata(*names("siamese"), own)
         files.append(run.path / "siamese.onnx")
         export_siamese(model, metadata, files[-1], crops)
-    if weighting["symbols"] and model.charset:
+    if model.charset:
         own = {k: v for k, v in figures.items() if k.endswith(("words", "top1"))}
         metadata = classifier_metadata(*names("classifier"), own, model.charset)
         files.append(run.path / "classifier.onnx")
