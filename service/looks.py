@@ -27,7 +27,7 @@ class Look:
 
     closely: bool = False
     turns_deg: tuple[float, ...] = ()
-    item_turns_deg: tuple[float, ...] = (-15.0, 15.0)
+    item_turns_deg: tuple[float, ...] = ()
 
     def views(self, crops: Sequence[U8]) -> list[U8]:
         """Crops of the scene, followed by all of them turned by each angle.
@@ -66,7 +66,7 @@ def merged(scores: NDArray[np.float64], items: int, boxes: int) -> NDArray[np.fl
 
 
 FIRST = Look()
-CLOSE = Look(closely=True, turns_deg=(-30.0, -15.0, 15.0, 30.0))
+CLOSE = Look(True, turns_deg=(-30.0, -15.0, 15.0, 30.0), item_turns_deg=(-15.0, 15.0))
 
 
 def _views(crops: Sequence[U8], turns_deg: Sequence[float]) -> list[U8]:

@@ -90,7 +90,7 @@ class JointModel(nn.Module):  # type: ignore[misc]  # torch may be absent
         labelled = labels >= 0
         if weighting.symbols and self.characters is not None and bool(labelled.any()):
             both = torch.cat([labelled, labelled])
-            symbols = self.characters.symbols(features[both])
+            symbols = self.characters.name(features[both])
             parts["loss_symbol"] = functional.cross_entropy(
                 symbols.float(), labels[labelled].repeat(2), label_smoothing=_LABEL_SMOOTHING
             )

@@ -300,6 +300,8 @@ class Training:
     def _check(self) -> bool:
         """Measure, keep what is best, and say whether this is."""
         self._model.eval()
+        if self._imprinter is not None and self.step >= self._imprint_from:
+            self._imprinter.every(self._model, self._device)
         measures = self._measure(self._model, self._device)
         self._run.log(self.step, **measures)
         value = measures[self._metric]

@@ -57,7 +57,7 @@ Statement = Annotated[
 ]
 
 # Steps, decay, check: endless crops reward patience, a folder of pictures is soon learned.
-_SYNTHETIC_PLAN = (20_000, 4_000, 500)
+_SYNTHETIC_PLAN = (20_000, 10_000, 1_000)
 _PICTURES_PLAN = (2_000, 600, 100)
 
 

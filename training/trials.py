@@ -103,7 +103,7 @@ def _symbol_logs(model: JointModel, trials: Sequence[Trial], device: str) -> F32
         raise ValueError("A model without a charset names nothing")
     features = features_of(model, np.concatenate([t.reading for t in trials]), device)
     with torch.inference_mode():
-        logits = functional.log_softmax(model.characters.symbols(features).float(), dim=1)
+        logits = functional.log_softmax(model.characters.name(features).float(), dim=1)
     logs: F32 = logits.cpu().numpy().reshape(len(trials), len(trials[0].scene), -1)
     return logs
 
