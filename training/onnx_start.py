@@ -51,7 +51,7 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
             tensors[node.output[0]] = tensors[node.input[0]]
     model = JointModel(metadata.charset)
     try:
-        _fill_trunk(model, [n for n in nodes if n.op_type == "Conv"], tensors)
+        _fill_trunk(model, sorted((n for n in nodes if n.op_type == "Conv"), key=_number), tensors)
         dense = [_dense(node, tensors) for node in nodes if node.op_type == "Gemm"]
         _fill(model.siamese.trunk.features_of, *dense[0])
         _idle(model.siamese.trunk.centred)
@@ -67,7 +67,7 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
 def _fill_trunk(
     model: JointModel, nodes: list[onnx.NodeProto], tensors: dict[str, NDArray[np.float32]]
 ) -> None:
-    """Convolutions are in the file in the order in which they run, which is that of the modules."""
+    """Fill the convolutions; their numbers in the file are in the order of the modules."""
     modules = list(model.siamese.trunk.modules())
     convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
     norms = [m for m in modules if isinstance(m, nn.BatchNorm2d)]
@@ -77,6 +77,11 @@ def _fill_trunk(
             convolution.weight.copy_(weight)
             _idle(norm)
             norm.bias.copy_(bias)
+
+
+def _number(node: onnx.NodeProto) -> int:
+    """The number that the export gave to a node's weights; quantisation may have moved the node."""
+    return int(node.input[1].rpartition("_")[2])
 
 
 def _idle(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:

@@ -189,7 +189,7 @@ class TestExport:
                     tensor.raw_data = bytes(len(tensor.raw_data))
             return model
 
-        monkeypatch.setattr(detector_export, "_half_stored", rounded)
+        monkeypatch.setattr(detector_export, "halved", rounded)
         with pytest.raises(DetectorTrainingError, match="differs from the trained network"):
             export_detector(
                 trainer.average,

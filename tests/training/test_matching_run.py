@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402
 
 from classifier import OnnxClassifier  # noqa: E402
+from modelfile import OnnxSession  # noqa: E402
 from siamese import SiameseMatcher  # noqa: E402
 from training.classifier_trainer import run_classifier_training  # noqa: E402
 from training.imprint import Imprinter, broad_faces, glyph_crop  # noqa: E402
@@ -278,3 +279,24 @@ def test_imprinting_step_by_step_reaches_every_symbol(
         imprinter.some(model, "cpu")
     found = functional.normalize(model.characters.symbols.weight, dim=1)
     torch.testing.assert_close(found, wanted, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["siamese", "classifier"])
+def test_training_can_start_from_the_shipped_weights(kind: str) -> None:
+    file = ROOT / kind / "weights" / f"{kind}.onnx"
+    state = state_of_onnx(file)
+    model = JointModel(tuple(state["charset"]))
+    restore(model, state)
+    model.eval()
+    crops = to_input(np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), np.uint8), "cpu")
+    with torch.inference_mode():
+        if kind == "siamese":
+            wanted = model.siamese(crops[:3], crops[3:])[0].numpy()
+            feeds = {"prompt": crops[:3].numpy(), "scene": crops[3:].numpy()}
+            found = OnnxSession(file).run(feeds, ["similarity"])[0]
+        else:
+            assert model.characters is not None
+            wanted = model.characters(crops).numpy()
+            found = OnnxSession(file).run({"images": crops.numpy()})[0]
+    # The file's convolutions are in 8 bits, and their rounding is not repeated here.
+    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.99
