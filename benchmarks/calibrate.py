@@ -8,7 +8,8 @@ assignment; slope and bias (Platt scaling) turn share times detector evidence in
 that the whole answer is right; these four minimise the log loss over the puzzles. The confidence
 from which on a first look is enough is the lowest that costs no more than a few answers. The
 weights of the models stay as they are in the file that the backend loads: set them there, run
-again, and keep those that solve more. Two-fold cross-validation says what error is to be expected
+again, and keep those that solve more. A close look is scaled on those puzzles only that come to it.
+Two-fold cross-validation says what error is to be expected
 on puzzles not fitted on.
 """
 
@@ -42,6 +43,9 @@ _SURE = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
 
 _ENOUGH = 0.003
 """Share of answers that sparing close looks may cost."""
+
+_FEWEST = 40
+"""Cases that a scaling of their own needs."""
 
 KINDS: tuple[Literal["words", "pictures"], ...] = ("words", "pictures")
 
@@ -98,8 +102,14 @@ def main(
             continue
         one = _fit_and_tell(f"{kind}, first look", [case for case in first if case])
         two = _fit_and_tell(f"{kind}, close look", [case for case in close if case])
-        fitted[kind] = replace(one, sure=_enough(first, one, close, two))
-        fitted[f"{kind}_closely"] = two
+        sure = _enough(first, one, close, two)
+        unsure = [
+            there
+            for here, there in zip(first, close, strict=True)
+            if there and (here is None or _confidences([here], one)[0] < sure)
+        ]
+        fitted[kind] = replace(one, sure=sure)
+        fitted[f"{kind}_closely"] = _rescaled(two, unsure)
     out.parent.mkdir(parents=True, exist_ok=True)
     Calibrations(**fitted).save(out)
 
@@ -117,6 +127,26 @@ def _fit_and_tell(title: str, cases: list[Case]) -> Calibration:
     print(f"{title}: {len(cases)} puzzles could be answered, {right.mean():.1%} rightly.")
     print(f"{calibration}\nexpected calibration error, two-fold: {np.mean(errors):.3f}")
     return calibration
+
+
+def _rescaled(calibration: Calibration, cases: list[Case]) -> Calibration:
+    """The calibration with its Platt scaling fitted on the cases that come to the close look.
+
+    These are the hard ones: a scaling fitted on all of them says too much.
+    """
+    if len(cases) < _FEWEST:
+        return calibration
+    own = calibration
+    right = np.array([case.right(own.detector_weight) for case in cases])
+    logits = _raw(cases, own.detector_weight, own.temperature, own.null_score)
+    start = np.array([own.slope, own.bias])
+    found = minimize(_loss, start, (logits, right), method="Nelder-Mead")
+    slope, bias = (float(v) for v in found.x)
+    print(
+        f"  {len(cases)} looked at closely, {right.mean():.1%} rightly: "
+        f"slope {slope:.3f}, bias {bias:.3f}"
+    )
+    return replace(own, slope=slope, bias=bias) if slope > 0 else own
 
 
 def _enough(

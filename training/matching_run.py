@@ -22,7 +22,7 @@ from training.matching_export import (
     siamese_metadata,
 )
 from training.mistakes import draw_mistakes
-from training.onnx_start import state_of_onnx
+from training.onnx_start import state_of_onnx, unfold
 from training.runs import MISTAKES_FILE, RunError, RunFolder, code_revision
 from training.trials import match_outcomes, measures, read_outcomes
 
@@ -33,6 +33,7 @@ _PANELS = {
     "learning rate": ("learning_rate",),
     "pairs per second": ("pairs_per_s",),
 }
+_UNFOLDED_CROPS = 256
 _COMPARED_CROPS = 48
 
 
@@ -164,6 +165,8 @@ def run_course(
     if course.imprinter is not None:
         course.imprinter.prepare(model)
     trials = course.trials()
+    if start is not None and start.suffix == ".onnx" and not resume:
+        unfold(model, np.concatenate([t.scene for t in trials])[:_UNFOLDED_CROPS])
     training = Training(
         model,
         run,

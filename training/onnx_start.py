@@ -1,7 +1,8 @@
 """Starting weights out of an exported file: the way back from ONNX to the network.
 
 The export folds every batch normalisation into the convolution before it, so what comes back is
-the same function with normalisations that do nothing yet.
+the same function with normalisations that do nothing. Training, which normalises by batches, would
+undo that function at once: `unfold` first gives every normalisation the statistics of real crops.
 """
 
 from pathlib import Path
@@ -15,9 +16,12 @@ from onnx import numpy_helper
 from torch import nn
 
 from modelfile import ModelMetadata
-from training.joint_model import CheckpointError, JointModel
+from training.joint_model import CheckpointError, JointModel, to_input
 from training.onnx_weights import floats_of
 
+U8 = NDArray[np.uint8]
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _NOT_OURS = "export it with train-siamese or train-classifier of this version"
 
 
@@ -62,6 +66,33 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
     except (IndexError, KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path} has another network than ours; {_NOT_OURS}.") from error
     return {"model": model.state_dict(), "charset": metadata.charset}
+
+
+def unfold(model: JointModel, crops: U8) -> None:
+    """Give the idle normalisations the mean and spread they have on crops; the function stays.
+
+    Args:
+        model: Filled from an exported file.
+        crops: `(N, 64, 64, 3)` uint8 RGB; a hundred or more, of the kind to train on.
+    """
+
+    def fit(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        values = inputs[0].transpose(0, 1).flatten(1)
+        mean, variance = values.mean(dim=1), values.var(dim=1, unbiased=False)
+        norm.bias += mean
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_((variance + norm.eps).sqrt())
+
+    norms = [m for m in model.siamese.trunk.modules() if isinstance(m, _NORMS)]
+    handles = [norm.register_forward_pre_hook(fit) for norm in norms]
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        model.siamese.trunk(to_input(crops, next(model.parameters()).device.type))
+    model.train(training)
+    for handle in handles:
+        handle.remove()
 
 
 def _fill_trunk(

@@ -52,14 +52,14 @@ def run_siamese_training(
 
 
 def synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bool) -> Course:
-    """Half characters, three eighths icons, the rest letters and digits.
+    """Three eighths characters, as many icons, the rest letters, digits and two-letter words.
 
     Args:
         charset: What the trunk also learns to name.
         settings: For the size of batches and the number of trials.
         fresh: Whether the network knows nothing yet, and needs plain crops at first.
     """
-    latin = max(1, settings.batch_blocks // 8)
+    latin = max(1, settings.batch_blocks // 4)
     icons = max(1, 3 * settings.batch_blocks // 8)
     characters = max(1, settings.batch_blocks - icons - latin)
     return Course(

@@ -30,7 +30,7 @@ from training.joint_model import (  # noqa: E402
 )
 from training.loop import DivergedError, Schedule, Training  # noqa: E402
 from training.matching_run import Settings  # noqa: E402
-from training.onnx_start import state_of_onnx  # noqa: E402
+from training.onnx_start import state_of_onnx, unfold  # noqa: E402
 from training.runs import RunError, RunFolder  # noqa: E402
 from training.siamese_trainer import run_siamese_training  # noqa: E402
 from training.synthetic.palette import Palette  # noqa: E402
@@ -300,3 +300,21 @@ def test_training_can_start_from_the_shipped_weights(kind: str) -> None:
             found = OnnxSession(file).run({"images": crops.numpy()})[0]
     # The file's convolutions are in 8 bits, and their rounding is not repeated here.
     assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.99
+
+
+def test_unfolded_normalisations_change_nothing_and_let_training_go_on() -> None:
+    state = state_of_onnx(ROOT / "siamese" / "weights" / "siamese.onnx")
+    model = JointModel()
+    restore(model, state)
+    model.eval()
+    pictures = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
+    pictures = pictures.repeat(8, axis=1).repeat(8, axis=2)
+    crops = to_input(pictures, "cpu")
+    with torch.inference_mode():
+        before = model.siamese.trunk(crops)
+    unfold(model, pictures)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.siamese.trunk(crops), before, rtol=1e-3, atol=1e-2)
+        # As in training: by the statistics of the batch.
+        again = model.train().siamese.trunk(crops)
+    torch.testing.assert_close(again, before, rtol=1e-2, atol=1e-1)
