@@ -25,6 +25,7 @@ from rich.progress import track
 from scipy.optimize import minimize
 
 from clickorder.local import LocalSolver
+from labels.puzzles import Puzzle, read_puzzles
 from service.calibration import Calibration, Calibrations
 from service.errors import ServiceError
 from service.evidence import Evidence
@@ -32,7 +33,6 @@ from service.looks import CLOSE, FIRST, Look
 from service.matching import assign
 from service.recognition import doubt
 from service.settings import Settings
-from training.puzzles import Puzzle, read_puzzles
 from training.scoring import in_order
 from training.statistics import expected_calibration_error
 

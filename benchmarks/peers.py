@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from training.puzzles import Puzzle, read_puzzles
+from labels.puzzles import Puzzle, read_puzzles
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -300,12 +300,12 @@ def main(
 
     from rich.console import Console
 
-    from training.errors import TrainingError
+    from labels.errors import LabelsError
     from training.evaluation import first_of_each_family
 
     try:
         read = [read_puzzles(folder) for folder in sets]
-    except TrainingError as error:
+    except LabelsError as error:
         typer.echo(f"peers: {error}", err=True)
         raise typer.Exit(2) from error
     puzzles = [(p, one.folder) for one in read for p in first_of_each_family(one, limit)]

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from clickorder.errors import CommandError, UsageError
+from clickorder.labels_cli import labels_app
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 OUR_ERRORS = {
     "classifier.errors.ClassifierError",
     "detector.errors.DetectorError",
+    "labels.errors.LabelsError",
     "modelfile.errors.ModelFileError",
     "service.backends.BackendError",
     "service.calibration.CalibrationError",
@@ -82,6 +84,8 @@ app = typer.Typer(
     help="Click-CAPTCHA vision: picture and prompt in, ordered click coordinates out.\n\n"
     "Start with `clickorder serve`, or solve one picture with `clickorder solve`.",
 )
+
+app.add_typer(labels_app, name="labels")
 
 BackendOption = Annotated[
     Backend | None,
@@ -266,9 +270,9 @@ def evaluate(
 
     from rich.console import Console
 
+    from labels.puzzles import read_puzzles
     from training.evaluation import as_json, problems, summarise, tables
     from training.evaluation import evaluate as run
-    from training.puzzles import read_puzzles
 
     if url is not None and backend is not None:
         raise UsageError(
@@ -401,7 +405,7 @@ def _exit_code(error: Exception) -> int | None:
         return error.exit_code
     # By name: importing the trees to compare with would load half of what a command may need.
     names = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
-    if "training.errors.PuzzleSetError" in names:
+    if "labels.errors.PuzzleSetError" in names:
         return UsageError.exit_code
     return CommandError.exit_code if names & OUR_ERRORS else None
 

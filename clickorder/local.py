@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from labels.puzzles import Box, PromptValue, Puzzle
 from service.backends import load_solver
 from service.errors import BadPictureError, ServiceError
 from service.evidence import Evidence
@@ -16,7 +17,6 @@ from service.looks import FIRST, Look
 from service.pictures import decode_picture
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.settings import Settings
-from training.puzzles import Box, PromptValue, Puzzle
 
 
 class LocalSolver:

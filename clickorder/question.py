@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clickorder.errors import UsageError
-from training.puzzles import Box, PromptValue, Puzzle, read_puzzles
+from labels.puzzles import Box, PromptValue, Puzzle, read_puzzles
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,13 @@ ServiceError
 ├── TooManyItemsError        422 too_many_items
 ├── UnknownWordsError        422 unknown_word
 ├── RegionOutsideError       422 region_outside
+├── ForeignRequestError      403 foreign_request     (label review only, and the next six)
+├── NothingHereError         404 not_found
+├── PictureNotFoundError     404 picture_not_found
+├── LabelsChangedError       409 labels_changed
+├── LabelsDoubtfulError      409 labels_doubtful
+├── BadLabelsError           422 bad_labels
+├── SaveFailedError          500 save_failed
 ├── OverloadedError          503 overloaded (Retry-After)
 └── ModelUnavailableError    503 model_unavailable
 """
@@ -120,3 +127,45 @@ class ModelUnavailableError(ServiceError):
     """The prompt needs a model that is not installed."""
 
     status, code, title = 503, "model_unavailable", "The model for this prompt is not installed."
+
+
+class ForeignRequestError(ServiceError):
+    """The request comes from another host or another site than the page itself."""
+
+    status, code, title = 403, "foreign_request", "The request does not come from the page."
+
+
+class NothingHereError(ServiceError):
+    """The path is none of the page's."""
+
+    status, code, title = 404, "not_found", "There is nothing here."
+
+
+class PictureNotFoundError(ServiceError):
+    """The picture is not one of the folder."""
+
+    status, code, title = 404, "picture_not_found", "There is no such picture."
+
+
+class LabelsChangedError(ServiceError):
+    """The labels on disk are not those that were edited."""
+
+    status, code, title = 409, "labels_changed", "The labels were changed meanwhile."
+
+
+class LabelsDoubtfulError(ServiceError):
+    """Saving would lose labels that could not be read."""
+
+    status, code, title = 409, "labels_doubtful", "Some labels cannot be read."
+
+
+class BadLabelsError(ServiceError):
+    """The labels sent, or the files of the folder, cannot be used."""
+
+    status, code, title = 422, "bad_labels", "The labels cannot be used."
+
+
+class SaveFailedError(ServiceError):
+    """A file cannot be written."""
+
+    status, code, title = 500, "save_failed", "The labels cannot be saved."

@@ -24,6 +24,7 @@ F32 = NDArray[np.float32]
 
 _INPUTS = ("prompt", "scene")
 _SIMILARITY = "similarity"
+_EMBEDDING = "embedding"
 
 
 class SiameseMatcher:
@@ -123,6 +124,41 @@ class SiameseMatcher:
                 f"answers {similarity.shape}; export it with free batch axes."
             )
         return similarity
+
+    def embed(self, crops: Sequence[NDArray[np.uint8]]) -> F32:
+        """What the network makes of each crop before it compares: near each other where alike.
+
+        All crops go through the network in one pass; give a large folder in portions.
+
+        Args:
+            crops: N crops, `(h, w, 3)` uint8 RGB.
+
+        Returns:
+            `(N, D)` float32, of length 1 in our own files, whose cosine says how alike two are.
+
+        Raises:
+            CropShapeError: a crop is no picture.
+            ModelShapeError: the file keeps its embeddings to itself.
+        """
+        declared = {spec.name: spec.shape for spec in self._session.outputs}.get(_EMBEDDING)
+        if declared is None:
+            raise ModelShapeError(
+                f"{self._session.source} compares crops, but has no output {_EMBEDDING}; export it "
+                "again with train-siamese."
+            )
+        if not crops:
+            return np.zeros((0, declared[-1] or 0), np.float32)
+        batch = self._batch(crops)
+        # The graph wants both sides, and the pairwise head is cheapest with one crop on one of
+        # them; a lone crop stands on both.
+        feeds = {"prompt": batch[:1], "scene": batch[1:] if len(crops) > 1 else batch}
+        embeddings: F32 = self._session.run(feeds, [_EMBEDDING])[0]
+        if embeddings.ndim != 2 or len(embeddings) != max(len(crops), 2):
+            raise ModelShapeError(
+                f"{self._session.source} answers {len(crops)} crops with embeddings of "
+                f"{embeddings.shape}; export it again with train-siamese."
+            )
+        return embeddings[: len(crops)]
 
     def _batch(self, crops: Sequence[NDArray[np.uint8]]) -> F32:
         meta = self._metadata

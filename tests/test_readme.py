@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from labels.puzzles import Puzzle, read_puzzles
 from service.serve import example_curl
-from training.puzzles import Puzzle, read_puzzles
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,15 +11,14 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from training.errors import DetectionDataError, PuzzleSetError
-from training.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
+from labels.annotations import ITEM, PICTURE_SUFFIXES
+from labels.errors import LayoutError, PuzzleSetError
+from labels.pictures import UNREADABLE, displayed_size, find_pictures, load_rgb, unreadable
+from labels.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
+from labels.yolo import label_file_of, labels_folder, read_class_list, read_label_file
+from training.errors import DetectionDataError
 
-ITEM = "item"
-"""The one class of puzzle sets."""
-
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _MOST_REPORTED = 12
 _VALIDATION_SHARE = 0.1
 _SEED = 20
@@ -46,13 +45,7 @@ class Sample:
 
     def load(self) -> NDArray[np.uint8]:
         """The picture as displayed, transparent parts on white, `(H, W, 3)` uint8 RGB."""
-        with Image.open(self.picture) as file:
-            shown = ImageOps.exif_transpose(file)
-            if shown.has_transparency_data:
-                layer = shown.convert("RGBA")
-                shown = Image.new("RGB", layer.size, (255, 255, 255))
-                shown.paste(layer, (0, 0), layer)
-            picture = np.asarray(shown.convert("RGB"))
+        picture = load_rgb(self.picture)
         if self.crop is None:
             return picture
         x1, y1, x2, y2 = self.crop
@@ -222,10 +215,9 @@ def _item_sample(
 
 def _read_classes(file: Path) -> tuple[str, ...]:
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DetectionDataError(f"{file} cannot be read ({error}); it must be UTF-8.") from error
-    return _checked_classes([line.strip() for line in lines if line.strip()], file)
+        return read_class_list(file)
+    except LayoutError as error:
+        raise DetectionDataError(str(error)) from error
 
 
 def _checked_classes(names: Sequence[str], file: Path) -> tuple[str, ...]:
@@ -243,10 +235,12 @@ def _of_folder(
     if not pictures.is_dir():
         faults.add(f"{pictures} is not a folder of pictures; correct the path.")
         return []
-    files = sorted(f for f in pictures.rglob("*") if f.suffix.lower() in PICTURE_ENDINGS)
+    files = find_pictures(pictures)
     samples = []
     for file in files:
         label = (labels / file.relative_to(pictures)).with_suffix(".txt")
+        if not label.is_file():
+            label = label_file_of(file, pictures)
         if not label.is_file():
             faults.add(
                 f"{file} has no label file {label.name} beside it; label it, or make the file "
@@ -255,7 +249,7 @@ def _of_folder(
         elif sample := _labelled(file, label, classes, faults):
             samples.append(sample)
     if not files:
-        faults.add(f"{pictures} holds no picture ({', '.join(PICTURE_ENDINGS)}).")
+        faults.add(f"{pictures} holds no picture ({', '.join(sorted(PICTURE_SUFFIXES))}).")
     return samples
 
 
@@ -264,51 +258,18 @@ def _labelled(
 ) -> Sample | None:
     """One picture with its YOLO lines: class, centre and sides as shares of the picture."""
     try:
-        with Image.open(picture) as file:
-            width, height = ImageOps.exif_transpose(file).size
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        faults.add(f"{picture} cannot be read as a picture ({error}).")
+        width, height = displayed_size(picture)
+    except UNREADABLE as error:
+        faults.add(unreadable(picture, error).sentence)
         return None
-    try:
-        lines = label.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        faults.add(f"{label} cannot be read ({error}); it must be UTF-8 text.")
+    lines, wrong = read_label_file(label, len(classes))
+    for fault in wrong:
+        faults.add(fault.sentence)
+    if lines is None:
         return None
-    rows: list[tuple[float, float, float, float]] = []
-    numbers: list[int] = []
-    for count, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            number, *shares = line.split()
-            index, (cx, cy, w, h) = int(number), map(float, shares)
-        except ValueError:
-            faults.add(
-                f"{label}, line {count}: {line.strip()!r} is not a class number and four shares "
-                "(centre x and y, width, height)."
-            )
-            continue
-        if not 0 <= index < len(classes):
-            faults.add(
-                f"{label}, line {count}: the class number {index} is not one of the "
-                f"{len(classes)} classes (0 to {len(classes) - 1})."
-            )
-        elif not (w > 0 and h > 0 and _inside(cx, w) and _inside(cy, h)):
-            faults.add(
-                f"{label}, line {count}: the box {' '.join(shares)} is empty or lies outside the "
-                "picture; shares are numbers from 0 to 1."
-            )
-        else:
-            rows.append((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2))
-            numbers.append(index)
-    frame = np.array([width, height, width, height], np.float32)
-    boxes = np.array(rows, np.float32).reshape(-1, 4).clip(0, 1) * frame
-    return Sample(picture, boxes, np.array(numbers, np.int64))
-
-
-def _inside(centre: float, side: float) -> bool:
-    # labelImg rounds to six digits, which may reach beyond the border by a hair.
-    return centre - side / 2 > -0.01 and centre + side / 2 < 1.01
+    rows = [line.box(width, height) for line in lines]
+    boxes = np.array(rows, np.float32).reshape(-1, 4)
+    return Sample(picture, boxes, np.array([line.index for line in lines], np.int64))
 
 
 def _read_yaml(file: Path, faults: _Faults) -> _Part:
@@ -337,20 +298,10 @@ def _read_yaml(file: Path, faults: _Faults) -> _Part:
         found: list[Sample] = []
         for name in folders:
             pictures = root / str(name)
-            found += _of_folder(pictures, _labels_folder(pictures), classes, faults)
+            found += _of_folder(pictures, labels_folder(Path(), pictures), classes, faults)
         return tuple(found)
 
     return _Part(file, classes, samples("train"), samples("val"))
-
-
-def _labels_folder(pictures: Path) -> Path:
-    """`images/train` has its labels in `labels/train`; any other folder has them beside."""
-    parts = list(pictures.parts)
-    if "images" not in parts:
-        return pictures
-    last = len(parts) - 1 - parts[::-1].index("images")
-    beside = Path(*parts[:last], "labels", *parts[last + 1 :])
-    return beside if beside.is_dir() else pictures
 
 
 def _set_aside(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
@@ -371,5 +322,5 @@ def _verify(samples: Sequence[Sample], faults: _Faults) -> None:
     for file, sample in {sample.picture: sample for sample in samples}.items():
         try:
             sample.load()
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            faults.add(f"{file} cannot be read as a picture ({error}); remove or replace it.")
+        except UNREADABLE as error:
+            faults.add(unreadable(file, error).sentence)

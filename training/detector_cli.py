@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from labels.errors import LabelsError
 from training.errors import TrainingError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -90,7 +91,7 @@ def train(
             start=start,
             resume=resume,
         )
-    except TrainingError as error:
+    except (TrainingError, LabelsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
 

@@ -92,6 +92,7 @@ def run_detector_training(
 
     Raises:
         TrainingError: one sentence, or one a line where the data have several faults.
+        PuzzleSetError: a puzzle set does not fit its format.
     """
     console = console or Console(stderr=True)
     data = read_detection_data(paths, validation)

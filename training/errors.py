@@ -1,7 +1,6 @@
 """Errors of training and evaluation; `str(error)` is one sentence for the person at the terminal.
 
 TrainingError
-├── PuzzleSetError       a puzzle, or a line of a puzzle set, is not what the format says
 ├── EvaluationError      puzzles cannot be put to the solver or the service at all
 ├── DetectionDataError   labelled pictures cannot be trained on as they are
 └── DetectorTrainingError  a training of the detector cannot go on
@@ -9,11 +8,7 @@ TrainingError
 
 
 class TrainingError(Exception):
-    """Puzzles, training data or an evaluation cannot be used as asked."""
-
-
-class PuzzleSetError(TrainingError):
-    """A puzzle set on disk, or a puzzle about to be written, does not fit the format."""
+    """Training data or an evaluation cannot be used as asked."""
 
 
 class EvaluationError(TrainingError):

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from labels.puzzles import Puzzle, PuzzleSet
 from training.errors import EvaluationError
-from training.puzzles import Puzzle, PuzzleSet
 from training.scoring import CAUSES, Reply, Score, read_reply, score_reply
 from training.statistics import (
     coverage_at_precision,

@@ -2,7 +2,7 @@
 
 Three layouts are read:
 
-    class/picture.png        a folder for each class
+    class/picture.png        a folder for each class, named as `labels.class_names` says
     label_hash.png           as dddd_trainer names pictures; the label ends at the last underscore
     puzzles.jsonl            a puzzle set: a class for each word, with its targets and prompt icons
 """
@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
+from labels.class_folders import class_folders, named_pictures
+from labels.puzzles import PUZZLES_FILE, read_puzzles
 from training.errors import TrainingError
-from training.puzzles import PUZZLES_FILE, read_puzzles
 
 U8 = NDArray[np.uint8]
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 
 _SHOWN_FAULTS = 12
 _CONTENT_DIFFERENCE = 24
@@ -140,19 +139,17 @@ def content_box(picture: U8) -> tuple[int, int, int, int]:
 
 def _folder_samples(folder: Path) -> dict[str, list[Sample]]:
     """Class folders; a folder without pictures is a class without pictures."""
-    classes = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
-    found = {c.name: [Sample(p) for p in _pictures(c)] for c in classes}
+    found = _samples(class_folders(folder))
     return found if any(found.values()) else {}
 
 
 def _named_samples(folder: Path) -> dict[str, list[Sample]]:
     """Pictures named `label_hash.png`."""
-    found: dict[str, list[Sample]] = {}
-    for path in _pictures(folder):
-        label, mark, _ = path.stem.rpartition("_")
-        if mark and label:
-            found.setdefault(label, []).append(Sample(path))
-    return found
+    return _samples(named_pictures(folder))
+
+
+def _samples(found: Mapping[str, Sequence[Path]]) -> dict[str, list[Sample]]:
+    return {label: [Sample(path) for path in paths] for label, paths in found.items()}
 
 
 def _puzzle_samples(folder: Path) -> dict[str, list[Sample]]:
@@ -163,14 +160,6 @@ def _puzzle_samples(folder: Path) -> dict[str, list[Sample]]:
         for word, icon in zip(puzzle.words, puzzle.icons, strict=False):
             found.setdefault(word, []).append(Sample(folder / icon, prompt=True))
     return found
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    ]
 
 
 def _unreadable(found: Mapping[str, Sequence[Sample]]) -> dict[Path, str]:

@@ -18,11 +18,11 @@ from PIL import Image
 from rich.console import Console
 
 from detector import letterbox, to_tensor
+from labels.puzzles import Box, PuzzleSet, read_puzzles
 from modelfile import ModelMetadata, OnnxSession
 from siamese.preprocess import cut, to_batch
 from training.errors import TrainingError
 from training.onnx_weights import halved, widened
-from training.puzzles import Box, PuzzleSet, read_puzzles
 from training.runs import write_atomically
 
 U8 = NDArray[np.uint8]

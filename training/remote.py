@@ -10,8 +10,8 @@ from typing import Self
 
 import httpx
 
+from labels.puzzles import Puzzle
 from training.errors import EvaluationError
-from training.puzzles import Puzzle
 
 _TRIES = 5
 _LONGEST_WAIT_S = 10.0

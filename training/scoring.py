@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from training.puzzles import Box, Puzzle
+from labels.puzzles import Box, Puzzle
 
 Cause = Literal["item-count", "not-detected", "wrong-item", "declined", "error"]
 CAUSES: tuple[Cause, ...] = ("item-count", "not-detected", "wrong-item", "declined", "error")

@@ -42,6 +42,7 @@ def run_siamese_training(
 
     Raises:
         TrainingError: something is wrong with the data, the folder or the weights.
+        PuzzleSetError: a puzzle set does not fit its format.
     """
     if data is None:
         charset = (charset_of(out) if resume else ()) or tuple(CHARSET)

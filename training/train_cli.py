@@ -173,6 +173,7 @@ def _run(
     skip_faulty: bool,
 ) -> None:
     try:
+        from labels.errors import LabelsError
         from modelfile import ModelFileError
         from training.classifier_trainer import run_classifier_training
         from training.siamese_trainer import run_siamese_training
@@ -200,7 +201,7 @@ def _run(
     except KeyboardInterrupt as error:
         typer.echo("Stopped before the first step; nothing is lost.", err=True)
         raise typer.Exit(130) from error
-    except (TrainingError, SyntheticError, ModelFileError) as error:
+    except (TrainingError, LabelsError, SyntheticError, ModelFileError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     if not done:

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from typer.testing import CliRunner
 
 from clickorder.cli import OUR_ERRORS, app
+from labels.puzzles import Puzzle, PuzzleWriter
 from service.serve import example_curl
-from training.puzzles import Puzzle, PuzzleWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,8 +6,9 @@ the whole HTTP suite runs in seconds and still answers with true coordinates.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -15,11 +16,14 @@ import pytest
 import structlog
 import uvicorn
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
+from starlette.types import ASGIApp
 
 from detector.detections import Detections
 from service.answers import DetectedBox
 from service.app import create_app
+from service.review import create_review_app
 from service.settings import Settings
 from service.solver import Solver
 
@@ -130,11 +134,14 @@ def serving(
     settings: Settings | None = None, factory: Callable[[Settings], Solver] = colour_solver
 ) -> Iterator[str]:
     """A real server on a free port; yields its URL."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings or Settings(), factory), port=0, lifespan="on", log_config=None
-        )
-    )
+    with running(create_app(settings or Settings(), factory)) as url:
+        yield url
+
+
+@contextmanager
+def running(app: ASGIApp) -> Iterator[str]:
+    """Any app on a free port; yields its URL."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="on", log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -182,3 +189,24 @@ def url() -> Iterator[str]:
 def client(url: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=url, timeout=30) as http:
         yield http
+
+
+@pytest.fixture(scope="session")
+def review_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a new folder of plain pictures: `review_folder({"a.png": (300, 200)})`."""
+
+    def make(sizes: Mapping[str, tuple[int, int]]) -> Path:
+        folder = tmp_path_factory.mktemp("review") / "pictures"
+        for name, size in sizes.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", size, (90, 120, 150)).save(file)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def serve_review() -> Callable[[Path], AbstractContextManager[str]]:
+    """The review page of a folder on a free port."""
+    return lambda folder: running(create_review_app(folder))

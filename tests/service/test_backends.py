@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labels.puzzles import read_puzzles
 from modelfile import MANIFEST, ModelChecksumError
 from service.backends import BackendError, load_solver, own_files
 from service.errors import ModelUnavailableError
 from service.prompts import IconsPrompt, WordsPrompt
 from service.settings import Settings
-from training.puzzles import read_puzzles
 
 PUZZLES = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles"
 

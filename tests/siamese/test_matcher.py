@@ -1,14 +1,17 @@
 """A real two-input graph: one linear embedding of all crops, and |a - b| as the head."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import siamese
 from modelfile import ModelMetadata, ModelMetadataError, ModelShapeError, OnnxSession
 from siamese import Matcher, SiameseError, SiameseMatcher, to_batch
 
+SHIPPED = Path(siamese.__file__).parent / "weights" / "siamese.onnx"
 SIDE, FEATURES = 8, 5
 WEIGHT = np.random.default_rng(1).normal(size=(3 * SIDE * SIDE, FEATURES)).astype(np.float32) / 20
 META = ModelMetadata(
@@ -29,7 +32,13 @@ NODE = helper.make_node
 
 
 def siamese_file(
-    path, metadata, *, batch=("m", "n"), names=("prompt", "scene"), output="similarity"
+    path,
+    metadata,
+    *,
+    batch=("m", "n"),
+    names=("prompt", "scene"),
+    output="similarity",
+    embedding=True,
 ):
     """Concat, Flatten, MatMul, then split by the number of prompt crops; 3 - sum |a - b|."""
     nodes = [
@@ -65,7 +74,7 @@ def siamese_file(
         [
             helper.make_tensor_value_info(output, FLOAT, list(batch)),
             helper.make_tensor_value_info("embedding", FLOAT, ["k", FEATURES]),
-        ],
+        ][: 2 if embedding else 1],
         initializer=[numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -119,6 +128,32 @@ def test_one_run_for_all_crops_and_none_for_nothing(tmp_path):
     assert matcher.compare(some, []).shape == (2, 0)
     assert matcher.compare([], []).shape == (0, 0)
     assert session.runs == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_embeddings_are_those_that_are_compared(tmp_path, count):
+    matcher = SiameseMatcher.load(siamese_file(tmp_path / "a.onnx", META))
+    some = crops(0, (8, 8), (20, 9), (5, 5), (9, 30), (12, 8))[:count]
+    found = matcher.embed(some)
+    assert found.shape == (count, FEATURES)
+    assert found.dtype == np.float32
+    distances = np.abs(found[:, None] - found[None]).sum(axis=2)
+    np.testing.assert_allclose(3 - distances, matcher.compare(some, some), rtol=1e-4, atol=1e-4)
+
+
+def test_a_file_that_keeps_its_embeddings_to_itself(tmp_path):
+    matcher = SiameseMatcher.load(siamese_file(tmp_path / "a.onnx", META, embedding=False))
+    with pytest.raises(ModelShapeError, match=r"a\.onnx compares crops, but has no output embedd"):
+        matcher.embed(crops(0, (8, 8)))
+
+
+def test_the_shipped_matcher_embeds_at_length_1():
+    matcher = SiameseMatcher.load(SHIPPED)
+    one, other = crops(0, (30, 20), (20, 30))
+    found = matcher.embed([one, other, one])
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-3)
+    np.testing.assert_allclose(found[0], found[2], atol=1e-5)
+    assert found[0] @ found[1] < 0.999
 
 
 def test_the_margin_comes_from_the_file_unless_given(tmp_path):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labels.errors import PuzzleSetError
 from training.detection_data import DetectionData, read_detection_data
-from training.errors import DetectionDataError, PuzzleSetError
+from training.errors import DetectionDataError
 
 
 def picture(path: Path, size: tuple[int, int] = (100, 50)) -> Path:

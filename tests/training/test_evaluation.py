@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from labels.puzzles import Puzzle, PuzzleSet, PuzzleWriter, read_puzzles
 from training.errors import EvaluationError
 from training.evaluation import (
     OVERALL,
@@ -15,7 +16,6 @@ from training.evaluation import (
     summarise,
     tables,
 )
-from training.puzzles import Puzzle, PuzzleSet, PuzzleWriter, read_puzzles
 
 A, B, C = (0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10)
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
+from labels.puzzles import Puzzle, PuzzleWriter, read_puzzles
 from training.errors import EvaluationError
 from training.evaluation import evaluate
 from training.failures import SCALE, Lettering, draw_answer, draw_failure, draw_failures
-from training.puzzles import Puzzle, PuzzleWriter, read_puzzles
 from training.scoring import Reply
 
 A, B = (10, 10, 30, 30), (60, 10, 80, 30)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labels.puzzles import Puzzle, PuzzleWriter
 from training.pictures import PicturesError, content_box, load_picture, read_classes
-from training.puzzles import Puzzle, PuzzleWriter
 
 
 def save(path: Path, value: int = 0, size: tuple[int, int] = (20, 20)) -> Path:

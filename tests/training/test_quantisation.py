@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from clickorder.cli import app
+from labels.puzzles import Puzzle, PuzzleSet, PuzzleWriter, read_puzzles
 from modelfile import OnnxSession
 from training.onnx_weights import floats_of, halved, widened
-from training.puzzles import Puzzle, PuzzleSet, PuzzleWriter, read_puzzles
 from training.quantisation import QuantisationError, quantise
 
 ROOT = Path(__file__).parents[2]

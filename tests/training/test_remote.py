@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from PIL import Image
 
+from labels.puzzles import Puzzle
 from training.errors import EvaluationError
-from training.puzzles import Puzzle
 from training.remote import RemoteSolver
 from training.scoring import read_reply
 

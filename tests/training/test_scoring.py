@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.puzzles import Puzzle
+from labels.puzzles import Puzzle
 from training.scoring import Reply, contains, read_reply, score_reply
 
 A, B, C, D = (0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10), (60, 0, 70, 10)

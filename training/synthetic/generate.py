@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from training.puzzles import PromptValue, Puzzle, PuzzleWriter
+from labels.puzzles import PromptValue, Puzzle, PuzzleWriter
 from training.synthetic.catalogue import Split
 from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import (

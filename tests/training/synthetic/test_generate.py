@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.puzzles import read_puzzles
+from labels.puzzles import read_puzzles
 from training.synthetic.catalogue import CATALOGUE
 from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import FAMILIES

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from training.errors import PuzzleSetError
-from training.puzzles import PROMPT_KINDS, Puzzle, PuzzleWriter, read_puzzles
+from labels.errors import PuzzleSetError
+from labels.puzzles import PROMPT_KINDS, Puzzle, PuzzleWriter, read_puzzles
 
 WIDTH, HEIGHT = 60, 40
 LINE = {

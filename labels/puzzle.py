@@ -1,23 +1,16 @@
-"""Puzzle sets on disk: the one format for generated, recorded and benchmark puzzles.
+"""One puzzle of a set: what can be checked of it without its pictures, and its line of JSON.
 
-A set is a folder with pictures and `puzzles.jsonl`, one JSON object a line. `Puzzle` checks
-everything that can be known without the pictures, so a puzzle that cannot be read back cannot be
-written either; `read_puzzles` also checks the pictures' existence and the boxes against their
-sizes.
+What cannot be read back cannot be made, and so not be written either.
 """
 
 import json
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from types import TracebackType
-from typing import Self, TypeVar, cast
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TypeVar, cast
 
-from PIL import ExifTags, Image
+from labels.errors import PuzzleSetError
 
-from training.errors import PuzzleSetError
-
-PUZZLES_FILE = "puzzles.jsonl"
 PROMPT_KINDS = ("words", "icons", "image", "region")
 
 Box = tuple[int, int, int, int]
@@ -148,129 +141,12 @@ class Puzzle:
             ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class PuzzleSet:
-    """The puzzles of one folder, in file order."""
-
-    folder: Path
-    puzzles: tuple[Puzzle, ...]
-
-    def __len__(self) -> int:
-        return len(self.puzzles)
-
-    def __iter__(self) -> Iterator[Puzzle]:
-        return iter(self.puzzles)
-
-    @property
-    def families(self) -> set[str]:
-        """Of all its puzzles."""
-        return {puzzle.family for puzzle in self.puzzles}
-
-    def find(self, puzzle_id: str) -> Puzzle:
-        """The puzzle with this id.
-
-        Raises:
-            PuzzleSetError: there is none.
-        """
-        for puzzle in self.puzzles:
-            if puzzle.id == puzzle_id:
-                return puzzle
-        raise PuzzleSetError(
-            f"{self.folder} has no puzzle {puzzle_id!r}; its first is {self.puzzles[0].id!r}."
-        )
-
-
-def read_puzzles(folder: Path) -> PuzzleSet:
-    """Read and check a puzzle set.
-
-    Args:
-        folder: Holds `puzzles.jsonl` and the pictures it names.
+def parse_puzzle(line: str) -> Puzzle:
+    """A puzzle from its line of JSON.
 
     Raises:
-        PuzzleSetError: one sentence with file and line of the first thing that does not fit.
+        PuzzleSetError: one sentence that says what does not fit.
     """
-    file = folder / PUZZLES_FILE
-    try:
-        # Not splitlines(): it also splits at characters that JSON strings may hold (U+2028).
-        lines = file.read_bytes().decode("utf-8").split("\n")
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise PuzzleSetError(
-            f"{folder} is not a puzzle set: it has no {PUZZLES_FILE}; give a folder written by "
-            "`clickorder generate`, or record one in that format."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise PuzzleSetError(f"{file} cannot be read ({error}); it must be UTF-8 text.") from error
-    puzzles: dict[str, Puzzle] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            puzzle = _parse_line(line)
-            _check_new(puzzle.id, puzzles)
-            _check_pictures(folder, puzzle)
-        except PuzzleSetError as error:
-            raise PuzzleSetError(f"{file}, line {number}: {error}") from error
-        puzzles[puzzle.id] = puzzle
-    if not puzzles:
-        raise PuzzleSetError(f"{file} holds no puzzle; generate the set again.")
-    return PuzzleSet(folder, tuple(puzzles.values()))
-
-
-class PuzzleWriter:
-    """Writes the lines of a new set; the pictures are the caller's.
-
-    Args:
-        folder: Made when missing.
-        replace: Overwrite the lines of a set that is already there instead of refusing.
-
-    Raises:
-        PuzzleSetError: the folder already holds a set, or cannot be written.
-    """
-
-    def __init__(self, folder: Path, *, replace: bool = False) -> None:
-        self.folder = folder
-        self._ids: set[str] = set()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = (folder / PUZZLES_FILE).open(
-                "w" if replace else "x", encoding="utf-8", newline="\n"
-            )
-        except FileExistsError as error:
-            raise PuzzleSetError(
-                f"{folder} already exists and is not free for a new puzzle set; name another "
-                "folder, or remove it first."
-            ) from error
-        except OSError as error:
-            raise PuzzleSetError(f"{folder} cannot be written ({error}).") from error
-
-    def write(self, puzzle: Puzzle) -> None:
-        """Append one puzzle.
-
-        Raises:
-            PuzzleSetError: its id was written before, or its meta is not JSON.
-        """
-        _check_new(puzzle.id, self._ids)
-        line = puzzle.to_json()
-        self._ids.add(puzzle.id)
-        self._file.write(line + "\n")
-
-    def close(self) -> None:
-        """Write what is buffered and close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def _parse_line(line: str) -> Puzzle:
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -370,42 +246,3 @@ def _check_name(name: str) -> None:
         raise PuzzleSetError(
             f"The file name {name!r} does not stay inside the set's folder; use a plain name."
         )
-
-
-def _check_new(puzzle_id: str, known: Container[str]) -> None:
-    if puzzle_id in known:
-        raise PuzzleSetError(
-            f"The id {puzzle_id!r} is used twice; give every puzzle of a set its own."
-        )
-
-
-def _check_pictures(folder: Path, puzzle: Puzzle) -> None:
-    root = folder.resolve()
-    for name in puzzle.files:
-        path = root / name
-        if not path.is_file():
-            raise PuzzleSetError(f"The picture {name!r} does not exist.")
-        if not path.resolve().is_relative_to(root):
-            raise PuzzleSetError(
-                f"The file name {name!r} does not stay inside the set's folder; a link leads out."
-            )
-    try:
-        with Image.open(root / puzzle.background) as picture:
-            width, height = picture.size
-            # Boxes are in the picture as displayed; these four orientations turn it on its side.
-            if picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
-                width, height = height, width
-    except (OSError, Image.DecompressionBombError) as error:
-        raise PuzzleSetError(
-            f"The background {puzzle.background!r} cannot be read as a picture ({error})."
-        ) from error
-    boxes = [("target", box) for box in puzzle.targets]
-    boxes += [("distractor", box) for box in puzzle.distractors]
-    if puzzle.kind == "region":
-        boxes.append(("prompt region", puzzle.region))
-    for what, (x1, y1, x2, y2) in boxes:
-        if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-            raise PuzzleSetError(
-                f"The {what} {[x1, y1, x2, y2]} lies outside the {width}x{height} background "
-                f"{puzzle.background!r}."
-            )

@@ -1,0 +1,1 @@
+"""Labelled pictures of the user: read, check, split, prelabel, crop, group, review."""

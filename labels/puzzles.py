@@ -1,0 +1,222 @@
+"""Puzzle sets on disk: the one format for generated, recorded and benchmark puzzles.
+
+A set is a folder with pictures and `puzzles.jsonl`, one JSON object a line. `Puzzle` checks
+everything that can be known without the pictures; `read_puzzles` also checks the pictures'
+existence and the boxes against their sizes.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from PIL import ExifTags, Image
+
+from labels.atomic import write_atomically
+from labels.errors import PuzzleSetError
+from labels.puzzle import PROMPT_KINDS, Box, PromptValue, Puzzle, parse_puzzle
+
+__all__ = [
+    "PROMPT_KINDS",
+    "PUZZLES_FILE",
+    "Box",
+    "PromptValue",
+    "Puzzle",
+    "PuzzleSet",
+    "PuzzleWriter",
+    "read_puzzles",
+    "write_puzzles",
+]
+
+PUZZLES_FILE = "puzzles.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class PuzzleSet:
+    """The puzzles of one folder, in file order."""
+
+    folder: Path
+    puzzles: tuple[Puzzle, ...]
+
+    def __len__(self) -> int:
+        return len(self.puzzles)
+
+    def __iter__(self) -> Iterator[Puzzle]:
+        return iter(self.puzzles)
+
+    @property
+    def families(self) -> set[str]:
+        """Of all its puzzles."""
+        return {puzzle.family for puzzle in self.puzzles}
+
+    def find(self, puzzle_id: str) -> Puzzle:
+        """The puzzle with this id.
+
+        Raises:
+            PuzzleSetError: there is none.
+        """
+        for puzzle in self.puzzles:
+            if puzzle.id == puzzle_id:
+                return puzzle
+        raise PuzzleSetError(
+            f"{self.folder} has no puzzle {puzzle_id!r}; its first is {self.puzzles[0].id!r}."
+        )
+
+
+def read_puzzles(folder: Path) -> PuzzleSet:
+    """Read and check a puzzle set.
+
+    Args:
+        folder: Holds `puzzles.jsonl` and the pictures it names.
+
+    Raises:
+        PuzzleSetError: one sentence with file and line of the first thing that does not fit.
+    """
+    file = folder / PUZZLES_FILE
+    try:
+        # Not splitlines(): it also splits at characters that JSON strings may hold (U+2028).
+        lines = file.read_bytes().decode("utf-8").split("\n")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PuzzleSetError(
+            f"{folder} is not a puzzle set: it has no {PUZZLES_FILE}; give a folder written by "
+            "`clickorder generate`, or record one in that format."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PuzzleSetError(f"{file} cannot be read ({error}); it must be UTF-8 text.") from error
+    puzzles: dict[str, Puzzle] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            puzzle = parse_puzzle(line)
+            _check_new(puzzle.id, puzzles)
+            _check_pictures(folder, puzzle)
+        except PuzzleSetError as error:
+            raise PuzzleSetError(f"{file}, line {number}: {error}") from error
+        puzzles[puzzle.id] = puzzle
+    if not puzzles:
+        raise PuzzleSetError(f"{file} holds no puzzle; generate the set again.")
+    return PuzzleSet(folder, tuple(puzzles.values()))
+
+
+def write_puzzles(folder: Path, puzzles: Iterable[Puzzle]) -> None:
+    """Write all lines of a new set at once: a kill leaves all of them or none.
+
+    Args:
+        folder: Made when missing; the pictures in it are the caller's.
+        puzzles: In the order of the file.
+
+    Raises:
+        PuzzleSetError: the folder already holds a set or cannot be written, an id is used twice,
+            or a puzzle's meta is not JSON.
+    """
+    file = folder / PUZZLES_FILE
+    if file.exists():
+        raise _taken(folder)
+    lines: dict[str, str] = {}
+    for puzzle in puzzles:
+        _check_new(puzzle.id, lines)
+        lines[puzzle.id] = puzzle.to_json() + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, "".join(lines.values()).encode())
+    except OSError as error:
+        raise PuzzleSetError(f"{folder} cannot be written ({error}).") from error
+
+
+class PuzzleWriter:
+    """Writes the lines of a new set; the pictures are the caller's.
+
+    Args:
+        folder: Made when missing.
+        replace: Overwrite the lines of a set that is already there instead of refusing.
+
+    Raises:
+        PuzzleSetError: the folder already holds a set, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, replace: bool = False) -> None:
+        self.folder = folder
+        self._ids: set[str] = set()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = (folder / PUZZLES_FILE).open(
+                "w" if replace else "x", encoding="utf-8", newline="\n"
+            )
+        except FileExistsError as error:
+            raise _taken(folder) from error
+        except OSError as error:
+            raise PuzzleSetError(f"{folder} cannot be written ({error}).") from error
+
+    def write(self, puzzle: Puzzle) -> None:
+        """Append one puzzle.
+
+        Raises:
+            PuzzleSetError: its id was written before, or its meta is not JSON.
+        """
+        _check_new(puzzle.id, self._ids)
+        line = puzzle.to_json()
+        self._ids.add(puzzle.id)
+        self._file.write(line + "\n")
+
+    def close(self) -> None:
+        """Write what is buffered and close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _taken(folder: Path) -> PuzzleSetError:
+    return PuzzleSetError(
+        f"{folder} already exists and is not free for a new puzzle set; name another folder, or "
+        "remove it first."
+    )
+
+
+def _check_new(puzzle_id: str, known: Container[str]) -> None:
+    if puzzle_id in known:
+        raise PuzzleSetError(
+            f"The id {puzzle_id!r} is used twice; give every puzzle of a set its own."
+        )
+
+
+def _check_pictures(folder: Path, puzzle: Puzzle) -> None:
+    root = folder.resolve()
+    for name in puzzle.files:
+        path = root / name
+        if not path.is_file():
+            raise PuzzleSetError(f"The picture {name!r} does not exist.")
+        if not path.resolve().is_relative_to(root):
+            raise PuzzleSetError(
+                f"The file name {name!r} does not stay inside the set's folder; a link leads out."
+            )
+    try:
+        with Image.open(root / puzzle.background) as picture:
+            width, height = picture.size
+            # Boxes are in the picture as displayed; these four orientations turn it on its side.
+            if picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
+                width, height = height, width
+    except (OSError, Image.DecompressionBombError) as error:
+        raise PuzzleSetError(
+            f"The background {puzzle.background!r} cannot be read as a picture ({error})."
+        ) from error
+    boxes = [("target", box) for box in puzzle.targets]
+    boxes += [("distractor", box) for box in puzzle.distractors]
+    if puzzle.kind == "region":
+        boxes.append(("prompt region", puzzle.region))
+    for what, (x1, y1, x2, y2) in boxes:
+        if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
+            raise PuzzleSetError(
+                f"The {what} {[x1, y1, x2, y2]} lies outside the {width}x{height} background "
+                f"{puzzle.background!r}."
+            )
