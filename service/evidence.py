@@ -32,10 +32,6 @@ Picture = NDArray[np.uint8]
 _MOST_GAIN = 2.0
 """What one item's partner in the scene may say for or against a cut; see `prompt_picture`."""
 
-_NO_PARTNER = -3.0
-"""Log-likelihood from which on a partner in the scene speaks for an item. On 640 validation strips
-the right cut is taken in 88.0 %; anything from -2.5 to -3.5 is within half a percent."""
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -195,7 +191,10 @@ class Witnesses:
             look: How closely to look.
         """
         whole = self._picture_evidence(background, scene, [(picture, found.boxes)], look)
-        worths = [cut.prior + _worth(whole.scores[list(cut.rows)]) for cut in found.cuts]
+        worths = [
+            cut.prior + _worth(whole.scores[list(cut.rows)], whole.calibration.no_partner)
+            for cut in found.cuts
+        ]
         rows = list(found.cuts[int(np.argmax(worths))].rows) if worths else []
         return replace(
             whole,
@@ -256,14 +255,14 @@ class Witnesses:
             )
 
 
-def _worth(scores: NDArray[np.float64]) -> float:
+def _worth(scores: NDArray[np.float64], no_partner: float) -> float:
     """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment.
 
     No item gains or costs more than a little: a part of an item may look like something else by
     chance, and an item may have been missed in the scene.
     """
     rows, columns = linear_sum_assignment(scores, maximize=True)
-    gains = np.clip(scores[rows, columns] - _NO_PARTNER, -_MOST_GAIN, _MOST_GAIN)
+    gains = np.clip(scores[rows, columns] - no_partner, -_MOST_GAIN, _MOST_GAIN)
     # An item without a box in the scene is as bad as one whose box does not fit.
     return float(gains.sum() - _MOST_GAIN * (len(scores) - len(rows)))
 

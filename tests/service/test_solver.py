@@ -228,6 +228,28 @@ def test_a_prompt_picture_is_cut_once_for_both_looks() -> None:
     assert Counting.seen.count(SCENE.shape[:2]) == 3, "at the first look, again, and mirrored"
 
 
+@pytest.mark.parametrize(
+    ("no_partner", "items"), [(-3.0, 1), (-50.0, 2)], ids=["strict", "anything-is-a-partner"]
+)
+def test_what_has_no_partner_is_cut_out_of_a_prompt_picture(no_partner: float, items: int) -> None:
+    class DoubtsGreen(SquareDetector):
+        def detect(self, image: Picture) -> Detections:
+            found = super().detect(image)
+            left, top = found.boxes[:, :2].astype(int).T
+            green = (image[top + 2, left + 2] == GREEN).all(axis=1)
+            return Detections(
+                found.boxes, np.where(green, 0.3, found.scores).astype(np.float32), found.classes
+            )
+
+    scene = picture(200, 60, [(5, 5, RED), (100, 5, BLUE)])
+    prompt = ImagePrompt(picture(100, 30, [(5, 5, RED), (60, 5, GREEN)]))
+    calibrations = Calibrations(pictures=Calibration(no_partner=no_partner))
+    own = Solver(
+        DoubtsGreen(), matcher=ColourMatcher(), calibrations=calibrations, look_twice=False
+    )
+    assert len(own.solve(scene, prompt).clicks) == items
+
+
 def test_a_repeated_word_takes_two_boxes_left_to_right() -> None:
     scene = picture(200, 60, [(100, 5, RED), (20, 30, RED), (160, 20, BLUE)])
     answer = solver(ColourClassifier()).solve(scene, WordsPrompt(("red", "blue", "red")))
