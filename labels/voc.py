@@ -18,11 +18,10 @@ from labels.annotations import (
     Fault,
     Kind,
     LabelledBox,
-    LabelledPicture,
     Layout,
 )
+from labels.beside import read_beside
 from labels.bounds import Corners, box_fault, cut_box
-from labels.pictures import UNREADABLE, displayed_size, find_files, is_picture, unreadable
 
 _FOLDER = "Annotations"
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -30,39 +29,12 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 def read_voc(folder: Path) -> Annotations:
     """Read pictures with their XML files; the classes are the names found, sorted."""
-    files = list(find_files(folder))
-    pictures: list[LabelledPicture] = []
-    unlabelled: list[Path] = []
-    faults: list[Fault] = []
-    labels: set[Path] = set()
-    for file in filter(is_picture, files):
-        label = xml_file_of(file)
-        labels.add(label)
-        try:
-            size = displayed_size(file)
-        except UNREADABLE as error:
-            faults.append(unreadable(file, error))
-            continue
-        if not label.is_file():
-            unlabelled.append(file)
-            continue
-        boxes, wrong = _read_objects(label, *size)
-        faults += wrong
-        if boxes is not None:
-            pictures.append(LabelledPicture(file, *size, boxes, label_file=label))
-    for file in files:
-        if file.suffix == ".xml" and file not in labels and is_voc_file(file):
-            faults.append(
-                Fault(
-                    Kind.ORPHANED_LABEL,
-                    file,
-                    f"{file} has no picture of the same name; bring the picture back or remove "
-                    "the file.",
-                )
-            )
-    classes = sorted({box.label for picture in pictures for box in picture.boxes})
-    return Annotations(
-        folder, Layout.VOC, tuple(pictures), tuple(classes), tuple(faults), tuple(unlabelled)
+    return read_beside(
+        folder,
+        Layout.VOC,
+        label_of=xml_file_of,
+        read=_read_objects,
+        is_label=lambda file: file.suffix == ".xml" and is_voc_file(file),
     )
 
 

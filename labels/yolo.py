@@ -21,9 +21,9 @@ from labels.annotations import (
     Layout,
 )
 from labels.atomic import write_atomically
+from labels.beside import read_beside
 from labels.bounds import box_fault, cut_box
 from labels.errors import AnnotationError, LayoutError
-from labels.pictures import UNREADABLE, displayed_size, find_files, is_picture, unreadable
 
 CLASSES_FILE = "classes.txt"
 
@@ -59,44 +59,25 @@ def read_yolo(folder: Path) -> Annotations:
         LayoutError: `classes.txt` is missing, not UTF-8, or no list of different names.
     """
     classes = read_class_list(folder / CLASSES_FILE)
-    files = list(find_files(folder))
-    pictures: list[LabelledPicture] = []
-    unlabelled: list[Path] = []
-    faults: list[Fault] = []
-    labels: set[Path] = set()
-    for file in filter(is_picture, files):
-        label = label_file_of(file, folder)
-        labels.add(label)
-        try:
-            width, height = displayed_size(file)
-        except UNREADABLE as error:
-            faults.append(unreadable(file, error))
-            continue
-        if not label.is_file():
-            unlabelled.append(file)
-            continue
+
+    def boxes_of(
+        label: Path, width: int, height: int
+    ) -> tuple[tuple[LabelledBox, ...] | None, list[Fault]]:
         lines, wrong = read_label_file(label, len(classes), confidence=True)
-        faults += wrong
-        if lines is not None:
-            boxes = tuple(
-                LabelledBox(
-                    *line.box(width, height), classes[line.index], confidence=line.confidence
-                )
-                for line in lines
-            )
-            pictures.append(LabelledPicture(file, width, height, boxes, label_file=label))
-    for file in files:
-        if file.suffix == ".txt" and file not in labels and _holds_boxes(file):
-            faults.append(
-                Fault(
-                    Kind.ORPHANED_LABEL,
-                    file,
-                    f"{file} has no picture of the same name; bring the picture back or remove "
-                    "the file.",
-                )
-            )
-    return Annotations(
-        folder, Layout.YOLO, tuple(pictures), classes, tuple(faults), tuple(unlabelled)
+        if lines is None:
+            return None, wrong
+        return tuple(
+            LabelledBox(*line.box(width, height), classes[line.index], confidence=line.confidence)
+            for line in lines
+        ), wrong
+
+    return read_beside(
+        folder,
+        Layout.YOLO,
+        label_of=lambda picture: label_file_of(picture, folder),
+        read=boxes_of,
+        is_label=lambda file: file.suffix == ".txt" and _holds_boxes(file),
+        classes=classes,
     )
 
 

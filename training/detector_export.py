@@ -15,11 +15,11 @@ from onnx import helper
 from torch import nn
 
 from detector import YoloDetector, letterbox, to_tensor
+from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
 from training.detection_metrics import DetectionScores, Thresholds
 from training.errors import DetectorTrainingError
 from training.onnx_weights import halved
-from training.runs import write_atomically
 
 LICENCE = "AGPL-3.0-only"
 """Of weights trained with Ultralytics, as its licence demands."""

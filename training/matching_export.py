@@ -13,6 +13,7 @@ from onnx import helper
 from torch import Tensor, nn
 
 from classifier import OnnxClassifier
+from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
 from siamese import SiameseMatcher
 from siamese.network import SIDE_PX
@@ -20,7 +21,6 @@ from training.crop_inputs import CLASSIFIER_MARGIN, SIAMESE_MARGIN
 from training.errors import TrainingError
 from training.joint_model import MEAN, SCALE, STD, JointModel, to_input
 from training.onnx_weights import halved
-from training.runs import write_atomically
 
 U8 = NDArray[np.uint8]
 

@@ -18,12 +18,12 @@ from PIL import Image
 from rich.console import Console
 
 from detector import letterbox, to_tensor
+from labels.atomic import write_atomically
 from labels.puzzles import Box, PuzzleSet, read_puzzles
 from modelfile import ModelMetadata, OnnxSession
 from siamese.preprocess import cut, to_batch
 from training.errors import TrainingError
 from training.onnx_weights import halved, widened
-from training.runs import write_atomically
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

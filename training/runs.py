@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from labels.atomic import write_atomically
 from training.errors import TrainingError
 
 CONFIG_FILE = "config.json"
@@ -151,13 +152,6 @@ class RunFolder:
         path = self.path / CURVES_FILE
         figure.savefig(path, dpi=110)
         return path
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a kill in between, sees the old one or the new one."""
-    torn = path.with_name(path.name + ".part")
-    torn.write_bytes(content)
-    torn.replace(path)
 
 
 def code_revision(folder: Path | None = None) -> str:

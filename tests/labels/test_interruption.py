@@ -1,6 +1,5 @@
 """A kill -9 at any write: what was there stays, nothing is torn, and a second run ends the work."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,8 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 from labels.pictures import find_pictures
 from labels.puzzles import Puzzle, PuzzleWriter
 from labels.reading import read_annotations
-
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 
 # Dies just before the file that it is told to would get its name.
 DYING = """

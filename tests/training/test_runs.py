@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from training.runs import RunError, RunFolder, code_revision, write_atomically
+from training.runs import RunError, RunFolder, code_revision
 
 
 def test_a_new_run_keeps_its_settings(tmp_path: Path) -> None:
@@ -43,13 +43,6 @@ def test_metrics_survive_a_torn_line_and_are_rewound(tmp_path: Path) -> None:
     assert [row["step"] for row in run.metrics()] == [1, 2]
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2]
-
-
-def test_files_are_replaced_whole(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "a", b"old")
-    write_atomically(tmp_path / "a", b"new")
-    assert (tmp_path / "a").read_bytes() == b"new"
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_the_revision_outside_a_checkout_is_unknown(tmp_path: Path) -> None:
