@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402
 
 from classifier import OnnxClassifier  # noqa: E402
+from labels.puzzles import read_puzzles  # noqa: E402
 from modelfile import OnnxSession  # noqa: E402
 from siamese import SiameseMatcher  # noqa: E402
 from training.classifier_trainer import run_classifier_training  # noqa: E402
@@ -288,7 +289,14 @@ def test_training_can_start_from_the_shipped_weights(kind: str) -> None:
     model = JointModel(tuple(state["charset"]))
     restore(model, state)
     model.eval()
-    crops = to_input(np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), np.uint8), "cpu")
+    # Crops as they come: noise is beyond the range that 8 bits were measured for.
+    puzzles = read_puzzles(ROOT / "benchmarks" / "puzzles" / "text-words")
+    pictures = []
+    for puzzle in puzzles.puzzles[:16]:
+        with Image.open(puzzles.folder / puzzle.background) as scene:
+            item = scene.convert("RGB").crop(puzzle.targets[0]).resize((64, 64))
+        pictures.append(np.asarray(item))
+    crops = to_input(np.stack(pictures), "cpu")
     with torch.inference_mode():
         if kind == "siamese":
             wanted = model.siamese(crops[:3], crops[3:])[0].numpy()
@@ -299,7 +307,7 @@ def test_training_can_start_from_the_shipped_weights(kind: str) -> None:
             wanted = model.characters(crops).numpy()
             found = OnnxSession(file).run({"images": crops.numpy()})[0]
     # The file's convolutions are in 8 bits, and their rounding is not repeated here.
-    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.99
+    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.995
 
 
 def test_unfolded_normalisations_change_nothing_and_let_training_go_on() -> None:
