@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from clickorder.adapt_cli import adapt
 from clickorder.errors import CommandError, UsageError
 from clickorder.labels_cli import labels_app
 
@@ -86,6 +87,7 @@ app = typer.Typer(
 )
 
 app.add_typer(labels_app, name="labels")
+app.command()(adapt)
 
 BackendOption = Annotated[
     Backend | None,

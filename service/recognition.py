@@ -10,7 +10,7 @@ from classifier.readings import Classifier
 from detector.detections import Detections
 from service.calibration import Calibration
 from service.errors import ModelUnavailableError, UnknownWordsError
-from service.lettering import can_draw, draw_word
+from siamese.lettering import can_draw, draw_word
 from service.looks import Look, merged
 from siamese.similarity import Matcher
 

@@ -176,24 +176,36 @@ def _read(path: Path, faults: _Faults) -> _Part:
 
 def _of_puzzle(folder: Path, puzzle: Puzzle) -> Iterator[Sample]:
     """The picture, and its prompt picture where the set knows the items' boxes there."""
-    strip_boxes = _prompt_boxes(puzzle)
+    in_prompt = prompt_boxes(puzzle)
     boxes = [*puzzle.targets, *puzzle.distractors]
-    background = folder / puzzle.background
     if puzzle.kind == "region":
-        left, top = puzzle.region[:2]
-        if strip_boxes:
-            boxes += strip_boxes
-            moved = [(a - left, b - top, c - left, d - top) for a, b, c, d in strip_boxes]
-            yield _item_sample(background, moved, strip=True, crop=puzzle.region)
-        else:
+        if not in_prompt:
             # Items that nobody boxed must not be taught to be ground.
             return
-    yield _item_sample(background, boxes)
-    if puzzle.image is not None and strip_boxes:
-        yield _item_sample(folder / puzzle.image, strip_boxes, strip=True)
+        boxes += in_prompt
+    yield _item_sample(folder / puzzle.background, boxes)
+    yield from strips_of(folder, puzzle)
 
 
-def _prompt_boxes(puzzle: Puzzle) -> list[Box]:
+def strips_of(folder: Path, puzzle: Puzzle) -> Iterator[Sample]:
+    """The prompt picture of a puzzle, where there is one and the set knows its items' boxes."""
+    boxes = prompt_boxes(puzzle)
+    if not boxes:
+        return
+    if puzzle.kind == "region":
+        left, top = puzzle.region[:2]
+        moved = [(a - left, b - top, c - left, d - top) for a, b, c, d in boxes]
+        yield _item_sample(folder / puzzle.background, moved, strip=True, crop=puzzle.region)
+    elif puzzle.image is not None:
+        yield _item_sample(folder / puzzle.image, boxes, strip=True)
+
+
+def prompt_boxes(puzzle: Puzzle) -> list[Box]:
+    """Boxes of the items in a prompt picture, in its pixels; in a region, in the background's.
+
+    Raises:
+        PuzzleSetError: `meta.prompt_boxes` is something else.
+    """
     value = puzzle.meta.get("prompt_boxes", [])
     if not isinstance(value, list) or not all(
         isinstance(box, list) and len(box) == 4 and all(isinstance(n, int) for n in box)

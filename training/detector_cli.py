@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from labels.errors import LabelsError
+from labels.puzzles import PUZZLES_FILE
 from training.errors import TrainingError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -28,8 +29,24 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/detector"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     start: Annotated[
-        Path | None,
-        typer.Option("--from", help="Start from a checkpoint (.pt) or an exported .onnx file."),
+        str,
+        typer.Option(
+            "--from",
+            help="What to start from: shipped (the weights that come with clickorder), scratch, a "
+            "checkpoint (.pt) or an exported .onnx file. [default: shipped, or scratch for --size "
+            "n]",
+            show_default=False,
+        ),
+    ] = "",
+    mix: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Generated puzzles to mix in, so that nothing is forgotten; 0 for none. [default: "
+            "as many as there are pictures, when starting from weights, for data of one class, "
+            "where `clickorder ingredients` was run]",
+            show_default=False,
+        ),
     ] = None,
     size: Annotated[str, typer.Option(help="Channels: slim, or n for those of YOLO11n.")] = "slim",
     frame: Annotated[
@@ -38,7 +55,14 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures at most.")] = 60,
     minutes: Annotated[float, typer.Option(min=0, help="Time at most; 0 for no limit.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Frames in a step.")] = 16,
-    rate: Annotated[float, typer.Option(min=1e-6, help="Highest learning rate.")] = 2e-3,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-6,
+            help="Highest learning rate. [default: 2e-3 from scratch, 5e-4 from weights]",
+            show_default=False,
+        ),
+    ] = None,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without a better one.")] = 12,
     workers: Annotated[int, typer.Option(min=-1, help="Processes that prepare frames.")] = -1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for torch's choice.")] = 0,
@@ -51,13 +75,17 @@ def train(
 ) -> None:
     """Train a detector, keep the best weights and export them as ONNX.
 
-    Works offline, on a GPU where there is one. Ctrl-C leaves a checkpoint for --resume.
+    Starts from the shipped weights. Works offline, on a GPU where there is one. Ctrl-C leaves a
+    checkpoint for --resume.
     """
     # ONNX Runtime reports usage to its maker unless this is set before it is loaded.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         from training.detector_run import DetectorModel, run_detector_training
         from training.detector_settings import DetectorSettings
+        from training.generated import GENERATED
+        from training.runs import RunFolder
+        from training.start import SCRATCH, SHIPPED, starting_files
     except ImportError as error:
         typer.echo(
             f"Training needs packages that are not installed ({error.name}); install them with "
@@ -69,6 +97,13 @@ def train(
         width, height = _sides(frame)
         if size not in ("n", "slim"):
             raise typer.BadParameter(f"{size} is neither slim nor n", param_hint="--size")
+        chosen = start or (SCRATCH if size == "n" else SHIPPED)
+        files = () if resume else starting_files("detector", chosen)
+        usual = 5e-4 if files else 2e-3
+        if resume:
+            # What was not said again stays as it was.
+            usual = float(RunFolder(out).config()["rate"])
+            mix = (out / GENERATED / PUZZLES_FILE).is_file() if mix is None else mix
         settings = DetectorSettings(
             width=width,
             height=height,
@@ -76,7 +111,7 @@ def train(
             epochs=epochs,
             minutes=minutes,
             batch=batch,
-            rate=rate,
+            rate=rate or usual,
             patience=patience,
             workers=workers,
             threads=threads,
@@ -88,7 +123,8 @@ def train(
             settings,
             validation=validation or (),
             model=DetectorModel(name, version, statement),
-            start=start,
+            start=files[0] if files else None,
+            mix=mix if mix is not None or files else 0,
             resume=resume,
         )
     except (TrainingError, LabelsError) as error:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from detector import Detections
-from modelfile import ModelMetadata
+from modelfile import ModelMetadata, OnnxSession
 from training.detection_data import DetectionData, read_detection_data
 from training.detection_metrics import DetectionScores, Thresholds, best_thresholds, score
 from training.detection_sheet import draw_mistakes
@@ -22,7 +22,9 @@ from training.detector_export import LICENCE, describe, export_detector
 from training.detector_settings import DetectorSettings, Tick
 from training.detector_start import start_from_onnx
 from training.detector_trainer import DetectorTrainer
-from training.runs import MISTAKES_FILE, RunFolder, code_revision
+from training.generated import GENERATED, mixed
+from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
+from training.start import has_ingredients
 
 MODEL_FILE = "detector.onnx"
 
@@ -75,6 +77,7 @@ def run_detector_training(
     validation: Sequence[Path] = (),
     model: DetectorModel | None = None,
     start: Path | None = None,
+    mix: int | None = 0,
     resume: bool = False,
     console: Console | None = None,
 ) -> DetectorResult:
@@ -87,6 +90,8 @@ def run_detector_training(
         validation: What to check against; empty sets a tenth of the pictures aside.
         model: What the exported file says of itself.
         start: A checkpoint or an exported file to start from; None for random weights.
+        mix: How many generated puzzles to mix in; None for as many as there are pictures, where
+            they can be drawn and the data have a single class.
         resume: Whether to go on with the run in `out`.
         console: Where progress goes; None for the terminal's error stream.
 
@@ -96,10 +101,57 @@ def run_detector_training(
     """
     console = console or Console(stderr=True)
     data = read_detection_data(paths, validation)
+    if mix is None:
+        mix = len(data.train) if len(data.classes) == 1 and has_ingredients() else 0
+    if mix:
+        data = mixed(data, mix, out / GENERATED, seed=settings.seed)
+    return train_on(
+        data,
+        out,
+        settings,
+        validation=validation,
+        model=model,
+        start=start,
+        resume=resume,
+        console=console,
+    )
+
+
+def train_on(
+    data: DetectionData,
+    out: Path,
+    settings: DetectorSettings,
+    *,
+    validation: Sequence[Path] = (),
+    model: DetectorModel | None = None,
+    start: Path | None = None,
+    resume: bool = False,
+    newest: bool = False,
+    console: Console | None = None,
+) -> DetectorResult:
+    """Train on data that have been read, keep the best weights, and export them.
+
+    Args:
+        data: What to learn from and to check against.
+        out: The run folder.
+        settings: How to train.
+        validation: Where the latter came from, for the records.
+        model: What the exported file says of itself.
+        start: A checkpoint or an exported file to start from; None for random weights.
+        resume: Whether to go on with the run in `out`.
+        newest: Take the last weights and not those that measured best, and keep the thresholds of
+            the file that was started from: for data of which little can be held back.
+        console: Where progress goes; None for the terminal's error stream.
+
+    Raises:
+        TrainingError: one sentence, or one a line where the data have several faults.
+    """
+    console = console or Console(stderr=True)
     _say(console, _summary(data))
     config = asdict(settings) | {
-        "data": [str(path) for path in paths],
+        "data": list(data.sources),
         "validation": [str(path) for path in validation],
+        "from": origin_of(out) if resume else str(start) if start else None,
         "code_revision": code_revision(),
     }
     trainer = DetectorTrainer(data, settings)
@@ -113,7 +165,20 @@ def run_detector_training(
         _start(trainer, start)
     _say(console, f"Training on {trainer.device}{', in bfloat16' if trainer.half else ''}.")
     stopped = _train(trainer, run, console)
-    return _finish(trainer, run, model or DetectorModel(), console, stopped=stopped)
+    given = None
+    if newest and not stopped:
+        trainer.save(run.best)
+        given = _thresholds_of(start)
+    return _finish(trainer, run, model or DetectorModel(), console, stopped=stopped, given=given)
+
+
+def _thresholds_of(file: Path | None) -> Thresholds | None:
+    """Those of an exported file; None where there is none."""
+    if file is None or file.suffix.lower() != ".onnx":
+        return None
+    metadata = ModelMetadata.from_properties(OnnxSession(file).properties, source=str(file))
+    strip = metadata.calibration.get("strip_threshold", Thresholds().strip)
+    return Thresholds(metadata.confidence_threshold, strip)
 
 
 def _start(trainer: DetectorTrainer, file: Path) -> None:
@@ -185,6 +250,7 @@ def _finish(
     console: Console,
     *,
     stopped: bool,
+    given: Thresholds | None,
 ) -> DetectorResult:
     """Curves, the sheet of mistakes and the exported file, from the best weights."""
     data = trainer.data
@@ -195,7 +261,7 @@ def _finish(
         return DetectorResult(None, None, Thresholds(), stopped)
     trainer.start_from(run.best)
     _, found = trainer.validate()
-    thresholds = best_thresholds(data.validation, found)
+    thresholds = given or best_thresholds(data.validation, found)
     scores = score(data.validation, found, thresholds)
     run.draw_curves(_PANELS)
     count = draw_mistakes(data.validation, found, thresholds, run.path / MISTAKES_FILE)

@@ -69,16 +69,26 @@ class Imprinter:
     Args:
         charset: Of the models.
         faces: Draw the glyphs; None for the broadest training fonts.
+        glyphs: Pictures of symbols that take the place of drawn ones; the rows of all other symbols
+            then stay as they are.
     """
 
-    def __init__(self, charset: Sequence[str], faces: Sequence[FontFace] | None = None) -> None:
+    def __init__(
+        self,
+        charset: Sequence[str],
+        faces: Sequence[FontFace] | None = None,
+        glyphs: Glyphs | None = None,
+    ) -> None:
         self._charset = tuple(charset)
         self._faces = faces
+        self._given = glyphs
         self._next = 0
 
     @cached_property
     def glyphs(self) -> Glyphs:
         """Of the charset, ordered by symbol."""
+        if self._given is not None:
+            return self._given
         if self._faces is None:
             store = IngredientStore.open()
             self._faces = (
@@ -90,12 +100,13 @@ class Imprinter:
     def prepare(self, model: JointModel) -> None:
         """Take the rows of a new model out of learning; until they are imprinted they say nothing.
 
-        Symbols that no face draws stay at zero.
+        Symbols that no face draws stay at zero. Rows keep what they say where glyphs are given.
         """
         if model.characters is not None:
-            with torch.no_grad():
-                model.characters.symbols.weight.zero_()
-                model.characters.symbols.bias.zero_()
+            if self._given is None:
+                with torch.no_grad():
+                    model.characters.symbols.weight.zero_()
+                    model.characters.symbols.bias.zero_()
             model.characters.symbols.requires_grad_(False)
 
     def every(self, model: JointModel, device: str) -> None:
@@ -105,6 +116,8 @@ class Imprinter:
     def some(self, model: JointModel, device: str) -> None:
         """Set the next few rows of a model in evaluation mode, so that all have their turn."""
         owners = self.glyphs.owners
+        if not len(owners):
+            return
         if self._next >= len(owners):
             self._next = 0
         # Whole symbols: all glyphs of the last one.

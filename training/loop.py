@@ -32,6 +32,9 @@ _SYMBOL_EPS = 1e-3
 """Adam moves a row of weights by the full rate however small its gradient. Of nine thousand symbols
 a hundred are in a batch; this keeps the others from wandering off."""
 
+_PLATEAU = 0.5
+"""Share of a limited time that the rate stays up."""
+
 Measure = Callable[[JointModel, str], dict[str, float]]
 
 
@@ -56,6 +59,7 @@ class Schedule:
         patience: Measurements on the plateau without a better metric after which the decay begins
             at once; 0 never does so.
         seed: Of the weights and of the batches.
+        minutes: Time for all of it at most, the decay being half of it; 0 for no limit.
     """
 
     steps: int
@@ -67,10 +71,25 @@ class Schedule:
     save_every_s: float = 120.0
     patience: int = 0
     seed: int = 1
+    minutes: float = 0.0
 
     def ending_after(self, step: int) -> "Schedule":
         """The schedule whose decay begins at a step, unless its own begins earlier."""
         return replace(self, steps=min(self.steps, step + self.decay_steps))
+
+    def in_time(self, step: int, elapsed_s: float) -> "Schedule":
+        """The schedule that ends in time, which begins its decay when half of the time is over.
+
+        Args:
+            step: Steps made, at least one.
+            elapsed_s: What they took.
+        """
+        limit_s = 60 * self.minutes
+        if elapsed_s < _PLATEAU * limit_s or step >= self.steps - self.decay_steps:
+            return self
+        left = max(1, int(step / elapsed_s * max(limit_s - elapsed_s, 0)))
+        steps = min(self.steps, step + left)
+        return replace(self, steps=steps, decay_steps=steps - step)
 
     def rate_at(self, step: int) -> float:
         """The learning rate of one step."""
@@ -144,6 +163,7 @@ class Training:
         self.step = 0
         self.best = -math.inf
         self._since_best = 0
+        self._elapsed_s = 0.0
 
     def resume(self, *, finish: bool = False) -> None:
         """Go on from the run's newest checkpoint.
@@ -159,7 +179,10 @@ class Training:
         self._since_best = int(state["since_best"])
         # The end that an exhausted patience had set is kept.
         ends = int(state.get("ends", self._schedule.steps))
-        self._schedule = replace(self._schedule, steps=min(self._schedule.steps, ends))
+        if ends < self._schedule.steps:
+            decay = int(state.get("decay_steps", self._schedule.decay_steps))
+            self._schedule = replace(self._schedule, steps=ends, decay_steps=decay)
+        self._elapsed_s = float(state.get("elapsed_s", 0.0))
         if finish:
             self._schedule = self._schedule.ending_after(self.step)
         self._run.rewind(self.step)
@@ -213,11 +236,16 @@ class Training:
         if self._imprinter is not None and self.step >= self._imprint_from:
             self._model.eval()
             self._imprinter.every(self._model, self._device)
-        saved_at = logged_at = time.monotonic()
+        saved_at = logged_at = clock = time.monotonic()
         pairs = summed = 0
         sums: dict[str, float] = {}
         while self.step < self._schedule.steps:
             parts, count = self._one_step(feed)
+            self._elapsed_s += time.monotonic() - clock
+            clock = time.monotonic()
+            if self._schedule.minutes:
+                self._schedule = self._schedule.in_time(self.step, self._elapsed_s)
+                bar.update(task, total=self._schedule.steps)
             pairs += count
             for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + value
@@ -322,6 +350,8 @@ class Training:
                 "best": self.best,
                 "since_best": self._since_best,
                 "ends": self._schedule.steps,
+                "decay_steps": self._schedule.decay_steps,
+                "elapsed_s": self._elapsed_s,
             },
         )
 

@@ -1,12 +1,14 @@
 """A whole run of a matching trainer: data, loop, export, curves, mistakes."""
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from modelfile import ModelMetadata
@@ -22,8 +24,8 @@ from training.matching_export import (
     siamese_metadata,
 )
 from training.mistakes import draw_mistakes
-from training.onnx_start import state_of_onnx, unfold
-from training.runs import MISTAKES_FILE, RunError, RunFolder, code_revision
+from training.onnx_start import state_of_both, state_of_onnx, unfold
+from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
 from training.trials import match_outcomes, measures, read_outcomes
 
 _PANELS = {
@@ -79,6 +81,10 @@ class Course:
         statement: What the data are.
         notes: What the user should know before training starts.
         imprinter: Sets the rows of symbols from their glyphs; None where they are learned.
+        newest: Whether the last weights are taken and not those that measured best: where little
+            can be held back, the measure says less than the end of the schedule.
+        examples: `(N, 64, 64, 3)` uint8 RGB crops of the kind to train on, a hundred or more; None
+            takes those of the trials.
     """
 
     trainer: str
@@ -91,6 +97,8 @@ class Course:
     statement: str
     notes: tuple[str, ...] = ()
     imprinter: Imprinter | None = None
+    newest: bool = False
+    examples: Callable[[], NDArray[np.uint8]] | None = None
 
 
 def charset_of(run: Path) -> tuple[str, ...]:
@@ -99,21 +107,12 @@ def charset_of(run: Path) -> tuple[str, ...]:
     return tuple(load_checkpoint(newest)["charset"]) if newest.is_file() else ()
 
 
-def origin_of(run: Path) -> str | None:
-    """What an earlier part of a run started from; None for scratch, or where there is no run."""
-    try:
-        origin = RunFolder(run).config().get("from")
-    except RunError:
-        return None
-    return str(origin) if origin else None
-
-
 def run_course(
     course: Course,
     out: Path,
     settings: Settings,
     *,
-    start: Path | None = None,
+    start: Sequence[Path] = (),
     resume: bool = False,
     finish: bool = False,
     console: Console | None = None,
@@ -124,7 +123,8 @@ def run_course(
         course: What is learned from what.
         out: Folder of the run.
         settings: The user's choice.
-        start: A run folder, checkpoint or ONNX file of ours to start from; None for scratch.
+        start: A run folder, checkpoint or ONNX file of ours to start from, or `siamese.onnx` and
+            `classifier.onnx` of one run; empty for scratch.
         resume: Whether to go on with the run in `out`.
         finish: With `resume`: let the learning rate fall now.
         console: Where progress is shown.
@@ -148,7 +148,7 @@ def run_course(
         "trainer": course.trainer,
         "code": revision,
         "device": device_of_choice(),
-        "from": origin_of(out) if resume else str(start) if start else None,
+        "from": origin_of(out) if resume else ", ".join(map(str, start)) or None,
         "symbols": len(course.charset),
         "weighting": asdict(course.weighting),
         "kinds": dict(course.kinds),
@@ -158,15 +158,16 @@ def run_course(
     for note in course.notes:
         console.print(note, style="yellow", highlight=False)
     model = JointModel(course.charset)
-    if start is not None and not resume:
+    if start and not resume:
         unknown = restore(model, _starting_state(start))
         if unknown:
-            console.print(f"{len(unknown)} symbols are new to {start} and start untrained.")
+            console.print(f"{len(unknown)} symbols are new to {start[-1]} and start untrained.")
     if course.imprinter is not None:
         course.imprinter.prepare(model)
     trials = course.trials()
-    if start is not None and start.suffix == ".onnx" and not resume:
-        unfold(model, np.concatenate([t.scene for t in trials])[:_UNFOLDED_CROPS])
+    if start and start[0].suffix == ".onnx" and not resume:
+        crops = course.examples() if course.examples else _scenes(trials)
+        unfold(model, crops[:_UNFOLDED_CROPS])
     training = Training(
         model,
         run,
@@ -190,6 +191,8 @@ def run_course(
     ) as feed:
         if not training.fit(feed):
             return False
+    if course.newest:
+        shutil.copyfile(run.last, run.best)
     _conclude(course, run, settings, trials, revision, console)
     return True
 
@@ -215,7 +218,7 @@ def export_run(
     restore(model, state)
     model.eval()
     figures = {f"validation_{k}": round(v, 4) for k, v in measures(model, trials, "cpu").items()}
-    crops = np.concatenate([t.scene for t in trials])[:_COMPARED_CROPS]
+    crops = _scenes(trials)[:_COMPARED_CROPS]
     trained = settings.statement or statement
     files: list[Path] = []
 
@@ -260,7 +263,14 @@ def _conclude(
     )
 
 
-def _starting_state(start: Path) -> dict[str, Any]:
-    if start.suffix == ".onnx":
-        return state_of_onnx(start)
-    return load_checkpoint(RunFolder(start).best if start.is_dir() else start)
+def _starting_state(start: Sequence[Path]) -> dict[str, Any]:
+    if len(start) > 1:
+        return state_of_both(*start)
+    (file,) = start
+    if file.suffix == ".onnx":
+        return state_of_onnx(file)
+    return load_checkpoint(RunFolder(file).best if file.is_dir() else file)
+
+
+def _scenes(trials: Sequence[Trial]) -> NDArray[np.uint8]:
+    return np.concatenate([trial.scene for trial in trials])

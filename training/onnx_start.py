@@ -68,6 +68,36 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
     return {"model": model.state_dict(), "charset": metadata.charset}
 
 
+def charset_of_onnx(path: Path) -> tuple[str, ...]:
+    """The symbols that a classifier file of ours names.
+
+    Raises:
+        CheckpointError: it is not one of ours.
+        ModelMetadataError: its metadata cannot be read.
+    """
+    charset: tuple[str, ...] = state_of_onnx(path)["charset"]
+    if not charset:
+        raise CheckpointError(f"{path} names no symbols; give a classifier.onnx.")
+    return charset
+
+
+def state_of_both(siamese: Path, classifier: Path) -> dict[str, Any]:
+    """What a checkpoint would hold of two files that share a trunk: `siamese.onnx`'s counts.
+
+    Raises:
+        CheckpointError: one of them is something else.
+        ModelMetadataError: metadata cannot be read.
+    """
+    read, matched = state_of_onnx(classifier), state_of_onnx(siamese)
+    named = {key: value for key, value in read["model"].items() if "characters.symbols" in key}
+    shared = {
+        key.replace("siamese.trunk.", "characters.trunk."): value
+        for key, value in matched["model"].items()
+        if key.startswith("siamese.trunk.")
+    }
+    return {"model": {**matched["model"], **shared, **named}, "charset": read["charset"]}
+
+
 def unfold(model: JointModel, crops: U8) -> None:
     """Give the idle normalisations the mean and spread they have on crops; the function stays.
 

@@ -104,8 +104,8 @@ class PictureSource:
         pairs = [self._pair(self._plan.samples[label]) for label in labels]
         model = self._plan.model
         return Block(
-            np.stack([network_input(_varied(first, rng), model) for first, _ in pairs]),
-            np.stack([network_input(_varied(second, rng), model) for _, second in pairs]),
+            np.stack([network_input(varied(as_it_is(first), rng), model) for first, _ in pairs]),
+            np.stack([network_input(varied(as_it_is(second), rng), model) for _, second in pairs]),
             tuple(labels),
             np.array([self._index.get(label, -1) for label in labels], np.int64),
         )
@@ -139,11 +139,11 @@ def picture_trials(
         words = [labels[int(i)] for i in rng.choice(len(labels), boxes, replace=False)]
         prompts = [_any(division.train[word], rng) for word in words[:targets]]
         scenes = [_any(division.held_out[word], rng) for word in words]
-        scene = np.stack([network_input(_view(sample), model) for sample in scenes])
+        scene = np.stack([network_input(as_it_is(sample), model) for sample in scenes])
         trials.append(
             Trial(
                 KIND,
-                np.stack([network_input(_view(sample), model) for sample in prompts]),
+                np.stack([network_input(as_it_is(sample), model) for sample in prompts]),
                 scene,
                 scene,
                 tuple(words),
@@ -157,15 +157,14 @@ def _any(samples: Sequence[Sample], rng: Generator) -> Sample:
     return samples[int(rng.integers(len(samples)))]
 
 
-def _view(sample: Sample) -> View:
-    """A sample as it is."""
+def as_it_is(sample: Sample) -> View:
+    """A sample as it is, cut by its own box, or by that of what it shows."""
     picture = load_picture(sample.path)
     return View(picture, sample.box or content_box(picture))
 
 
-def _varied(sample: Sample, rng: Generator) -> View:
-    """A sample turned a little, brighter or darker, and cut by an inexact box."""
-    view = _view(sample)
+def varied(view: View, rng: Generator) -> View:
+    """A view turned a little, brighter or darker, and cut by an inexact box."""
     x1, y1, x2, y2 = view.box
     size = max(x2 - x1, y2 - y1)
     # A ring around the item is kept, so that turning does not bring in the picture's corners.

@@ -154,6 +154,15 @@ class RunFolder:
         return path
 
 
+def origin_of(run: Path) -> str | None:
+    """What an earlier part of a run started from; None for scratch, or where there is no run."""
+    try:
+        origin = RunFolder(run).config().get("from")
+    except RunError:
+        return None
+    return str(origin) if origin else None
+
+
 def code_revision(folder: Path | None = None) -> str:
     """The revision of this checkout, with `+` where files differ from it; `unknown` without git."""
     where = folder or Path(__file__).parent

@@ -1,5 +1,6 @@
 """`train-siamese`: the matcher, from labelled pictures, puzzle sets or drawn crops."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from training.crop_inputs import Trial
 from training.imprint import Imprinter
 from training.joint_model import Weighting
 from training.matching_run import Course, Settings, charset_of, run_course
+from training.mixed_blocks import MixedBlocks, mixed_kinds
 from training.picture_blocks import KIND, PictureBlocks, divide, picture_trials
 from training.pictures import read_classes
 from training.synthetic.crops import CHARSET
@@ -18,7 +20,8 @@ def run_siamese_training(
     out: Path,
     settings: Settings,
     *,
-    start: Path | None = None,
+    start: Sequence[Path] = (),
+    mix: bool = False,
     resume: bool = False,
     finish: bool = False,
     skip_faulty: bool = False,
@@ -32,7 +35,9 @@ def run_siamese_training(
         data: Class folders, `label_hash.png` pictures or a puzzle set; None for drawn crops.
         out: Folder of the run.
         settings: The user's choice.
-        start: What to start from; None for scratch.
+        start: What to start from, see `run_course`; empty for scratch. Symbols that it knows keep
+            their weights.
+        mix: Whether half of each batch is drawn, beside the user's own pictures.
         resume: Whether to go on with the run in `out`.
         finish: With `resume`: let the learning rate fall now.
         skip_faulty: Leave out unreadable pictures and classes of fewer than two.
@@ -46,9 +51,9 @@ def run_siamese_training(
     """
     if data is None:
         charset = (charset_of(out) if resume else ()) or tuple(CHARSET)
-        course = synthetic_course(charset, settings, fresh=start is None and not resume)
+        course = synthetic_course(charset, settings, fresh=not start and not resume)
     else:
-        course = _picture_course(data, settings, skip_faulty=skip_faulty)
+        course = _picture_course(data, settings, mix=mix, skip_faulty=skip_faulty)
     return run_course(course, out, settings, start=start, resume=resume, finish=finish)
 
 
@@ -79,10 +84,12 @@ def synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: boo
     )
 
 
-def _picture_course(data: Path, settings: Settings, *, skip_faulty: bool) -> Course:
+def _picture_course(data: Path, settings: Settings, *, mix: bool, skip_faulty: bool) -> Course:
     seed = settings.schedule.seed
     classes = read_classes(data, skip_faulty=skip_faulty)
     division = divide(classes, seed=seed)
+
+    own = PictureBlocks(division.train, (), "siamese")
 
     def trials() -> list[Trial]:
         return picture_trials(division, (), settings.trials, "siamese", seed=seed)
@@ -92,8 +99,8 @@ def _picture_course(data: Path, settings: Settings, *, skip_faulty: bool) -> Cou
         charset=(),
         weighting=Weighting(pairs=1.0, symbols=0.0),
         metric="match",
-        make=PictureBlocks(division.train, (), "siamese"),
-        kinds={KIND: settings.batch_blocks},
+        make=MixedBlocks(own, SyntheticBlocks(())) if mix else own,
+        kinds=mixed_kinds(settings.batch_blocks) if mix else {KIND: settings.batch_blocks},
         trials=trials,
         statement=f"{len(classes)} pictures of {len(classes.labels)} classes of the user's own.",
         notes=classes.skipped,

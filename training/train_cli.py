@@ -29,15 +29,36 @@ Finish = Annotated[
     bool, typer.Option("--finish", help="With --resume: let the learning rate fall now.")
 ]
 Start = Annotated[
-    Path | None,
-    typer.Option("--from", help="Start from a run folder, a checkpoint (.pt) or our .onnx file."),
+    str,
+    typer.Option(
+        "--from",
+        help="What to start from: shipped (the weights that come with clickorder), scratch, a run "
+        "folder, a checkpoint (.pt) or our .onnx file.",
+    ),
+]
+Mix = Annotated[
+    bool | None,
+    typer.Option(
+        "--mix/--no-mix",
+        help="Draw half of each batch, so that nothing is forgotten. [default: when starting from "
+        "weights, where `clickorder ingredients` was run]",
+        show_default=False,
+    ),
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Batches in all.")]
 Decay = Annotated[
     int | None, typer.Option(min=1, help="Batches, at the end, in which the rate falls.")
 ]
 Batch = Annotated[int, typer.Option(min=12, help="Pairs in a batch; multiples of 12.")]
-Rate = Annotated[float, typer.Option(min=1e-6, help="Highest learning rate.")]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        min=1e-6,
+        help="Highest learning rate. [default: 1.5e-3 from scratch, less from weights]",
+        show_default=False,
+    ),
+]
+Minutes = Annotated[float, typer.Option(min=0, help="Time at most; 0 for no limit.")]
 Check = Annotated[int | None, typer.Option(min=1, help="Batches between two measurements.")]
 Patience = Annotated[
     int, typer.Option(min=0, help="Measurements without a better one before the rate falls.")
@@ -59,6 +80,14 @@ Statement = Annotated[
 # Steps, decay, check: endless crops reward patience, a folder of pictures is soon learned.
 _SYNTHETIC_PLAN = (20_000, 10_000, 1_000)
 _PICTURES_PLAN = (2_000, 600, 100)
+# Whether there are weights to start from, and whether crops are drawn: what is known is kept best
+# at a low rate, of which few pictures need the lowest.
+_RATES = {
+    (False, True): 1.5e-3,
+    (False, False): 1.5e-3,
+    (True, True): 1e-3,
+    (True, False): 4e-4,
+}
 
 
 @siamese_app.command()
@@ -68,11 +97,13 @@ def train_siamese(
     out: Out = Path("runs/siamese"),
     resume: Resume = False,
     finish: Finish = False,
-    start: Start = None,
+    start: Start = "shipped",
+    mix: Mix = None,
     steps: Steps = None,
     decay_steps: Decay = None,
+    minutes: Minutes = 0,
     batch: Batch = 96,
-    rate: Rate = 1.5e-3,
+    rate: Rate = None,
     check_every: Check = None,
     patience: Patience = 8,
     trials: Trials = 200,
@@ -87,17 +118,21 @@ def train_siamese(
 ) -> None:
     """Train the matcher that finds a prompt's items among crops, and export siamese.onnx.
 
-    Works offline, on a GPU where there is one. Ctrl-C leaves a checkpoint for --resume.
+    Starts from the shipped weights, with a low rate and half of each batch drawn; part of every
+    class is held back to measure on. Works offline, on a GPU where there is one. Ctrl-C leaves a
+    checkpoint for --resume.
     """
-    plan = _plan(data, synthetic, (steps, decay_steps, check_every))
+    plan = _plan(data, synthetic, (steps, decay_steps, check_every), minutes)
     _run(
         "siamese",
         data,
         out,
         plan,
-        (batch, rate, patience, trials, workers, threads, uses, seed),
+        (batch, patience, trials, workers, threads, uses, seed),
         (name, version, statement),
+        rate=rate,
         start=start,
+        mix=mix,
         resume=resume,
         finish=finish,
         skip_faulty=skip_faulty,
@@ -111,11 +146,13 @@ def train_classifier(
     out: Out = Path("runs/classifier"),
     resume: Resume = False,
     finish: Finish = False,
-    start: Start = None,
+    start: Start = "shipped",
+    mix: Mix = None,
     steps: Steps = None,
     decay_steps: Decay = None,
+    minutes: Minutes = 0,
     batch: Batch = 96,
-    rate: Rate = 1.5e-3,
+    rate: Rate = None,
     check_every: Check = None,
     patience: Patience = 8,
     trials: Trials = 200,
@@ -130,17 +167,21 @@ def train_classifier(
 ) -> None:
     """Train the network that reads one character or icon, and export classifier.onnx.
 
-    Works offline, on a GPU where there is one. Ctrl-C leaves a checkpoint for --resume.
+    Starts from the shipped weights, with a low rate and half of each batch drawn; part of every
+    class is held back to measure on. Works offline, on a GPU where there is one. Ctrl-C leaves a
+    checkpoint for --resume.
     """
-    plan = _plan(data, synthetic, (steps, decay_steps, check_every))
+    plan = _plan(data, synthetic, (steps, decay_steps, check_every), minutes)
     _run(
         "classifier",
         data,
         out,
         plan,
-        (batch, rate, patience, trials, workers, threads, uses, seed),
+        (batch, patience, trials, workers, threads, uses, seed),
         (name, version, statement),
+        rate=rate,
         start=start,
+        mix=mix,
         resume=resume,
         finish=finish,
         skip_faulty=skip_faulty,
@@ -148,26 +189,31 @@ def train_classifier(
 
 
 def _plan(
-    data: Path | None, synthetic: bool, chosen: tuple[int | None, int | None, int | None]
-) -> tuple[int, int, int]:
-    """Steps, decay steps and check interval, defaults filled in."""
+    data: Path | None,
+    synthetic: bool,
+    chosen: tuple[int | None, int | None, int | None],
+    minutes: float,
+) -> tuple[int, int, int, float]:
+    """Steps, decay steps, check interval and minutes, defaults filled in."""
     if synthetic == (data is not None):
         raise typer.BadParameter("give either a folder of pictures or --synthetic")
     usual = _SYNTHETIC_PLAN if synthetic else _PICTURES_PLAN
     steps = chosen[0] or usual[0]
     decay = chosen[1] or min(usual[1], max(1, steps // 4))
-    return steps, decay, chosen[2] or min(usual[2], steps)
+    return steps, decay, chosen[2] or min(usual[2], steps), minutes
 
 
 def _run(
     trainer: Literal["siamese", "classifier"],
     data: Path | None,
     out: Path,
-    plan: tuple[int, int, int],
-    numbers: tuple[int, float, int, int, int, int, int, int],
+    plan: tuple[int, int, int, float],
+    numbers: tuple[int, int, int, int, int, int, int],
     model: tuple[str, str, str],
     *,
-    start: Path | None,
+    rate: float | None,
+    start: str,
+    mix: bool | None,
     resume: bool,
     finish: bool,
     skip_faulty: bool,
@@ -176,7 +222,9 @@ def _run(
         from labels.errors import LabelsError
         from modelfile import ModelFileError
         from training.classifier_trainer import run_classifier_training
+        from training.runs import RunFolder
         from training.siamese_trainer import run_siamese_training
+        from training.start import has_ingredients, starting_files
         from training.synthetic.errors import SyntheticError
     except ImportError as error:
         typer.echo(
@@ -189,11 +237,26 @@ def _run(
     if finish and not resume:
         raise typer.BadParameter("--finish ends a run that is resumed; add --resume")
     try:
+        files = () if resume else starting_files(trainer, start, drawn=data is None)
+        usual = _RATES[bool(files), data is None]
+        mixed = data is not None and (bool(files) and has_ingredients() if mix is None else mix)
+        if resume:
+            # What was not said again stays as it was.
+            before = RunFolder(out).config()
+            usual = float(before["schedule"]["rate"])
+            mixed = data is not None and (len(before["kinds"]) > 1 if mix is None else mix)
+        if files and data is not None and not mixed and mix is None:
+            typer.echo(
+                "No drawn crops are mixed in, since there is nothing to draw with here; run "
+                "`clickorder ingredients` for that.",
+                err=True,
+            )
         done = run(
             data,
             out,
-            _settings(plan, numbers, model),
-            start=start,
+            _settings(plan, numbers, rate or usual, model),
+            start=files,
+            mix=mixed,
             resume=resume,
             finish=finish,
             skip_faulty=skip_faulty,
@@ -209,15 +272,16 @@ def _run(
 
 
 def _settings(
-    plan: tuple[int, int, int],
-    numbers: tuple[int, float, int, int, int, int, int, int],
+    plan: tuple[int, int, int, float],
+    numbers: tuple[int, int, int, int, int, int, int],
+    rate: float,
     model: tuple[str, str, str],
 ) -> "Settings":
     from training.loop import Schedule
     from training.matching_run import Settings
 
-    steps, decay, check = plan
-    batch, rate, patience, trials, workers, threads, uses, seed = numbers
+    steps, decay, check, minutes = plan
+    batch, patience, trials, workers, threads, uses, seed = numbers
     schedule = Schedule(
         steps=steps,
         decay_steps=decay,
@@ -226,5 +290,6 @@ def _settings(
         check_every=check,
         patience=patience,
         seed=seed,
+        minutes=minutes,
     )
     return Settings(schedule, max(1, batch // 12), trials, workers, threads, uses, *model)

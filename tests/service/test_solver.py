@@ -18,7 +18,7 @@ from service.errors import (
     TooManyItemsError,
     UnknownWordsError,
 )
-from service.lettering import draw_word
+from siamese.lettering import draw_word
 from service.prompts import IconsPrompt, ImagePrompt, RegionPrompt, WordsPrompt
 from service.solver import Solver
 

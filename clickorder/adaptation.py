@@ -1,0 +1,348 @@
+"""`clickorder adapt`: from a folder of labelled pictures to fine-tuned models and a report.
+
+What it leaves in its folder:
+
+    bundle/              detector.onnx, siamese.onnx, classifier.onnx, calibration.json
+    report.html          one page: before and after, curves, failures, what to label next
+    adapt.json           what was asked for and which models are done, to go on from
+    detector/, matcher/  run folders of the trainings
+    puzzles/             the pictures as puzzles, where the labels are no puzzle set
+    generated/           generated puzzles, mixed in so that nothing is forgotten
+"""
+
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+from training.adaptation_report import write_report
+
+from classifier import OnnxClassifier
+from clickorder.adaptation_puzzles import part_of, puzzles_of
+from clickorder.adaptation_state import AdaptationState, Training, Wishes, fingerprint_of
+from clickorder.errors import CommandError
+from clickorder.local import LocalSolver
+from clickorder.terminal import through
+from labels.annotations import ITEM, Annotations, Layout
+from labels.check import Report, check_folder
+from labels.click_order import read_order, with_order
+from labels.puzzles import PuzzleSet
+from labels.split import PARTS, Shares, split_folder
+from service.backends import own_files
+from service.settings import Settings
+from training.adaptation_measures import NAMED, compare, named_right
+from training.adaptation_record import Adaptation, Compared, Stage
+from training.detection_data import DetectionData
+from training.evaluation import Outcome, evaluate
+from training.generated import GENERATED, mixed
+from training.own_pictures import OwnPictures, own_pictures
+from training.picture_blocks import KIND
+from training.runs import RunFolder
+from training.start import has_ingredients
+from training.synthetic_blocks import BLOCK_PAIRS
+from training.tuning import TuningPlan, tune_detector, tune_matcher
+
+BUNDLE = "bundle"
+REPORT_FILE = "report.html"
+
+_DETECTOR_SHARE = 0.4
+"""Of the time, where both are trained."""
+
+_GENERATED = 210
+"""Generated puzzles beside the user's own; an epoch of the detector sees all of them."""
+
+_FEWEST = 8
+"""Pictures to learn boxes from, and items to learn to tell apart."""
+
+_MUCH_WORSE = 2
+"""Validation puzzles lost, from which on new weights are not taken."""
+
+_PRODUCTS = {"detector": ("detector",), "matcher": ("siamese", "classifier")}
+_ROLES = ("detector", "siamese", "classifier")
+
+
+def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptation:
+    """Check, divide, fine-tune, measure, and write bundle and report.
+
+    Args:
+        folder: Labelled pictures, of any layout.
+        out: Where everything goes; what an interrupted run left there is gone on with.
+        wishes: What the user chose.
+        console: Where progress is shown.
+
+    Raises:
+        CommandError: there is too little to learn from, `out` belongs to something else, or
+            somebody stopped a training.
+        LabelsError: the folder cannot be read.
+        TrainingError: a training cannot be done.
+        OSError: a file cannot be read or written.
+    """
+    began = perf_counter()
+    report = check_folder(
+        folder, wishes.layout, lambda steps, n: through("Looking at pictures", steps, n)
+    )
+    annotations = _ordered(report.annotations)
+    wanted = Shares(wishes.validation, wishes.test)
+    split = split_folder(annotations, report.prints, wanted, wishes.seed)
+    parts = {part: frozenset(split.of(part)) for part in PARTS}
+    if len(parts["train"]) < _FEWEST:
+        raise CommandError(
+            f"{folder} has {len(annotations.pictures)} labelled pictures, of which "
+            f"{len(parts['train'])} are to learn from; label at least a dozen."
+        )
+    state = AdaptationState.open(out, folder, fingerprint_of(annotations, parts, wishes))
+    notes = _notes(report, wishes, parts)
+    for note in notes:
+        console.print(note, style="yellow", highlight=False, soft_wrap=True)
+    puzzles = puzzles_of(annotations, out)
+    tests = part_of(puzzles, annotations, parts["test"] or parts["validation"])
+    stages = _Stages(
+        own_pictures(annotations, parts["train"]),
+        own_pictures(annotations, parts["validation"]),
+        part_of(puzzles, annotations, parts["validation"]),
+        out,
+        wishes,
+        state,
+        console,
+    )
+    files = _starting_models(wishes.models_dir)
+    before = _solve(_assembled(files, out / "start"), tests, wishes, console)
+    done = []
+    for role, minutes in stages.minutes.items():
+        stage, files = stages.run(role, files, minutes)
+        done.append(stage)
+    bundle = _assembled(files, out / BUNDLE)
+    after = _solve(bundle, tests, wishes, console)
+    compared = compare(before, after)
+    if tests is None:
+        words = tuple(annotations.counts)
+        groups = own_pictures(annotations, parts["test"] or parts["validation"]).groups
+        shares = [
+            named_right(OnnxClassifier.load(place / "classifier.onnx"), groups, words)
+            for place in (out / "start", bundle)
+        ]
+        compared = (Compared(NAMED, *shares),)
+    record = Adaptation(
+        folder=folder,
+        bundle=bundle,
+        kind=_kind(annotations),
+        parts={part: len(paths) for part, paths in parts.items()},
+        faults=tuple(fault.sentence for fault in report.faults),
+        compared=compared,
+        stages=tuple(done),
+        outcomes=tuple(after),
+        class_counts={name: n for name, n in annotations.counts.items() if n and name != ITEM},
+        unlabelled=annotations.unlabelled,
+        seconds=perf_counter() - began,
+        hardware=_hardware(),
+        versions=dict(LocalSolver(_settings(bundle, wishes)).models),
+        notes=notes,
+    )
+    write_report(record, out / REPORT_FILE)
+    return record
+
+
+class StoppedError(CommandError):
+    """Somebody stopped a training; the same command goes on."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """The trainings of one adaptation.
+
+    Attributes:
+        learned: To learn from.
+        held: To measure on while training.
+        checks: Puzzles by which it is decided whether new weights are taken.
+        out: Where everything goes.
+        wishes: What the user chose.
+        state: What is done already.
+        console: Where progress is shown.
+    """
+
+    learned: OwnPictures
+    held: OwnPictures
+    checks: PuzzleSet | None
+    out: Path
+    wishes: Wishes
+    state: AdaptationState
+    console: Console
+
+    @property
+    def minutes(self) -> dict[str, float]:
+        """What the data support, and how long it is trained."""
+        whole = self.wishes.minutes
+        if len(self.learned.scenes) < _FEWEST:
+            return {"matcher": whole}
+        if sum(len(group) for group in self.learned.groups) < _FEWEST:
+            return {"detector": whole}
+        return {"detector": whole * _DETECTOR_SHARE, "matcher": whole * (1 - _DETECTOR_SHARE)}
+
+    def run(
+        self, role: str, files: Mapping[str, Path], minutes: float
+    ) -> tuple[Stage, dict[str, Path]]:
+        """Fine-tune one model, and take it where it is not much worse."""
+        folder = self.out / role
+        training = self.state.training(role)
+        if training is None:
+            start = perf_counter()
+            generated = self._train(role, files, minutes, folder)
+            training = Training(perf_counter() - start, generated)
+            self.state.done(role, training)
+        new = {**files, **{name: folder / f"{name}.onnx" for name in _PRODUCTS[role]}}
+        kept, why = self._decide(files, new, folder)
+        self.console.print(f"{role}: {why}.", highlight=False, soft_wrap=True)
+        count = len(self.learned.scenes if role == "detector" else self.learned.groups)
+        stage = Stage(role, training.seconds, count, training.generated, kept, why, folder)
+        return stage, new if kept else dict(files)
+
+    def _train(self, role: str, files: Mapping[str, Path], minutes: float, folder: Path) -> int:
+        """Fine-tune, or go on; gives how many generated pictures or crops were learned from."""
+        plan = TuningPlan(
+            minutes,
+            self.wishes.threads,
+            self.wishes.seed,
+            mix=self.wishes.mix and has_ingredients(),
+        )
+        resume = (folder / "last.pt").is_file()
+        if role == "detector":
+            own, held = self.learned.scenes, self.held.scenes
+            data = DetectionData((ITEM,), own, held or own, (self.out.name,))
+            if plan.mix:
+                data = mixed(data, _GENERATED, self.out / GENERATED, seed=plan.seed)
+            result = tune_detector(
+                data, files["detector"], folder, plan, resume=resume, console=self.console
+            )
+            stopped, generated = result.stopped, len(data.train) - len(own)
+        else:
+            start = files["siamese"], files["classifier"]
+            stopped = not tune_matcher(
+                self.learned, self.held, start, folder, plan, resume=resume, console=self.console
+            )
+            generated = _drawn_crops(RunFolder(folder))
+        if stopped:
+            raise StoppedError(f"Stopped; the same command goes on where it was, in {self.out}.")
+        return generated
+
+    def _decide(
+        self, old: Mapping[str, Path], new: Mapping[str, Path], folder: Path
+    ) -> tuple[bool, str]:
+        """Whether new weights are taken, and why."""
+        if self.checks is None:
+            return True, "taken; there were no held-back puzzles to compare with"
+        before, after = (
+            sum(
+                outcome.score.solved
+                for outcome in _solve(
+                    _assembled(files, folder / name), self.checks, self.wishes, self.console
+                )
+            )
+            for name, files in (("models-before", old), ("models-after", new))
+        )
+        kept = before - after < _MUCH_WORSE
+        return kept, (
+            f"solved {after} of {len(self.checks)} validation pictures, {before} before: "
+            f"{'taken' if kept else 'not taken'}"
+        )
+
+
+def _ordered(annotations: Annotations) -> Annotations:
+    """With the order of clicks, where a file beside the labels has it."""
+    if annotations.layout is not Layout.YOLO:
+        return annotations
+    return with_order(annotations, read_order(annotations.folder))
+
+
+def _kind(annotations: Annotations) -> str:
+    if annotations.layout is Layout.PUZZLES:
+        return "puzzles"
+    boxed = any(picture.boxes for picture in annotations.pictures)
+    return "boxes" if boxed else "classes"
+
+
+def _starting_models(models_dir: Path | None) -> dict[str, Path]:
+    """The files to start from.
+
+    Raises:
+        CommandError: one of the three is not there, or is no file of ours.
+    """
+    files = own_files(models_dir)
+    place = models_dir or "the shipped weights"
+    for role in _ROLES:
+        if role not in files:
+            raise CommandError(
+                f"There is no {role}.onnx in {place}; all three of {', '.join(_ROLES)} are needed "
+                "to start from."
+            )
+    if "charsets" in files:
+        raise CommandError(
+            f"The classifier in {place} is an export of dddd_trainer; start from one of ours."
+        )
+    return files
+
+
+def _assembled(files: Mapping[str, Path], folder: Path) -> Path:
+    """A folder of models that the service loads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for role in (*_ROLES, "calibration"):
+        if role in files:
+            name = "calibration.json" if role == "calibration" else f"{role}.onnx"
+            torn = folder / f".{name}.part"
+            shutil.copyfile(files[role], torn)
+            torn.replace(folder / name)
+    return folder
+
+
+def _settings(models: Path, wishes: Wishes) -> Settings:
+    threads = wishes.threads or os.cpu_count() or 1
+    return Settings(backend="own", models_dir=models, threads=threads, workers=1)
+
+
+def _solve(
+    models: Path, puzzles: PuzzleSet | None, wishes: Wishes, console: Console
+) -> list[Outcome]:
+    if puzzles is None:
+        return []
+    return evaluate([puzzles], LocalSolver(_settings(models, wishes)), console=console)
+
+
+def _notes(report: Report, wishes: Wishes, parts: Mapping[str, frozenset[Path]]) -> tuple[str, ...]:
+    """What the user should know before training starts, and in the report."""
+    notes = []
+    if report.faults:
+        notes.append(
+            f"{len(report.faults)} faults in the labels; see "
+            f"`clickorder labels check {report.annotations.folder}`."
+        )
+    if wishes.mix and not has_ingredients():
+        notes.append(
+            "No generated pictures are mixed in, since there is nothing to draw with here; run "
+            "`clickorder ingredients` first to forget less."
+        )
+    if not parts["test"]:
+        notes.append(
+            "Before and after are measured on the validation part, by which it was also decided "
+            "whether to take the new weights; a test part (--test) would be fairer."
+        )
+    if report.annotations.unlabelled:
+        notes.append(f"{len(report.annotations.unlabelled)} pictures have no labels yet.")
+    return tuple(notes)
+
+
+def _drawn_crops(run: RunFolder) -> int:
+    """How many pairs of drawn crops a finished run has seen."""
+    kinds = run.config()["kinds"]
+    steps = max((int(row["step"]) for row in run.metrics()), default=0)
+    drawn = sum(int(n) for kind, n in kinds.items() if kind != KIND)
+    return BLOCK_PAIRS * steps * drawn
+
+
+def _hardware() -> str:
+    cores = os.cpu_count() or 1
+    return f"{platform.machine()}, {cores} core{'s' * (cores > 1)}, {platform.system()}"

@@ -1,0 +1,69 @@
+"""What a training starts from: the weights that come with the project, a file, or nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import classifier
+import detector
+import siamese
+from training.errors import TrainingError
+from training.synthetic.errors import IngredientsMissingError
+from training.synthetic.store import IngredientStore
+
+SHIPPED = "shipped"
+SCRATCH = "scratch"
+
+Role = Literal["detector", "siamese", "classifier"]
+
+_PACKAGES = {"detector": detector, "siamese": siamese, "classifier": classifier}
+
+
+def shipped_file(role: Role) -> Path:
+    """The weights of a role that come with the project."""
+    return Path(str(_PACKAGES[role].__file__)).parent / "weights" / f"{role}.onnx"
+
+
+def starting_files(role: Role, start: str, *, drawn: bool = False) -> Sequence[Path]:
+    """What the option `--from` means.
+
+    Args:
+        role: Which model is trained.
+        start: `shipped`, `scratch`, or a path.
+        drawn: Whether it is trained on drawn crops, where matcher and classifier are one network
+            and both files are needed.
+
+    Returns:
+        A file, or `siamese.onnx` and `classifier.onnx`; nothing for `scratch`.
+
+    Raises:
+        TrainingError: there is no such file.
+    """
+    if start == SCRATCH:
+        return ()
+    if start != SHIPPED:
+        files = [Path(start)]
+    elif drawn and role != "detector":
+        files = [shipped_file("siamese"), shipped_file("classifier")]
+    else:
+        files = [shipped_file(role)]
+    for file in files:
+        if not file.exists():
+            raise TrainingError(
+                f"There is no {file} to start from; give --from a run folder, a checkpoint (.pt), "
+                f"an .onnx file of ours, {SHIPPED} or {SCRATCH}."
+            )
+    return tuple(files)
+
+
+def has_ingredients(cache: Path | None = None) -> bool:
+    """Whether there is enough to draw puzzles with.
+
+    Args:
+        cache: Folder of the ingredients; None for the usual place.
+    """
+    try:
+        store = IngredientStore.open(cache)
+    except IngredientsMissingError:
+        return False
+    return bool(store.fonts("train", "han")) and bool(store.icons("train"))
