@@ -33,10 +33,12 @@ class GroupBlocks:
     Attributes:
         groups: To learn from.
         charset: What the network names, in order; empty for none.
+        turn_deg: By how much, at most, what is seen is turned either way.
     """
 
     groups: tuple[Group, ...] = field(repr=False)
     charset: tuple[str, ...] = field(repr=False)
+    turn_deg: float = 12.0
 
     def __call__(self, seed: int) -> "GroupSource":
         """The source of one worker."""
@@ -50,6 +52,7 @@ class GroupSource:
         self._groups = plan.groups
         self._index = {symbol: at for at, symbol in enumerate(plan.charset)}
         self._by_word = by_word(plan.groups)
+        self._turn_deg = plan.turn_deg
         self._rng = rng
         self._order: list[int] = []
 
@@ -62,7 +65,8 @@ class GroupSource:
         # As in drawn blocks: one trunk sees crops cut for either file.
         models: list[Model] = ["siamese" if rng.random() < 0.6 else "classifier" for _ in range(2)]
         prompts = [network_input(self._prompt(item), models[0]) for item in items]
-        scenes = [network_input(varied(as_it_is(item.scene), rng), models[1]) for item in items]
+        seen = (varied(as_it_is(item.scene), rng, self._turn_deg) for item in items)
+        scenes = [network_input(view, models[1]) for view in seen]
         return Block(
             np.stack(prompts),
             np.stack(scenes),

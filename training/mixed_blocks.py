@@ -1,11 +1,20 @@
 """Blocks of the user's own pictures beside drawn ones, so that nothing is forgotten."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.random import Generator
 
 from training.feed import Block, BlockSource
 from training.picture_blocks import KIND
 from training.synthetic_blocks import SyntheticBlocks
+from training.turned_crops import turned
+
+_AS_DRAWN = 0.25
+"""Share of drawn blocks whose items stay as they are."""
+
+_AROUND_DEG = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,26 +24,47 @@ class MixedBlocks:
     Attributes:
         own: Makes the source of the user's own pictures, the blocks of kind `pictures`.
         generated: Makes the source of all other kinds.
+        turns: Degrees, anticlockwise, by which the items of drawn scenes are turned besides; empty
+            for not at all.
     """
 
     own: Callable[[int], BlockSource] = field(repr=False)
     generated: SyntheticBlocks
+    turns: tuple[float, ...] = ()
 
     def __call__(self, seed: int) -> "MixedSource":
         """The source of one worker."""
-        return MixedSource(self.own(seed), self.generated(seed + 1))
+        rng = np.random.default_rng(seed + 2)
+        return MixedSource(self.own(seed), self.generated(seed + 1), self.turns, rng)
 
 
 class MixedSource:
     """Own and drawn blocks; implements `BlockSource`."""
 
-    def __init__(self, own: BlockSource, generated: BlockSource) -> None:
+    def __init__(
+        self,
+        own: BlockSource,
+        generated: BlockSource,
+        turns: Sequence[float] = (),
+        rng: Generator | None = None,
+    ) -> None:
         self._own = own
         self._generated = generated
+        self._turns = turns
+        self._rng = rng or np.random.default_rng()
 
     def block(self, kind: str) -> Block:
         """The next block of a kind, from the source that has it."""
-        return (self._own if kind == KIND else self._generated).block(kind)
+        if kind == KIND:
+            return self._own.block(kind)
+        block = self._generated.block(kind)
+        if not self._turns or self._rng.random() < _AS_DRAWN:
+            return block
+        degrees = self._rng.choice(np.array(self._turns), len(block.scene))
+        degrees = degrees + self._rng.uniform(-_AROUND_DEG, _AROUND_DEG, len(degrees))
+        pairs = zip(block.scene, degrees, strict=True)
+        scene = np.stack([turned(crop, float(angle)) for crop, angle in pairs])
+        return replace(block, scene=scene)
 
 
 def mixed_kinds(blocks: int) -> dict[str, int]:

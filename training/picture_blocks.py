@@ -163,8 +163,8 @@ def as_it_is(sample: Sample) -> View:
     return View(picture, sample.box or content_box(picture))
 
 
-def varied(view: View, rng: Generator) -> View:
-    """A view turned a little, brighter or darker, and cut by an inexact box."""
+def varied(view: View, rng: Generator, turn_deg: float = _TURN_DEG) -> View:
+    """A view turned a little either way, brighter or darker, and cut by an inexact box."""
     x1, y1, x2, y2 = view.box
     size = max(x2 - x1, y2 - y1)
     # A ring around the item is kept, so that turning does not bring in the picture's corners.
@@ -176,7 +176,7 @@ def varied(view: View, rng: Generator) -> View:
     padded = np.pad(part, ((ring, ring), (ring, ring), (0, 0)), mode="edge")
     centre = ((x1 + x2) / 2 - left + ring, (y1 + y2) / 2 - top + ring)
     image = Image.fromarray(padded).rotate(
-        float(rng.uniform(-_TURN_DEG, _TURN_DEG)), Image.Resampling.BILINEAR, center=centre
+        float(rng.uniform(-turn_deg, turn_deg)), Image.Resampling.BILINEAR, center=centre
     )
     gain, shift = rng.uniform(0.75, 1.25), rng.uniform(-25, 25)
     image = image.point(lambda v: v * gain + shift)

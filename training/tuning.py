@@ -20,19 +20,23 @@ from training.detector_settings import DetectorSettings
 from training.errors import TrainingError
 from training.group_blocks import GroupBlocks, GroupSource, by_word, group_trials
 from training.imprint import Glyphs, Imprinter
-from training.joint_model import Weighting
+from training.joint_model import JointModel, Weighting, restore
 from training.loop import Schedule
 from training.matching_run import Course, Settings, run_course
 from training.mixed_blocks import MixedBlocks
-from training.onnx_start import charset_of_onnx
+from training.onnx_start import charset_of_onnx, state_of_both
 from training.own_pictures import Group, OwnPictures
 from training.picture_blocks import KIND, as_it_is
 from training.synthetic_blocks import SyntheticBlocks
+from training.turning import measured_turns
 
 RATE = 4e-4
 """Of the matcher; a fifth of what training from scratch begins with."""
 
 DETECTOR_RATE = 5e-4
+
+_TURN_DEG, _FAR_TURN_DEG = 12.0, 40.0
+"""By how much own items are turned either way; further where the site itself turns them far."""
 
 _MOST_STEPS = 20_000
 _EXAMPLE_BLOCKS = 24
@@ -106,14 +110,19 @@ def tune_matcher(
             "No picture has two items that can be told apart; label at least two words, or two "
             "items in one picture."
         )
-    own = GroupBlocks(groups, charset)
+    turns = _turns(groups, start, plan)
+    if turns and console is not None:
+        console.print("Items are turned far here; drawn ones are turned like them.")
+    own = GroupBlocks(groups, charset, turn_deg=_FAR_TURN_DEG if turns else _TURN_DEG)
     kinds = _kinds(groups, frozenset(charset)) if plan.mix else {KIND: 8}
     course = Course(
         trainer="siamese",
         charset=charset,
         weighting=Weighting(pairs=1.0, symbols=1.0),
         metric="solved",
-        make=MixedBlocks(own, SyntheticBlocks(charset, cache=plan.cache)) if plan.mix else own,
+        make=(
+            MixedBlocks(own, SyntheticBlocks(charset, cache=plan.cache), turns) if plan.mix else own
+        ),
         kinds=kinds,
         trials=lambda: trials,
         statement=(
@@ -174,6 +183,19 @@ def tune_detector(
     return train_on(
         data, out, settings, model=model, start=start, resume=resume, newest=True, console=console
     )
+
+
+def _turns(
+    groups: tuple[Group, ...], start: tuple[Path, Path], plan: TuningPlan
+) -> tuple[float, ...]:
+    """How far items are turned, by the models that are started from."""
+    state = state_of_both(*start)
+    model = JointModel(tuple(state["charset"]))
+    restore(model, state)
+    found: tuple[float, ...] = measured_turns(
+        model.eval(), groups, np.random.default_rng(plan.seed)
+    )
+    return found
 
 
 def _undrawn(groups: tuple[Group, ...], symbols: frozenset[str]) -> tuple[Group, ...]:

@@ -130,7 +130,9 @@ def test_a_classifier_starts_from_a_matcher(
     siamese_run: Path, shapes: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "classifier"
-    run_classifier_training(shapes, out, settings(60, every=20), start=(siamese_run / "siamese.onnx",))
+    run_classifier_training(
+        shapes, out, settings(60, every=20), start=(siamese_run / "siamese.onnx",)
+    )
     reader = OnnxClassifier.load(out / "classifier.onnx")
     assert reader.charset.symbols == LABELS
     crops = [np.asarray(Image.open(shapes / label / "2.png")) for label in LABELS]

@@ -1,0 +1,154 @@
+"""`clickorder adapt` from labels to bundle and report; the whole of it needs torch."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+from clickorder.cli import app
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("blob", "frame")
+
+
+def draw(folder: Path, count: int, seed: int = 5) -> Path:
+    """Two shapes with names on each picture, as labelImg labels them."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir()
+    (folder / "classes.txt").write_text("\n".join(NAMES) + "\n")
+    for number in range(count):
+        ground = tuple(int(v) for v in rng.integers(140, 250, 3))
+        picture = Image.new("RGB", (150, 90), ground)
+        pen = ImageDraw.Draw(picture)
+        lines = []
+        for place, name in enumerate(rng.permutation(NAMES)):
+            x, y = 75 * place + int(rng.integers(3, 30)), int(rng.integers(3, 48))
+            ink = tuple(int(v) for v in rng.integers(0, 110, 3))
+            if name == "blob":
+                pen.ellipse((x, y, x + 36, y + 36), fill=ink)
+            else:
+                pen.rectangle((x, y, x + 36, y + 36), outline=ink, width=5)
+            centre = f"{(x + 18) / 150:.5f} {(y + 18) / 90:.5f} {37 / 150:.5f} {37 / 90:.5f}"
+            lines.append(f"{NAMES.index(name)} {centre}")
+        picture.save(folder / f"{number:02}.png")
+        (folder / f"{number:02}.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["adapt", *arguments])
+    return result.exit_code, result.output
+
+
+def test_help_teaches() -> None:
+    code, told = run("--help")
+    assert code == 0
+    assert "clickorder adapt my-pictures" in told
+    assert "CLICKORDER_MODELS_DIR" in told
+
+
+def test_without_torch_it_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from clickorder.cli import app\n"
+        f"app(['adapt', {str(tmp_path)!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 1
+    assert "clickorder[train]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def _torch() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("detector.network", exc_type=ImportError)
+
+
+@pytest.fixture(scope="module")
+def adapted(_torch: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    place = tmp_path_factory.mktemp("adapt")
+    folder, out = draw(place / "own", 36), place / "adapted"
+    (folder / "07.txt").unlink()
+    code, told = run(str(folder), "--out", str(out), "--minutes", "0.5", "--no-mix")
+    assert code == 0, told
+    return folder, out, told
+
+
+@pytest.mark.usefixtures("_torch")
+class TestWithTorch:
+    def test_it_leaves_a_bundle_that_solves(self, adapted: tuple[Path, Path, str]) -> None:
+        _, out, told = adapted
+        bundle = out / "bundle"
+        assert {path.name for path in bundle.iterdir()} == {
+            "detector.onnx",
+            "siamese.onnx",
+            "classifier.onnx",
+            "calibration.json",
+        }
+        (solved,) = re.findall(r"solved: (\d+) of (\d+) .*?, (\d+) before", told)
+        after, count, before = map(int, solved)
+        assert count >= 4
+        assert after >= before
+        assert after >= count - 1  # the shipped models do not know what a blob is
+
+    def test_the_report_tells_the_same(self, adapted: tuple[Path, Path, str]) -> None:
+        _, out, told = adapted
+        page = (out / "report.html").read_text(encoding="utf-8")
+        (right, count) = re.findall(r"solved: (\d+) of (\d+)", told)[0]
+        assert f"{right} of {count}" in page
+        assert "<svg" in page
+        assert "07.png" in page  # what has no labels yet
+
+    def test_it_is_not_done_twice(self, adapted: tuple[Path, Path, str]) -> None:
+        folder, out, told = adapted
+        before = (out / "matcher" / "siamese.onnx").stat().st_mtime_ns
+        code, again = run(str(folder), "--out", str(out), "--minutes", "0.5", "--no-mix")
+        assert code == 0, again
+        assert re.findall("solved: .*", again) == re.findall("solved: .*", told)
+        assert (out / "matcher" / "siamese.onnx").stat().st_mtime_ns == before
+
+    def test_other_options_need_another_folder(self, adapted: tuple[Path, Path, str]) -> None:
+        folder, out, _ = adapted
+        code, told = run(str(folder), "--out", str(out), "--minutes", "0.6", "--no-mix")
+        assert code == 1
+        assert "--out" in told
+
+    def test_too_few_pictures_are_told(self, tmp_path: Path) -> None:
+        folder = draw(tmp_path / "own", 5)
+        code, told = run(str(folder), "--out", str(tmp_path / "out"))
+        assert code == 1
+        assert "label at least a dozen" in " ".join(told.split())
+        assert not (tmp_path / "out").exists()
+
+    def test_class_folders_train_the_matcher_only(self, tmp_path: Path) -> None:
+        own = draw(tmp_path / "own", 24)
+        folder = tmp_path / "classes"
+        for name in NAMES:
+            (folder / name).mkdir(parents=True)
+        for number in range(24):
+            picture = Image.open(own / f"{number:02}.png")
+            for at, line in enumerate((own / f"{number:02}.txt").read_text().splitlines()):
+                index, x, y, w, h = (float(part) for part in line.split())
+                box = ((x - w / 2) * 150, (y - h / 2) * 90, (x + w / 2) * 150, (y + h / 2) * 90)
+                crop = picture.crop(tuple(round(v) for v in box))
+                crop.save(folder / NAMES[int(index)] / f"{number}-{at}.png")
+        out = tmp_path / "out"
+        code, told = run(str(folder), "--out", str(out), "--minutes", "0.3", "--no-mix")
+        assert code == 0, told
+        (named,) = re.findall(r"named right, told all words: (\d+) of (\d+)", told)
+        assert int(named[0]) >= int(named[1]) - 1
+        assert not (out / "detector").exists()
