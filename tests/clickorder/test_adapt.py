@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,28 @@ class TestWithTorch:
         code, told = run(str(folder), "--out", str(out), "--minutes", "0.6", "--no-mix")
         assert code == 1
         assert "--out" in told
+
+    @pytest.mark.parametrize("sign", ["detector/metrics.jsonl", "matcher/config.json"])
+    def test_after_a_kill_the_same_command_goes_on(self, tmp_path: Path, sign: str) -> None:
+        folder, out = draw(tmp_path / "own", 24), tmp_path / "adapted"
+        options = ["--out", str(out), "--minutes", "0.3", "--no-mix"]
+        command = [sys.executable, "-m", "clickorder", "adapt", str(folder), *options]
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        ends = time.monotonic() + 120
+        while not (out / sign).exists():
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        labels = {path: path.read_bytes() for path in folder.glob("*.txt")}
+        code, told = run(str(folder), *options)
+        assert code == 0, told
+        assert (out / "bundle" / "siamese.onnx").is_file()
+        assert (out / "report.html").is_file()
+        assert {path: path.read_bytes() for path in folder.glob("*.txt")} == labels
 
     def test_too_few_pictures_are_told(self, tmp_path: Path) -> None:
         folder = draw(tmp_path / "own", 5)
