@@ -139,6 +139,7 @@ def tune_matcher(
         warmup_steps=20,
         rate=RATE,
         check_every=100,
+        save_every_s=30.0,
         seed=plan.seed,
         minutes=plan.minutes,
     )
