@@ -10,8 +10,8 @@ from classifier.readings import Classifier
 from detector.detections import Detections
 from service.calibration import Calibration
 from service.errors import ModelUnavailableError, UnknownWordsError
-from siamese.lettering import can_draw, draw_word
 from service.looks import Look, merged
+from siamese.lettering import can_draw, draw_word
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]

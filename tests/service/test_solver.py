@@ -18,9 +18,9 @@ from service.errors import (
     TooManyItemsError,
     UnknownWordsError,
 )
-from siamese.lettering import draw_word
 from service.prompts import IconsPrompt, ImagePrompt, RegionPrompt, WordsPrompt
 from service.solver import Solver
+from siamese.lettering import draw_word
 
 Picture = NDArray[np.uint8]
 RED, GREEN, BLUE, GREY = (200, 0, 0), (0, 200, 0), (0, 0, 200), (90, 90, 90)
