@@ -22,6 +22,7 @@ def run_classifier_training(
     *,
     start: Sequence[Path] = (),
     mix: bool = False,
+    notes: Sequence[str] = (),
     resume: bool = False,
     finish: bool = False,
     skip_faulty: bool = False,
@@ -35,6 +36,7 @@ def run_classifier_training(
         start: What to start from, see `run_course`; empty for scratch. Symbols that it knows keep
             their weights.
         mix: Whether half of each batch is drawn, beside the user's own pictures.
+        notes: What the user should know, once the data are read.
         resume: Whether to go on with the run in `out`.
         finish: With `resume`: let the learning rate fall now.
         skip_faulty: Leave out unreadable pictures and classes of fewer than two.
@@ -50,7 +52,7 @@ def run_classifier_training(
         charset = (charset_of(out) if resume else ()) or tuple(CHARSET)
         course = _synthetic_course(charset, settings, fresh=not start and not resume)
     else:
-        course = _picture_course(data, settings, mix=mix, skip_faulty=skip_faulty)
+        course = _picture_course(data, settings, notes, mix=mix, skip_faulty=skip_faulty)
     return run_course(course, out, settings, start=start, resume=resume, finish=finish)
 
 
@@ -73,7 +75,9 @@ def _synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bo
     )
 
 
-def _picture_course(data: Path, settings: Settings, *, mix: bool, skip_faulty: bool) -> Course:
+def _picture_course(
+    data: Path, settings: Settings, notes: Sequence[str], *, mix: bool, skip_faulty: bool
+) -> Course:
     seed = settings.schedule.seed
     classes = read_classes(data, skip_faulty=skip_faulty)
     division = divide(classes, seed=seed)
@@ -93,5 +97,5 @@ def _picture_course(data: Path, settings: Settings, *, mix: bool, skip_faulty: b
         kinds=mixed_kinds(settings.batch_blocks) if mix else {KIND: settings.batch_blocks},
         trials=trials,
         statement=f"{len(classes)} pictures of {len(classes.labels)} classes of the user's own.",
-        notes=classes.skipped,
+        notes=(*notes, *classes.skipped),
     )

@@ -80,6 +80,10 @@ Statement = Annotated[
 # Steps, decay, check: endless crops reward patience, a folder of pictures is soon learned.
 _SYNTHETIC_PLAN = (20_000, 10_000, 1_000)
 _PICTURES_PLAN = (2_000, 600, 100)
+_UNMIXED = (
+    "No drawn crops are mixed in, since there is nothing to draw with here; run `clickorder "
+    "ingredients` for that."
+)
 # Whether there are weights to start from, and whether crops are drawn: what is known is kept best
 # at a low rate, of which few pictures need the lowest.
 _RATES = {
@@ -245,18 +249,14 @@ def _run(
             before = RunFolder(out).config()
             usual = float(before["schedule"]["rate"])
             mixed = data is not None and (len(before["kinds"]) > 1 if mix is None else mix)
-        if files and data is not None and not mixed and mix is None:
-            typer.echo(
-                "No drawn crops are mixed in, since there is nothing to draw with here; run "
-                "`clickorder ingredients` for that.",
-                err=True,
-            )
+        alone = bool(files) and data is not None and not mixed and mix is None
         done = run(
             data,
             out,
             _settings(plan, numbers, rate or usual, model),
             start=files,
             mix=mixed,
+            notes=(_UNMIXED,) if alone else (),
             resume=resume,
             finish=finish,
             skip_faulty=skip_faulty,
