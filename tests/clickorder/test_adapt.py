@@ -1,5 +1,6 @@
 """`clickorder adapt` from labels to bundle and report; the whole of it needs torch."""
 
+import json
 import re
 import subprocess
 import sys
@@ -17,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("blob", "frame")
 
 
-def draw(folder: Path, count: int, seed: int = 5) -> Path:
+def draw(folder: Path, count: int, *, faint: bool = False) -> Path:
     """Two shapes with names on each picture, as labelImg labels them."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(5)
     folder.mkdir()
     (folder / "classes.txt").write_text("\n".join(NAMES) + "\n")
     for number in range(count):
@@ -30,6 +31,8 @@ def draw(folder: Path, count: int, seed: int = 5) -> Path:
         for place, name in enumerate(rng.permutation(NAMES)):
             x, y = 75 * place + int(rng.integers(3, 30)), int(rng.integers(3, 48))
             ink = tuple(int(v) for v in rng.integers(0, 110, 3))
+            if faint:
+                ink = tuple(v - 3 for v in ground)
             if name == "blob":
                 pen.ellipse((x, y, x + 36, y + 36), fill=ink)
             else:
@@ -128,7 +131,7 @@ class TestWithTorch:
         assert code == 1
         assert "--out" in told
 
-    @pytest.mark.parametrize("sign", ["detector/metrics.jsonl", "matcher/config.json"])
+    @pytest.mark.parametrize("sign", ["start/siamese.onnx", "matcher/config.json"])
     def test_after_a_kill_the_same_command_goes_on(self, tmp_path: Path, sign: str) -> None:
         folder, out = draw(tmp_path / "own", 24), tmp_path / "adapted"
         options = ["--out", str(out), "--minutes", "0.3", "--no-mix"]
@@ -149,6 +152,15 @@ class TestWithTorch:
         assert (out / "bundle" / "siamese.onnx").is_file()
         assert (out / "report.html").is_file()
         assert {path: path.read_bytes() for path in folder.glob("*.txt")} == labels
+
+    def test_what_the_detector_misses_is_trained(self, tmp_path: Path) -> None:
+        folder, out = draw(tmp_path / "own", 24, faint=True), tmp_path / "adapted"
+        code, told = run(str(folder), "--out", str(out), "--minutes", "0.4", "--no-mix")
+        assert code == 0, told
+        assert (out / "detector" / "detector.onnx").is_file()
+        assert (out / "bundle" / "detector.onnx").is_file()
+        state = json.loads((out / "adapt.json").read_text())
+        assert set(state["trainings"]) == {"detector", "matcher"}
 
     def test_too_few_pictures_are_told(self, tmp_path: Path) -> None:
         folder = draw(tmp_path / "own", 5)
