@@ -161,7 +161,10 @@ def run_course(
     if start and not resume:
         unknown = restore(model, _starting_state(start))
         if unknown:
-            console.print(f"{len(unknown)} symbols are new to {start[-1]} and start untrained.")
+            begin = (
+                "start untrained" if course.imprinter is None else "get rows from their pictures"
+            )
+            console.print(f"{len(unknown)} symbols are new to {start[-1]} and {begin}.")
     if course.imprinter is not None:
         course.imprinter.prepare(model)
     trials = course.trials()
