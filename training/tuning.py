@@ -31,8 +31,8 @@ from training.synthetic_blocks import SyntheticBlocks
 from training.turning import measured_turns
 
 RATE = 4e-4
-"""Of the matcher. At 1.5e-3, that of training from scratch, 50 pictures of a site with strange icons
-brought it to 85 % where this brought it to 90 %."""
+"""Of the matcher. At 1.5e-3, that of training from scratch, 50 pictures of a site with strange
+icons brought it to 85 % where this brought it to 90 %."""
 
 DETECTOR_RATE = 5e-4
 
