@@ -59,7 +59,7 @@ def adapt(
     Checks the labels, divides the pictures (`split.json`, as `clickorder labels split` does),
     trains what they support - the detector from boxes, matcher and classifier from names -,
     measures before and after on pictures that were held back, and writes a folder of models that
-    the service loads, and a report of one page. New weights that solve fewer of the held-back
+    the service loads, and a report of one page. New weights that lose two or more of the validation
     pictures are not taken. Ctrl-C, or a crash: the same command goes on.
 
     For example:

@@ -37,8 +37,8 @@ from labels.puzzles import PuzzleSet
 from labels.split import PARTS, Shares, split_folder
 from service.backends import own_files
 from service.settings import Settings
-from training.adaptation_measures import NAMED, compare, named_right
-from training.adaptation_record import Adaptation, Compared, Stage
+from training.adaptation_measures import compare, compare_models
+from training.adaptation_record import Adaptation, Stage
 from training.adaptation_report import write_report
 from training.detection_data import DetectionData
 from training.evaluation import Outcome, evaluate
@@ -131,13 +131,8 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
     after = _solve(bundle, tests, wishes, console)
     compared = compare(before, after)
     if tests is None:
-        words = tuple(annotations.counts)
-        groups = own_pictures(annotations, parts["test"] or parts["validation"]).groups
-        shares = [
-            named_right(OnnxClassifier.load(place / "classifier.onnx"), groups, words)
-            for place in (start, bundle)
-        ]
-        compared = (Compared(NAMED, *shares),)
+        held = own_pictures(annotations, parts["test"] or parts["validation"])
+        compared = compare_models(start, bundle, held, tuple(annotations.counts))
     record = Adaptation(
         folder=folder,
         bundle=bundle,
@@ -194,9 +189,18 @@ class _Stages:
             puzzles: Some of those that are learned from; None where there are none.
         """
         whole = self.wishes.minutes
+        items = [item for group in self.learned.groups for item in group]
+        asked = [item for item in items if item.word is not None or item.prompt is not None]
+        # One name for everything says no more than that it is an item.
+        told_apart = len({item.word for item in asked}) > 1 and len(asked) >= _FEWEST
         if len(self.learned.scenes) < _FEWEST:
+            if not told_apart:
+                raise CommandError(
+                    f"There are too few boxes to learn from, and fewer than {_FEWEST} items with "
+                    "two names or more; label some."
+                )
             return {"matcher": whole}
-        if sum(len(group) for group in self.learned.groups) < _FEWEST:
+        if not told_apart:
             return {"detector": whole}
         share = _DETECTOR_SHARES[1]
         if puzzles is not None:
@@ -267,7 +271,20 @@ class _Stages:
     ) -> tuple[bool, str]:
         """Whether new weights are taken, and why."""
         if self.checks is None:
-            return True, "taken; there were no held-back puzzles to compare with"
+            found = compare_models(
+                _assembled(old, folder / "models-before"),
+                _assembled(new, folder / "models-after"),
+                self.held,
+                tuple(self.learned.words),
+            )
+            for one in found:
+                before, after, count = one.before.right, one.after.right, one.after.n
+                kept = before - after < _MUCH_WORSE
+                return kept, (
+                    f"{after} of {count} on the validation part ({one.name}), {before} before: "
+                    f"{'taken' if kept else 'not taken'}"
+                )
+            return True, "taken; nothing was held back to compare with"
         before, after = (
             sum(
                 outcome.score.solved

@@ -26,7 +26,7 @@ def puzzles_of(annotations: Annotations, out: Path) -> PuzzleSet | None:
         out: Gets the puzzles, in a folder `puzzles`; one that is there already is read.
 
     Returns:
-        None where no picture has a box with a name.
+        None where fewer than two names tell boxes apart.
 
     Raises:
         PuzzleSetError: a set has a fault.
@@ -34,6 +34,9 @@ def puzzles_of(annotations: Annotations, out: Path) -> PuzzleSet | None:
     """
     if annotations.layout is Layout.PUZZLES:
         return read_puzzles(annotations.folder)
+    names = {b.label for picture in annotations.pictures for b in picture.boxes} - {ITEM}
+    if len(names) < 2:
+        return None
     folder = out / PUZZLES_FOLDER
     if not (folder / PUZZLES_FILE).is_file():
         asked = [_asked(picture) for picture in annotations.pictures if picture.label is None]

@@ -1,16 +1,20 @@
 """What an adaptation is measured by: the same held-back pictures before and after."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from classifier import OnnxClassifier
+from detector import Detector, YoloDetector
 from training.adaptation_record import Compared, Share
+from training.detection_data import Sample as Scene
 from training.evaluation import Outcome
-from training.own_pictures import Group
+from training.own_pictures import Group, OwnPictures
 from training.picture_blocks import as_it_is
 
 NAMED = "named right, told all words"
+FOUND = "every item found"
 
 _AT_ONCE = 64
 
@@ -35,6 +39,30 @@ def compare(before: Sequence[Outcome], after: Sequence[Outcome]) -> tuple[Compar
     return tuple(found)
 
 
+def compare_models(
+    before: Path, after: Path, held: OwnPictures, words: Sequence[str]
+) -> tuple[Compared, ...]:
+    """What changed on pictures that are no puzzles: boxes found, or crops named.
+
+    Args:
+        before: Folder of the models that were started from.
+        after: Folder of the fine-tuned ones.
+        held: What was held back.
+        words: What there is to choose names from.
+    """
+    if held.scenes:
+        found = [
+            all_found(YoloDetector.load(models / "detector.onnx"), held.scenes)
+            for models in (before, after)
+        ]
+        return (Compared(FOUND, *found),) if found[0].n else ()
+    named = [
+        named_right(OnnxClassifier.load(models / "classifier.onnx"), held.groups, words)
+        for models in (before, after)
+    ]
+    return (Compared(NAMED, *named),) if named[0].n else ()
+
+
 def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequence[str]) -> Share:
     """How many crops get their own word, of all words of a folder.
 
@@ -55,6 +83,27 @@ def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequ
         best = classifier.read(crops).score_words(known).argmax(axis=0)
         right += sum(known[int(i)] == item.word for i, item in zip(best, part, strict=True))
     return Share(right, len(items))
+
+
+def all_found(detector: Detector, scenes: Sequence[Scene]) -> Share:
+    """In how many pictures every labelled box has a detected one whose centre lies inside it.
+
+    Args:
+        detector: Finds boxes.
+        scenes: Pictures with boxes; prompt pictures do not count.
+    """
+    right = total = 0
+    for scene in scenes:
+        if scene.strip or not len(scene.boxes):
+            continue
+        found = detector.detect(scene.load()).boxes
+        centres = (found[:, :2] + found[:, 2:]) / 2
+        inside = (centres[None] >= scene.boxes[:, None, :2]) & (
+            centres[None] < scene.boxes[:, None, 2:]
+        )
+        right += bool(np.all(np.any(np.all(inside, axis=2), axis=1)))
+        total += 1
+    return Share(right, total)
 
 
 def _share(values: Sequence[bool | None]) -> Share:

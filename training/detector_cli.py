@@ -85,7 +85,7 @@ def train(
         from training.detector_settings import DetectorSettings
         from training.generated import GENERATED
         from training.runs import RunFolder
-        from training.start import SCRATCH, SHIPPED, starting_files
+        from training.start import DETECTOR_RATE, SCRATCH, SHIPPED, starting_files
     except ImportError as error:
         typer.echo(
             f"Training needs packages that are not installed ({error.name}); install them with "
@@ -99,7 +99,7 @@ def train(
             raise typer.BadParameter(f"{size} is neither slim nor n", param_hint="--size")
         chosen = start or (SCRATCH if size == "n" else SHIPPED)
         files = () if resume else starting_files("detector", chosen)
-        usual = 5e-4 if files else 2e-3
+        usual = DETECTOR_RATE if files else 2e-3
         if resume:
             # What was not said again stays as it was.
             usual = float(RunFolder(out).config()["rate"])

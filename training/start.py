@@ -14,6 +14,13 @@ from training.synthetic.store import IngredientStore
 SHIPPED = "shipped"
 SCRATCH = "scratch"
 
+MATCHER_RATE = 4e-4
+"""For fine-tuning matcher and classifier. At 1.5e-3, that of training from scratch, 50 pictures of
+a site with strange icons brought it to 85 % where this brought it to 90 %."""
+
+DETECTOR_RATE = 5e-4
+"""For fine-tuning the detector."""
+
 Role = Literal["detector", "siamese", "classifier"]
 
 _PACKAGES = {"detector": detector, "siamese": siamese, "classifier": classifier}

@@ -84,14 +84,6 @@ _UNMIXED = (
     "No drawn crops are mixed in, since there is nothing to draw with here; run `clickorder "
     "ingredients` for that."
 )
-# Whether there are weights to start from, and whether crops are drawn: what is known is kept best
-# at a low rate, of which few pictures need the lowest.
-_RATES = {
-    (False, True): 1.5e-3,
-    (False, False): 1.5e-3,
-    (True, True): 1e-3,
-    (True, False): 4e-4,
-}
 
 
 @siamese_app.command()
@@ -228,7 +220,7 @@ def _run(
         from training.classifier_trainer import run_classifier_training
         from training.runs import RunFolder
         from training.siamese_trainer import run_siamese_training
-        from training.start import has_ingredients, starting_files
+        from training.start import MATCHER_RATE, has_ingredients, starting_files
         from training.synthetic.errors import SyntheticError
     except ImportError as error:
         typer.echo(
@@ -242,7 +234,8 @@ def _run(
         raise typer.BadParameter("--finish ends a run that is resumed; add --resume")
     try:
         files = () if resume else starting_files(trainer, start, drawn=data is None)
-        usual = _RATES[bool(files), data is None]
+        # What is known is kept best at a low rate, and few pictures need the lowest.
+        usual = (1e-3 if data is None else MATCHER_RATE) if files else 1.5e-3
         mixed = data is not None and (bool(files) and has_ingredients() if mix is None else mix)
         if resume:
             # What was not said again stays as it was.

@@ -27,14 +27,9 @@ from training.mixed_blocks import MixedBlocks
 from training.onnx_start import charset_of_onnx, state_of_both
 from training.own_pictures import Group, OwnPictures
 from training.picture_blocks import KIND, as_it_is
+from training.start import DETECTOR_RATE, MATCHER_RATE
 from training.synthetic_blocks import SyntheticBlocks
 from training.turning import measured_turns
-
-RATE = 4e-4
-"""Of the matcher. At 1.5e-3, that of training from scratch, 50 pictures of a site with strange
-icons brought it to 85 % where this brought it to 90 %."""
-
-DETECTOR_RATE = 5e-4
 
 _TURN_DEG, _FAR_TURN_DEG = 12.0, 40.0
 """By how much own items are turned either way; further where the site itself turns them far."""
@@ -138,7 +133,7 @@ def tune_matcher(
         steps=_MOST_STEPS,
         decay_steps=_MOST_STEPS // 2,
         warmup_steps=20,
-        rate=RATE,
+        rate=MATCHER_RATE,
         check_every=100,
         save_every_s=30.0,
         seed=plan.seed,

@@ -162,6 +162,19 @@ class TestWithTorch:
         state = json.loads((out / "adapt.json").read_text())
         assert set(state["trainings"]) == {"detector", "matcher"}
 
+    @pytest.mark.parametrize("name", ["item", "char"])
+    def test_boxes_without_names_train_the_detector_only(self, tmp_path: Path, name: str) -> None:
+        folder, out = draw(tmp_path / "own", 24), tmp_path / "adapted"
+        (folder / "classes.txt").write_text(f"{name}\n")
+        for file in folder.glob("??.txt"):
+            file.write_text(re.sub(r"(?m)^1 ", "0 ", file.read_text()))
+        code, told = run(str(folder), "--out", str(out), "--minutes", "0.3", "--no-mix")
+        assert code == 0, told
+        assert re.search(r"every item found: \d+ of \d+", told)
+        assert (out / "bundle" / "classifier.onnx").is_file()
+        assert (out / "detector" / "detector.onnx").is_file()
+        assert not (out / "matcher").exists()
+
     def test_too_few_pictures_are_told(self, tmp_path: Path) -> None:
         folder = draw(tmp_path / "own", 5)
         code, told = run(str(folder), "--out", str(tmp_path / "out"))

@@ -49,7 +49,7 @@ def test_more_than_a_prompt_may_have_are_not_asked_for(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     labelled(pictures, "a")
-    lines = [f"0 {0.05 + 0.06 * n} 0.5 0.04 0.4" for n in range(15)]
+    lines = [f"{n % 2} {0.05 + 0.06 * n} 0.5 0.04 0.4" for n in range(15)]
     (pictures / "a.txt").write_text("\n".join(lines))
     puzzles = puzzles_of(read_annotations(pictures), tmp_path / "out")
     assert puzzles is not None
@@ -63,6 +63,14 @@ def test_pictures_without_names_are_no_puzzles(tmp_path: Path) -> None:
     pictures.mkdir()
     labelled(pictures, "a")
     (pictures / "a.txt").write_text("2 0.1 0.1 0.1 0.1\n")
+    assert puzzles_of(read_annotations(pictures), tmp_path / "out") is None
+
+
+def test_one_name_for_everything_is_no_puzzle(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    labelled(pictures, "a")
+    (pictures / "a.txt").write_text("0 0.3 0.5 0.2 0.4\n0 0.7 0.5 0.2 0.4\n")
     assert puzzles_of(read_annotations(pictures), tmp_path / "out") is None
 
 

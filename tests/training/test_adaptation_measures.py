@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from classifier import OnnxClassifier
+from detector import Detections
 from labels.puzzle import Puzzle
-from training.adaptation_measures import compare, named_right
+from training.adaptation_measures import all_found, compare, named_right
 from training.adaptation_record import Share
+from training.detection_data import Sample as Scene
 from training.evaluation import Outcome
 from training.own_pictures import Item
 from training.pictures import Sample
@@ -58,3 +62,40 @@ def test_a_crop_is_named_among_the_words_that_can_be_read(tmp_path: Path) -> Non
     found = named_right(classifier, groups, ("l", "O", "no such word"))
     assert found == Share(2, 3)
     assert named_right(classifier, groups, ("no such word",)) == Share(0, 3)
+
+
+class _Finds:
+    """A detector that finds the same boxes in every picture."""
+
+    name = "fixed"
+
+    def __init__(self, *boxes: tuple[int, int, int, int]) -> None:
+        self._boxes = np.array(boxes, np.float32).reshape(-1, 4)
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        del image
+        count = len(self._boxes)
+        return Detections(self._boxes, np.ones(count, np.float32), np.zeros(count, np.int64))
+
+
+@pytest.mark.parametrize(
+    ("found", "right"),
+    [
+        ([], 0),
+        ([(0, 0, 20, 20)], 0),
+        ([(0, 0, 20, 20), (30, 30, 50, 50)], 1),
+        ([(0, 0, 20, 20), (2, 2, 18, 18)], 0),
+        ([(10, 10, 30, 30), (30, 30, 50, 50)], 0),
+        ([(9, 9, 29, 29), (30, 30, 50, 50), (60, 60, 70, 70)], 1),
+    ],
+    ids=["none", "one", "both", "one twice", "centre on the end", "and a spare one"],
+)
+def test_a_picture_counts_when_every_box_has_a_centre_in_it(
+    tmp_path: Path, found: list[tuple[int, int, int, int]], right: int
+) -> None:
+    Image.new("RGB", (80, 80)).save(tmp_path / "a.png")
+    boxes = np.array([(0, 0, 20, 20), (30, 30, 50, 50)], np.float32)
+    scene = Scene(tmp_path / "a.png", boxes, np.zeros(2, np.int64))
+    empty = Scene(tmp_path / "a.png", boxes[:0], np.zeros(0, np.int64))
+    strip = Scene(tmp_path / "a.png", boxes, np.zeros(2, np.int64), strip=True)
+    assert all_found(_Finds(*found), [scene, empty, strip]) == Share(right, 1)
