@@ -71,6 +71,12 @@ class _Evidence(ABC):
         likeliest: F32 = self.single_symbols.max(axis=1, initial=0)
         return likeliest
 
+    def symbols(self) -> tuple[str, ...]:
+        """The likeliest single symbol of each crop; never the blank."""
+        first = int(self._charset.blank)
+        winners = self.single_symbols[:, first:].argmax(axis=1) + first
+        return tuple(self._charset.symbols[at] for at in winners)
+
 
 class SoftmaxReadings(_Evidence):
     """N crops read by a network that answers one symbol."""

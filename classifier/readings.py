@@ -41,6 +41,13 @@ class Readings(Protocol):
         """
         ...
 
+    def symbols(self) -> tuple[str, ...]:
+        """The likeliest single character of each crop, of all that the model knows.
+
+        How likely it is, `certainty` says. Never for matching, which asks for the prompt's words.
+        """
+        ...
+
 
 class Classifier(Protocol):
     """Reads crops; scores only what it is asked."""
