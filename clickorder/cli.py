@@ -12,7 +12,10 @@ from typer.core import TyperGroup
 
 from clickorder.adapt_cli import adapt
 from clickorder.errors import CommandError, UsageError
+from clickorder.keys_cli import keys_app
 from clickorder.labels_cli import labels_app
+from clickorder.models_cli import models_app
+from clickorder.solve_command import SolveCommand
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,12 +26,17 @@ if TYPE_CHECKING:
 
 OUR_ERRORS = {
     "classifier.errors.ClassifierError",
+    "clickorder.client_errors.ClientError",
     "detector.errors.DetectorError",
     "labels.errors.LabelsError",
     "modelfile.errors.ModelFileError",
     "service.backends.BackendError",
+    "service.bundle.BundleError",
     "service.calibration.CalibrationError",
     "service.errors.ServiceError",
+    "service.gallery.GalleryError",
+    "service.kept_set.KeepingError",
+    "service.settings_file.ConfigurationError",
     "siamese.errors.SiameseError",
     "training.errors.TrainingError",
     "training.synthetic.errors.SyntheticError",
@@ -87,6 +95,8 @@ app = typer.Typer(
 )
 
 app.add_typer(labels_app, name="labels")
+app.add_typer(keys_app, name="keys")
+app.add_typer(models_app, name="models")
 app.command()(adapt)
 
 BackendOption = Annotated[
@@ -104,6 +114,9 @@ CacheOption = Annotated[
     Path | None,
     typer.Option(help="Folder of the fonts, icons and photos. [default: the user's cache]"),
 ]
+
+
+_TWO_SOLVERS = "--backend chooses what solves in this process; a service at --url has its own."
 
 
 def _print_version(value: bool) -> None:
@@ -127,6 +140,10 @@ def main(
 
 @app.command()
 def serve(
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A TOML file of settings. [env: CLICKORDER_SETTINGS]"),
+    ] = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")
     ] = None,
@@ -139,30 +156,55 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Requests computed at the same time. [default: 2]")
     ] = None,
+    keep_failures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Store the pictures and words of puzzles that were abstained from, or answered "
+            "with little confidence, here; see `clickorder labels from-puzzles`. [default: no]",
+        ),
+    ] = None,
 ) -> None:
     """Run the HTTP service until it is stopped.
 
     Every setting also has an environment variable: `CLICKORDER_PORT=9000`,
-    `CLICKORDER_LIMITS__BODY_BYTES=1048576`. What is given here goes first.
+    `CLICKORDER_LIMITS__BODY_BYTES=1048576`. What is given here goes first, then the environment,
+    then the file, where the same would be `port = 9000`, and `body_bytes = 1048576` under
+    `[limits]`.
 
-    For example: `clickorder serve --port 9000 --backend ddddocr`, then open `/docs` there.
+    On any address but loopback the service needs API keys: see `clickorder keys new --help`.
+
+    For example:
+
+    - `clickorder serve --port 9000 --backend ddddocr`, then open `/docs` there
+    - `clickorder keys new me`, then `clickorder serve --host 0.0.0.0 --settings clickorder.toml`
     """
     from service.serve import run_server
 
-    run_server(_settings(host=host, port=port, backend=backend, workers=workers, level=log_level))
+    run_server(
+        _settings(
+            settings=settings,
+            host=host,
+            port=port,
+            backend=backend,
+            workers=workers,
+            level=log_level,
+            keep=None if keep_failures is None else {"dir": keep_failures},
+        )
+    )
 
 
-@app.command()
+@app.command(cls=SolveCommand)
 def solve(
     background: Annotated[
         Path | None, typer.Argument(help="The picture to click on.", show_default=False)
     ] = None,
     words: Annotated[
         list[str] | None,
-        typer.Option(help="A word to click, once for each, in order; or all, between commas."),
+        typer.Option(help="The words to click, in order; commas part words too."),
     ] = None,
     icon: Annotated[
-        list[Path] | None, typer.Option(help="Picture of an item, once for each, in order.")
+        list[Path] | None, typer.Option(help="A picture of each item to click, in order.")
     ] = None,
     image: Annotated[
         Path | None, typer.Option(help="Picture of the whole prompt, read left to right.")
@@ -176,6 +218,15 @@ def solve(
     ] = None,
     min_confidence: MinConfidence = 0.0,
     backend: BackendOption = None,
+    url: Annotated[
+        str | None, typer.Option(help="Ask the service there. [default: solve in this process]")
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            help="For a service that wants one; in CLICKORDER_API_KEY fewer people see it."
+        ),
+    ] = None,
     draw: Annotated[
         Path | None, typer.Option(help="Write the picture with boxes and clicks here.")
     ] = None,
@@ -183,21 +234,25 @@ def solve(
         bool, typer.Option("--json", help="Print the body that the service would answer.")
     ] = False,
 ) -> None:
-    """Solve one picture in this process, without a service.
+    """Solve one picture: in this process, or with `--url` through a service.
 
-    Give the background and exactly one of `--words`, `--icon`, `--image`, `--region`; or
+    Give the background first, and exactly one of `--words`, `--icon`, `--image`, `--region`; or
     `--puzzle` alone, which also says whether the clicks are right.
 
     For example:
 
-    - `clickorder solve captcha.png --words 并 --words 细`
-    - `clickorder solve captcha.png --words 并,细 --draw answer.png`
-    - `clickorder solve captcha.png --icon first.png --icon second.png`
+    - `clickorder solve captcha.png --words 并 细 什 --draw answer.png`
+    - `clickorder solve captcha.png --words 并,细 --url http://127.0.0.1:8000`
+    - `clickorder solve captcha.png --icon first.png second.png`
     - `clickorder solve captcha.png --region 0,160,344,200 --json`
     - `clickorder solve --puzzle benchmarks/puzzles/text-words:0001`
     """
     from clickorder.question import Question, answer_lines
 
+    if url is not None and backend is not None:
+        raise UsageError(_TWO_SOLVERS)
+    if url is None and api_key is not None:
+        raise UsageError("--api-key is for a service; give its --url too.")
     if puzzle is not None:
         if background or words or icon or image or region:
             raise UsageError(
@@ -210,12 +265,16 @@ def solve(
         raise UsageError("There is no picture; give the BACKGROUND, or --puzzle SET:ID.")
 
     # Only now: loading models takes its time, and a slip in the options should be told at once.
-    from clickorder.local import LocalSolver
     from training.failures import draw_answer
     from training.scoring import read_reply, score_reply
 
-    solver = LocalSolver(_settings(backend=backend), min_confidence=min_confidence)
-    body = solver.solve(question.folder, question.background, question.prompt)
+    if url is not None:
+        body = question.put_to(url, api_key, min_confidence)
+    else:
+        from clickorder.local import LocalSolver
+
+        solver = LocalSolver(_settings(backend=backend), min_confidence=min_confidence)
+        body = solver.solve(question.folder, question.background, question.prompt)
     reply = read_reply(body)
     if draw is not None:
         try:
@@ -277,9 +336,7 @@ def evaluate(
     from training.evaluation import evaluate as run
 
     if url is not None and backend is not None:
-        raise UsageError(
-            "--backend chooses what solves in this process; a service at --url has its own."
-        )
+        raise UsageError(_TWO_SOLVERS)
     puzzle_sets = [read_puzzles(folder) for folder in dict.fromkeys(sets)]
     told = Console(stderr=True)
     with ExitStack() as stack:
@@ -415,10 +472,9 @@ def _exit_code(error: Exception) -> int | None:
 def _settings(
     *, backend: Backend | None, level: LogLevel | None = None, **given: object
 ) -> "Settings":
-    """Settings from the environment, and over them what was given on the command line."""
-    from pydantic import ValidationError
-
-    from service.settings import Settings
+    """Settings of environment and file, and over them what was given on the command line."""
+    from service.settings import load_settings
+    from service.settings_file import ConfigurationError
 
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if backend is not None:
@@ -426,11 +482,9 @@ def _settings(
     if level is not None:
         options["log"] = {"level": level.value}
     try:
-        return Settings(**options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = "__".join(str(part) for part in first["loc"]).upper()
-        raise UsageError(f"The setting CLICKORDER_{place} is not valid: {first['msg']}.") from error
+        return load_settings(**options)
+    except ConfigurationError as error:
+        raise UsageError(str(error)) from error
 
 
 def _draw_failures(

@@ -46,7 +46,11 @@ class Puzzle:
         accept: None, or for each target the box in which a click counts (None: the target
             itself), same frame; may reach beyond the picture.
         family: What the puzzle looks like, `"text-words"`; results are reported per family.
-        meta: Anything else the maker wants to keep, as JSON.
+        meta: Anything else the maker wants to keep, as JSON. Of a puzzle that is not `known`,
+            `proposals` may hold what a model saw: objects with `box`, `label` and `place` in the
+            order of clicks, the last two null where nobody knows.
+        known: Whether the truth is; where it is not, `words`, `targets` and `distractors` are
+            empty, and the line has null for the first two.
 
     Raises:
         PuzzleSetError: one sentence that says what does not fit.
@@ -61,6 +65,7 @@ class Puzzle:
     accept: tuple[Box | None, ...] | None = None
     family: str = ""
     meta: Mapping[str, object] = field(default_factory=dict)
+    known: bool = True
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -70,9 +75,15 @@ class Puzzle:
                 f"The prompt has {sorted(self.prompt)}; it needs exactly one of words, icons, "
                 "image, region."
             )
-        if not self.targets:
-            raise PuzzleSetError("There are no targets; a puzzle needs at least one.")
-        self._check_counts()
+        if self.known:
+            if not self.targets:
+                raise PuzzleSetError("There are no targets; a puzzle needs at least one.")
+            self._check_counts()
+        elif self.words or self.targets or self.distractors or self.accept is not None:
+            raise PuzzleSetError(
+                "A puzzle whose truth is not known has words, targets, distractors or accept; it "
+                "must have none."
+            )
         for box in (*self.targets, *self.distractors, *filter(None, self.accept or ())):
             _check_box(box)
         if self.kind == "region":
@@ -131,9 +142,10 @@ class Puzzle:
             PuzzleSetError: `meta` has something JSON cannot hold.
         """
         try:
-            return json.dumps(
-                {key: getattr(self, key) for key in _KEYS}, ensure_ascii=False, allow_nan=False
-            )
+            line = {key: getattr(self, key) for key in _KEYS}
+            if not self.known:
+                line |= {"words": None, "targets": None}
+            return json.dumps(line, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise PuzzleSetError(
                 f"Puzzle {self.id} cannot be written as JSON ({error}); keep meta to numbers, "
@@ -159,16 +171,18 @@ def parse_puzzle(line: str) -> Puzzle:
     if unknown := sorted(set(data) - set(_KEYS)):
         raise PuzzleSetError(f"The key {unknown[0]!r} is unknown; the keys are {', '.join(_KEYS)}.")
     accept = data.get("accept")
+    known = data["words"] is not None or data["targets"] is not None
     return Puzzle(
         id=_string(data["id"], "id"),
         background=_string(data["background"], "background"),
         prompt=_prompt(data["prompt"]),
-        words=_list(data["words"], "words", _word),
-        targets=_list(data["targets"], "targets", _box),
+        words=_list(data["words"], "words", _word) if known else (),
+        targets=_list(data["targets"], "targets", _box) if known else (),
         distractors=_list(data.get("distractors", []), "distractors", _box),
         accept=None if accept is None else _list(accept, "accept", _box_or_none),
         family=_string(data.get("family", ""), "family"),
         meta=_object(data.get("meta", {}), "meta"),
+        known=known,
     )
 
 

@@ -33,7 +33,7 @@ class LeftOut:
     reason: str
 
 
-def read_puzzle_annotations(folder: Path) -> Annotations:
+def read_puzzle_annotations(folder: Path, *, recorded: bool = False) -> Annotations:
     """A puzzle set as labelled pictures.
 
     Targets are boxes with the word as label and their place in the prompt as order; distractors,
@@ -41,20 +41,26 @@ def read_puzzle_annotations(folder: Path) -> Annotations:
     order. Where several puzzles share a background, it has the boxes of all of them and the order
     of the first.
 
+    Args:
+        folder: Of the set.
+        recorded: Whether puzzles whose truth nobody knows yet are taken, with the boxes that a
+            model has proposed, for a person to correct.
+
     Raises:
         PuzzleSetError: the set has a fault.
     """
     by_background: dict[str, list[Puzzle]] = {}
-    for puzzle in read_puzzles(folder):
+    for puzzle in read_puzzles(folder, recorded=recorded):
         by_background.setdefault(puzzle.background, []).append(puzzle)
     pictures = []
     for background, puzzles in by_background.items():
         path = folder / background
+        size = displayed_size(path)
         first, *others = puzzles
-        boxes = _boxes(first, ordered=True)
+        boxes = _boxes(first, size, ordered=True)
         for other in others:
-            boxes = _merged(boxes, _boxes(other, ordered=False))
-        pictures.append(LabelledPicture(path, *displayed_size(path), tuple(boxes)))
+            boxes = _merged(boxes, _boxes(other, size, ordered=False))
+        pictures.append(LabelledPicture(path, *size, tuple(boxes)))
     classes = sorted({box.label for picture in pictures for box in picture.boxes})
     return Annotations(
         folder,
@@ -69,6 +75,7 @@ def puzzles_to_yolo(folder: Path, out: Path) -> Iterator[Path]:
 
     Pictures are copied. What `out` has already is left as it is, so an interrupted run can be
     repeated, and corrected labels stay corrected; names that its `classes.txt` lacks are added.
+    Puzzles whose truth nobody knows yet come with the boxes that a model has proposed.
 
     Yields:
         Each picture of the set when it is done.
@@ -80,7 +87,7 @@ def puzzles_to_yolo(folder: Path, out: Path) -> Iterator[Path]:
         AnnotationError: a word cannot be the name of a class.
         OSError: a file cannot be written.
     """
-    annotations = read_puzzle_annotations(folder)
+    annotations = read_puzzle_annotations(folder, recorded=True)
     _check_stems(annotations)
     out.mkdir(parents=True, exist_ok=True)
     known = read_class_list(out / CLASSES_FILE) if (out / CLASSES_FILE).is_file() else ()
@@ -95,8 +102,10 @@ def puzzles_to_yolo(folder: Path, out: Path) -> Iterator[Path]:
         label_file = (out / key).with_suffix(".txt")
         if not label_file.exists():
             write_yolo_labels(picture, classes, label_file)
-        if key not in order and _lines(label_file) == len(picture.boxes):
-            order[key] = tuple(box.order for box in picture.boxes)
+        places = tuple(box.order for box in picture.boxes)
+        ordered = any(place is not None for place in places)
+        if ordered and key not in order and _lines(label_file) == len(picture.boxes):
+            order[key] = places
         yield picture.path
     write_order(out, order)
 
@@ -165,7 +174,9 @@ def copy_new(source: Path, target: Path) -> None:
     write_atomically(target, content)
 
 
-def _boxes(puzzle: Puzzle, *, ordered: bool) -> list[LabelledBox]:
+def _boxes(puzzle: Puzzle, size: tuple[int, int], *, ordered: bool) -> list[LabelledBox]:
+    if not puzzle.known:
+        return list(_proposed(puzzle, size, ordered=ordered))
     targets = [
         LabelledBox(*target, label=word, order=place if ordered else None)
         for place, (word, target) in enumerate(zip(puzzle.words, puzzle.targets, strict=True))
@@ -174,13 +185,41 @@ def _boxes(puzzle: Puzzle, *, ordered: bool) -> list[LabelledBox]:
     return targets + [LabelledBox(*box) for box in others]
 
 
+def _proposed(puzzle: Puzzle, size: tuple[int, int], *, ordered: bool) -> Iterator[LabelledBox]:
+    """The boxes that a model has proposed, cut at the border; what does not fit is passed over."""
+    proposals = puzzle.meta.get("proposals")
+    width, height = size
+    for proposal in proposals if isinstance(proposals, list) else ():
+        box = _box_of(proposal.get("box")) if isinstance(proposal, dict) else None
+        if box is None:
+            continue
+        x1, y1 = max(box[0], 0), max(box[1], 0)
+        x2, y2 = min(box[2], width), min(box[3], height)
+        if x1 >= x2 or y1 >= y2:
+            continue
+        label, place = proposal.get("label"), proposal.get("place")
+        # A caller's word may have a line break in it, which no name of a class can.
+        name = " ".join(label.split()) if isinstance(label, str) else ""
+        is_place = isinstance(place, int) and not isinstance(place, bool) and place >= 0
+        yield LabelledBox(
+            x1, y1, x2, y2, label=name or ITEM, order=place if ordered and is_place else None
+        )
+
+
 def _prompt_boxes(puzzle: Puzzle) -> Iterator[Box]:
     """Boxes of the items in the prompt's region, which the generator keeps in `meta`."""
     boxes = puzzle.meta.get("prompt_boxes")
-    for box in boxes if isinstance(boxes, list) else ():
-        if isinstance(box, list) and len(box) == 4 and all(isinstance(side, int) for side in box):
-            x1, y1, x2, y2 = box
-            yield x1, y1, x2, y2
+    for value in boxes if isinstance(boxes, list) else ():
+        box = _box_of(value)
+        if box is not None:
+            yield box
+
+
+def _box_of(value: object) -> Box | None:
+    if isinstance(value, list) and len(value) == 4 and all(isinstance(v, int) for v in value):
+        x1, y1, x2, y2 = value
+        return x1, y1, x2, y2
+    return None
 
 
 def _merged(boxes: Sequence[LabelledBox], others: Sequence[LabelledBox]) -> list[LabelledBox]:

@@ -3,8 +3,13 @@
 A set is a folder with pictures and `puzzles.jsonl`, one JSON object a line. `Puzzle` checks
 everything that can be known without the pictures; `read_puzzles` also checks the pictures'
 existence and the boxes against their sizes.
+
+Where nobody knows the truth of a puzzle yet, as of those that the service has kept, `words` and
+`targets` are null. Only what turns puzzles into labels reads such lines; everything else refuses
+them, so that no model is ever measured against, or trained on, its own guesses.
 """
 
+import json
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +30,7 @@ __all__ = [
     "Puzzle",
     "PuzzleSet",
     "PuzzleWriter",
+    "check_pictures",
     "read_puzzles",
     "write_puzzles",
 ]
@@ -64,11 +70,13 @@ class PuzzleSet:
         )
 
 
-def read_puzzles(folder: Path) -> PuzzleSet:
+def read_puzzles(folder: Path, *, recorded: bool = False) -> PuzzleSet:
     """Read and check a puzzle set.
 
     Args:
         folder: Holds `puzzles.jsonl` and the pictures it names.
+        recorded: Take puzzles whose truth nobody knows yet, too, and pass over a last line that is
+            just being written, or was cut off by a kill.
 
     Raises:
         PuzzleSetError: one sentence with file and line of the first thing that does not fit.
@@ -76,7 +84,8 @@ def read_puzzles(folder: Path) -> PuzzleSet:
     file = folder / PUZZLES_FILE
     try:
         # Not splitlines(): it also splits at characters that JSON strings may hold (U+2028).
-        lines = file.read_bytes().decode("utf-8").split("\n")
+        content = file.read_bytes()
+        lines = (_without_torn(content) if recorded else content).decode("utf-8").split("\n")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PuzzleSetError(
             f"{folder} is not a puzzle set: it has no {PUZZLES_FILE}; give a folder written by "
@@ -91,7 +100,9 @@ def read_puzzles(folder: Path) -> PuzzleSet:
         try:
             puzzle = parse_puzzle(line)
             _check_new(puzzle.id, puzzles)
-            _check_pictures(folder, puzzle)
+            if not recorded:
+                _check_known(puzzle)
+            check_pictures(folder, puzzle)
         except PuzzleSetError as error:
             raise PuzzleSetError(f"{file}, line {number}: {error}") from error
         puzzles[puzzle.id] = puzzle
@@ -190,7 +201,31 @@ def _check_new(puzzle_id: str, known: Container[str]) -> None:
         )
 
 
-def _check_pictures(folder: Path, puzzle: Puzzle) -> None:
+def _check_known(puzzle: Puzzle) -> None:
+    if not puzzle.known:
+        raise PuzzleSetError(
+            "Nobody has said yet what its words and targets are; turn the set into labels with "
+            "`clickorder labels from-puzzles`, correct them with `clickorder labels review`, and "
+            "come back with `clickorder labels to-puzzles`."
+        )
+
+
+def _without_torn(content: bytes) -> bytes:
+    """The lines without what follows the last line end, unless that is a whole line itself."""
+    whole, end, tail = content.rpartition(b"\n")
+    try:
+        json.loads(tail)
+    except (ValueError, RecursionError):
+        return whole + end
+    return content
+
+
+def check_pictures(folder: Path, puzzle: Puzzle) -> None:
+    """See that the pictures of a puzzle are there, and that its boxes lie in the background.
+
+    Raises:
+        PuzzleSetError: one sentence that says what does not fit.
+    """
     root = folder.resolve()
     for name in puzzle.files:
         path = root / name

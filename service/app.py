@@ -4,20 +4,41 @@
 stays empty, while `/openapi.json` and everything else work.
 """
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service.backends import load_solver
+from service.batch import router as batch_router
+from service.compatible import router as compatible_router
 from service.documentation import DocumentedAPI
+from service.guard import (
+    CORS_ANSWER_HEADERS,
+    CORS_METHODS,
+    CORS_REQUEST_HEADERS,
+    Guard,
+    SecurityHeaders,
+)
+from service.jobs import Service
+from service.keeping import Keeper
+from service.keys import Keys
+from service.metrics import Measured, Metrics, metrics_router
 from service.middleware import BodyLimit, RequestContext
+from service.models_routes import router as models_router
+from service.page import page_router
 from service.pool import InferencePool
 from service.problems import install_handlers
-from service.routes import Service, router
+from service.registry import Registry
+from service.routes import router
 from service.settings import Settings
 from service.solver import Solver
+from service.tracing import TraceRequests, Tracing
+from service.watch import Watch
 
 
 def create_app(
@@ -28,27 +49,77 @@ def create_app(
     Args:
         settings: Read once, here.
         solver_factory: Called in the lifespan; where it fails, the service does not start.
+
+    Raises:
+        KeysRequiredError: the service must have API keys and has none.
     """
+    keys = Keys(settings)
+    metrics = Metrics()
+    tracing = Tracing.asked_for(os.environ)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = InferencePool(settings.workers, settings.limits.queue, settings.retry_after_s)
-        app.state.service = Service(settings, solver_factory(settings), pool)
+        registry = Registry(solver_factory(settings), settings)
+        keeper = None if settings.keep.dir is None else Keeper(settings.keep)
+        app.state.service = Service(settings, registry, pool, metrics, keeper)
+        metrics.watch(app.state.service)
+        if tracing is not None:
+            tracing.open()
+        watch = None
+        if settings.models_dir is not None:
+            await asyncio.to_thread(registry.scan)
+            watch = Watch(registry, settings.models_dir)
+            watch.start()
         try:
             yield
         finally:
+            if watch is not None:
+                await asyncio.to_thread(watch.stop)
             pool.close()
+            if keeper is not None:
+                keeper.close()
+            if tracing is not None:
+                tracing.close()
 
     app = DocumentedAPI(
         title="clickorder",
         version=_version(),
         description="Picture and prompt of a click-CAPTCHA in, ordered click coordinates out.",
         lifespan=lifespan,
+        redoc_url=None,  # one page of documentation is enough to allow a CDN for
     )
+    app.needs_keys = keys.required
+    app.state.keys = keys
+    app.state.metrics = metrics
     app.include_router(router)
+    app.include_router(models_router)
+    app.include_router(batch_router)
+    if settings.compatible:
+        app.include_router(compatible_router)
+    app.include_router(metrics_router)
+    if settings.page:
+        app.include_router(page_router())
     install_handlers(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes)
-    app.add_middleware(RequestContext)  # added last, so outermost
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.limits.body_bytes,
+        by_path={"/solve/batch": settings.limits.batch_bytes},
+    )
+    app.add_middleware(Guard, settings=settings, keys=keys)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_ANSWER_HEADERS,
+        )
+    app.add_middleware(RequestContext)
+    app.add_middleware(SecurityHeaders)  # outside of all that answers: a fault has them too
+    app.add_middleware(Measured, metrics=metrics)
+    if tracing is not None:
+        app.add_middleware(TraceRequests, tracing=tracing)  # added last, so outermost
     return app
 
 

@@ -6,6 +6,7 @@ Own models are files with these names, in `Settings.models_dir` or where they ar
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from classifier.dddd_trainer import DdddTrainerClassifier
@@ -19,7 +20,7 @@ from modelfile import verify_manifest
 from modelfile.errors import ModelFileError
 from service.calibration import Calibrations
 from service.settings import Settings
-from service.solver import Solver
+from service.solver import Parts, Solver
 from siamese.matcher import SiameseMatcher
 from siamese.similarity import Matcher
 
@@ -47,12 +48,7 @@ def load_solver(settings: Settings) -> Solver:
         ModelFileError: a file cannot be used; the message names it and the fault.
         CalibrationError: the calibration file cannot be used.
     """
-    files = {} if settings.backend == "ddddocr" else own_files(settings.models_dir)
-    if settings.models_dir is not None and settings.backend == "auto" and not files:
-        raise BackendError(
-            f"{settings.models_dir} (CLICKORDER_MODELS_DIR) has none of detector.onnx, "
-            "classifier.onnx and siamese.onnx; name a folder that has, or leave it unset."
-        )
+    files = {} if settings.backend == "ddddocr" else own_files(_default_dir(settings.models_dir))
     own = "detector" in files
     if settings.backend == "own" and not (own and len(files.keys() & set(_ROLES)) > 1):
         place = settings.models_dir or "the shipped weights"
@@ -60,42 +56,97 @@ def load_solver(settings: Settings) -> Solver:
             f"The backend 'own' needs detector.onnx and at least one of classifier.onnx and "
             f"siamese.onnx, and {place} has {sorted(p.name for p in files.values()) or 'none'}."
         )
-    for role in _ROLES:
-        if role in files:
-            verify_manifest(files[role])
     threads = settings.threads
-    detector: Detector
-    if own:
-        detector = YoloDetector.load(files["detector"], threads=threads)
-    else:
-        detector = DdddocrDetector.load(threads=threads)
-    matcher: Matcher | None = None
-    if "siamese" in files:
-        matcher = SiameseMatcher.load(files["siamese"], threads=threads)
-    classifier = _classifier(settings, files)
-    calibrations = Calibrations()
-    if "calibration" in files:
-        calibrations = Calibrations.load(files["calibration"])
-    elif not files:
+    parts = open_parts(files, threads=threads)
+    detector = parts.detector or DdddocrDetector.load(threads=threads)
+    calibrations = parts.calibrations or Calibrations()
+    if not files:
         calibrations = Calibrations.load(_CALIBRATIONS / "ddddocr.json")
+    return make_solver(
+        Parts(
+            detector, parts.classifier or _embedded(settings, files), parts.matcher, calibrations
+        ),
+        settings,
+    )
+
+
+def _default_dir(models_dir: Path | None) -> Path | None:
+    """Where the files of the default lie; None where they are the shipped ones.
+
+    A models folder may hold nothing but bundles, or nothing yet.
+
+    Raises:
+        BackendError: there is no such folder, or there are files in it that are no models.
+    """
+    if models_dir is None or own_files(models_dir):
+        return models_dir
+    if not models_dir.is_dir() or any(p.is_file() for p in models_dir.iterdir()):
+        raise BackendError(
+            f"{models_dir} (CLICKORDER_MODELS_DIR) has none of detector.onnx, classifier.onnx and "
+            "siamese.onnx; name a folder that has, a folder of bundles, or leave it unset."
+        )
+    return None
+
+
+def make_solver(parts: Parts, settings: Settings) -> Solver:
+    """A solver of these parts, as the settings want solvers to be."""
     return Solver(
-        detector,
-        classifier,
-        matcher,
-        calibrations=calibrations,
+        parts.detector,
+        parts.classifier,
+        parts.matcher,
+        calibrations=parts.calibrations,
+        gallery=parts.gallery,
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
         look_twice=settings.look_twice,
     )
 
 
-def _classifier(settings: Settings, files: Mapping[str, Path]) -> Classifier | None:
+@dataclass(frozen=True, slots=True)
+class OpenedParts:
+    """The parts that some files gave; None for the roles without a file."""
+
+    detector: Detector | None
+    classifier: Classifier | None
+    matcher: Matcher | None
+    calibrations: Calibrations | None
+
+
+def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
+    """Open model files.
+
+    Args:
+        files: As `own_files` finds them.
+        threads: Of each session.
+
+    Raises:
+        ModelFileError: a file cannot be used, or is not the one that the manifest names.
+        CalibrationError: the calibration file cannot be used.
+    """
+    for role in _ROLES:
+        if role in files:
+            verify_manifest(files[role])
+    classifier: Classifier | None = None
     if "charsets" in files:
-        return DdddTrainerClassifier.load(
-            files["classifier"], files["charsets"], threads=settings.threads
+        classifier = DdddTrainerClassifier.load(
+            files["classifier"], files["charsets"], threads=threads
         )
-    if "classifier" in files:
-        return OnnxClassifier.load(files["classifier"], threads=settings.threads)
+    elif "classifier" in files:
+        classifier = OnnxClassifier.load(files["classifier"], threads=threads)
+    return OpenedParts(
+        detector=YoloDetector.load(files["detector"], threads=threads)
+        if "detector" in files
+        else None,
+        classifier=classifier,
+        matcher=SiameseMatcher.load(files["siamese"], threads=threads)
+        if "siamese" in files
+        else None,
+        calibrations=Calibrations.load(files["calibration"]) if "calibration" in files else None,
+    )
+
+
+def _embedded(settings: Settings, files: Mapping[str, Path]) -> Classifier | None:
+    """The embedded character model, where the settings let it help out."""
     if settings.backend == "own":
         return None
     try:

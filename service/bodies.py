@@ -1,11 +1,11 @@
 """Reads a request body, JSON or multipart/form-data, into one and the same request model."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -81,16 +81,16 @@ class _MemoryParser(MultiPartParser):
     def on_end(self) -> None:
         self.ended = True
 
+    def close(self) -> None:
+        """Close every file, those of a part that has no end as well: the form does not have it."""
+        for file in self._files_to_close_on_error:
+            file.close()
+
 
 async def _read_multipart(request: Request) -> MultipartBody:
     parser = _MemoryParser(request.headers, request.stream())
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        raise BadRequestBodyError(
-            f"The multipart body cannot be read: {error.message.removesuffix('.')}."
-        ) from error
-    try:
         if not parser.ended:
             raise BadRequestBodyError(
                 "The multipart body ends before its closing boundary; send all of it."
@@ -101,8 +101,17 @@ async def _read_multipart(request: Request) -> MultipartBody:
                 for name, value in form.multi_items()
             )
         )
+    except MultiPartException as error:
+        raise BadRequestBodyError(
+            f"The multipart body cannot be read: {error.message.removesuffix('.')}."
+        ) from error
+    except ValueError as error:  # Python has codecs that are no text encodings, as `undefined`
+        raise BadRequestBodyError(
+            "The multipart body cannot be read in the charset that the content type names; leave "
+            "the charset out, and send UTF-8."
+        ) from error
     finally:
-        await form.close()
+        parser.close()
 
 
 def _fields(parts: Sequence[tuple[str, str | bytes]], model: type[RequestModel]) -> dict[str, Any]:
@@ -134,18 +143,32 @@ def _part_value(name: str, part: Part, given: Sequence[str | bytes]) -> Any:
         if isinstance(value, bytes) is not wants_file:
             kind = "a file, with a file name" if wants_file else "text, without a file name"
             raise InvalidRequestError(f"The part `{name}` must be {kind}.")
+        if isinstance(value, str) and not _is_text(value):
+            raise InvalidRequestError(
+                f"The part `{name}` has half a surrogate pair in it; send whole characters."
+            )
     if part.kind == "files":
         return list(given)
     if part.kind == "words" and not (len(given) == 1 and _is_list(str(given[0]))):
         return list(given)
     if len(given) > 1:
         raise InvalidRequestError(f"The part `{name}` comes {len(given)} times; send it once.")
-    if part.kind == "file":
+    if part.kind in ("file", "text"):
         return given[0]
     try:
-        return json.loads(given[0])
-    except (ValueError, RecursionError) as error:
+        # The parser of the JSON body, which refuses the same: half a surrogate pair, endless depth.
+        return from_json(given[0])
+    except ValueError as error:
         raise InvalidRequestError(f"The part `{name}` is not JSON.") from error
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written; not all that a codec makes of bytes can."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_list(text: str) -> bool:

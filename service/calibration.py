@@ -114,3 +114,7 @@ class Calibrations:
         if min(calibration.temperature for calibration in every) <= 0:
             raise CalibrationError(f"The temperature in {path} must be greater than 0.")
         return loaded
+
+
+UNCALIBRATED = Calibrations()
+"""Scores as they come."""

@@ -12,8 +12,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.guard import is_open
 from service.problems import MEDIA_TYPE
 from service.responses import (
+    BatchLine,
     ClassifyResponse,
     CompareResponse,
     DetectResponse,
@@ -21,6 +23,7 @@ from service.responses import (
     SolveResponse,
 )
 from service.schemas import (
+    BatchRequest,
     ClassifyRequest,
     CompareRequest,
     DetectRequest,
@@ -30,21 +33,37 @@ from service.schemas import (
 )
 
 _REF = "#/components/schemas/{model}"
-_REQUESTS = (SolveRequest, DetectRequest, ClassifyRequest, CompareRequest)
+_REQUESTS = (SolveRequest, DetectRequest, ClassifyRequest, CompareRequest, BatchRequest)
 # FastAPI finds these by itself, but drops what is null from their examples.
-_ANSWERS = (SolveResponse, DetectResponse, ClassifyResponse, CompareResponse, Problem)
+_ANSWERS = (SolveResponse, DetectResponse, ClassifyResponse, CompareResponse, Problem, BatchLine)
 _MEANINGS = {
     400: "The picture, the base64 or the body cannot be decoded.",
+    408: "The body did not arrive in time.",
+    409: "The models cannot be changed so; the old ones stay.",
     413: "The body has too many bytes, or a picture too many pixels.",
     415: "Neither JSON nor multipart/form-data.",
     422: "The request does not fit the schema, or asks for what no model can do.",
     500: "The service failed.",
     503: "The service is busy (with `Retry-After`), or a model is not installed.",
+    504: "The answer was not ready in time.",
+}
+
+
+_KEY_MEANINGS = {
+    401: "The API key is missing or not known.",
+    403: "The API key is not an administrator's.",
+    429: "The API key has had its requests for now, or runs as many as it may (`Retry-After`).",
 }
 
 
 class DocumentedAPI(FastAPI):
-    """A FastAPI whose OpenAPI document also has the schemas that no signature names."""
+    """A FastAPI whose OpenAPI document also has the schemas that no signature names.
+
+    Attributes:
+        needs_keys: Whether a request must bring an API key; set before the document is made.
+    """
+
+    needs_keys = False
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made once."""
@@ -61,20 +80,40 @@ class DocumentedAPI(FastAPI):
             _, schemas = models_json_schema(models, ref_template=_REF)
             known = document.setdefault("components", {}).setdefault("schemas", {})
             known.update(schemas["$defs"])
+            if self.needs_keys:
+                _add_keys(document)
             self.openapi_schema = document
         return self.openapi_schema
 
 
 def problem_docs(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may fail with these."""
+    return {status: _problem(_MEANINGS[status]) for status in statuses}
+
+
+def _problem(meaning: str) -> dict[str, Any]:
     schema = {"$ref": _REF.format(model=Problem.__name__)}
-    return {
-        status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in statuses
+    return {"description": meaning, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def _add_keys(document: dict[str, Any]) -> None:
+    """Say how an API key is sent, which routes need one, and what they answer without."""
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
+    document["security"] = [{"bearer": []}, {"header": []}]
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if is_open(path):
+                operation["security"] = []
+                continue
+            answers = operation["responses"]
+            for status, meaning in _KEY_MEANINGS.items():
+                answers.setdefault(str(status), _problem(meaning))
 
 
-POST_PROBLEMS = problem_docs(*_MEANINGS)
+POST_PROBLEMS = problem_docs(*(status for status in _MEANINGS if status != 409))
 
 
 def request_docs(model: type[RequestModel], names: Sequence[str] = ("example",)) -> dict[str, Any]:
@@ -125,6 +164,8 @@ def _part_schema(part: Part) -> dict[str, Any]:
             return file
         case "files":
             return {"type": "array", "items": file, "description": "Repeated, in click order."}
+        case "text":
+            return {"type": "string"}
         case "words":
             return {
                 "type": "array",

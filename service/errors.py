@@ -11,16 +11,26 @@ ServiceError
 ├── InvalidRequestError      422 invalid_request
 ├── TooManyItemsError        422 too_many_items
 ├── UnknownWordsError        422 unknown_word
+├── UnknownModelError        422 unknown_model
+├── ModelRefusedError        409 model_refused
+├── NoPreviousVersionError   409 no_previous_version
 ├── RegionOutsideError       422 region_outside
-├── ForeignRequestError      403 foreign_request     (label review only, and the next six)
-├── NothingHereError         404 not_found
+├── MissingKeyError          401 missing_key (WWW-Authenticate)
+├── UnknownKeyError          401 unknown_key (WWW-Authenticate)
+├── AdminOnlyError           403 admin_only
+├── ForeignRequestError      403 foreign_request
+├── NothingHereError         404 not_found           (label review only, and the next five)
 ├── PictureNotFoundError     404 picture_not_found
 ├── LabelsChangedError       409 labels_changed
 ├── LabelsDoubtfulError      409 labels_doubtful
 ├── BadLabelsError           422 bad_labels
 ├── SaveFailedError          500 save_failed
-├── OverloadedError          503 overloaded (Retry-After)
-└── ModelUnavailableError    503 model_unavailable
+├── TryAgainError                (Retry-After)
+│   ├── RateLimitedError     429 rate_limited
+│   ├── TooManyAtOnceError   429 too_many_at_once
+│   └── OverloadedError      503 overloaded
+├── ModelUnavailableError    503 model_unavailable
+└── DeadlineExceededError    504 deadline_exceeded
 """
 
 from collections.abc import Sequence
@@ -33,6 +43,26 @@ class ServiceError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "The service failed."
+
+    def headers(self) -> dict[str, str]:
+        """What the answer's head says beside the problem."""
+        return {}
+
+
+class TryAgainError(ServiceError):
+    """Not now, but later.
+
+    Attributes:
+        retry_after_s: When, in seconds; the `Retry-After` header.
+    """
+
+    def __init__(self, detail: str, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+    def headers(self) -> dict[str, str]:
+        """When to come again."""
+        return {"Retry-After": str(self.retry_after_s)}
 
 
 class BadPictureError(ServiceError):
@@ -103,24 +133,34 @@ class UnknownWordsError(ServiceError):
     status, code, title = 422, "unknown_word", "A word of the prompt cannot be read."
 
 
+class UnknownModelError(ServiceError):
+    """The request names a bundle that is not served, or not for such a request."""
+
+    status, code, title = 422, "unknown_model", "There is no such model bundle."
+
+
+class ModelRefusedError(ServiceError):
+    """A bundle cannot be served as it lies in its folder; what was served before still is."""
+
+    status, code, title = 409, "model_refused", "The model bundle is refused."
+
+
+class NoPreviousVersionError(ServiceError):
+    """A bundle has no version to go back to."""
+
+    status, code, title = 409, "no_previous_version", "There is no previous version."
+
+
 class RegionOutsideError(ServiceError):
     """The prompt region is not inside the background."""
 
     status, code, title = 422, "region_outside", "The prompt region is outside the picture."
 
 
-class OverloadedError(ServiceError):
-    """Too many requests wait already; try again later.
-
-    Attributes:
-        retry_after_s: When, in seconds; the `Retry-After` header.
-    """
+class OverloadedError(TryAgainError):
+    """Too many requests wait already."""
 
     status, code, title = 503, "overloaded", "The service is busy."
-
-    def __init__(self, detail: str, retry_after_s: int = 1) -> None:
-        super().__init__(detail)
-        self.retry_after_s = retry_after_s
 
 
 class ModelUnavailableError(ServiceError):
@@ -129,14 +169,58 @@ class ModelUnavailableError(ServiceError):
     status, code, title = 503, "model_unavailable", "The model for this prompt is not installed."
 
 
-class ForeignRequestError(ServiceError):
-    """The request comes from another host or another site than the page itself."""
+class DeadlineExceededError(ServiceError):
+    """The answer was not ready in time."""
 
-    status, code, title = 403, "foreign_request", "The request does not come from the page."
+    status, code, title = 504, "deadline_exceeded", "The answer took too long."
+
+
+class _WithoutKeyError(ServiceError):
+    """A request without a key that is known."""
+
+    def headers(self) -> dict[str, str]:
+        """How a key is sent (RFC 9110, section 11.6.1)."""
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class MissingKeyError(_WithoutKeyError):
+    """The request brings no API key."""
+
+    status, code, title = 401, "missing_key", "An API key is missing."
+
+
+class UnknownKeyError(_WithoutKeyError):
+    """The request brings an API key that is nobody's."""
+
+    status, code, title = 401, "unknown_key", "The API key is not known."
+
+
+class AdminOnlyError(ServiceError):
+    """The request needs the API key of an administrator."""
+
+    status, code, title = 403, "admin_only", "Only an administrator may do this."
+
+
+class ForeignRequestError(ServiceError):
+    """The request comes from another host, or from a page of another site."""
+
+    status, code, title = 403, "foreign_request", "The request comes from elsewhere."
+
+
+class RateLimitedError(TryAgainError):
+    """The API key has had its requests for now."""
+
+    status, code, title = 429, "rate_limited", "Too many requests came with this API key."
+
+
+class TooManyAtOnceError(TryAgainError):
+    """As many requests run as the API key may have at the same time."""
+
+    status, code, title = 429, "too_many_at_once", "Too many requests run with this API key."
 
 
 class NothingHereError(ServiceError):
-    """The path is none of the page's."""
+    """The path is none of a page's."""
 
     status, code, title = 404, "not_found", "There is nothing here."
 

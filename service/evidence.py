@@ -1,6 +1,6 @@
 """Evidence: what the models have to say of a puzzle, before anything is decided."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -20,11 +20,13 @@ from service.errors import (
     RegionOutsideError,
     TooManyItemsError,
 )
+from service.gallery import Gallery
 from service.looks import FIRST, Look
 from service.matching import MAX_ITEMS
 from service.prompt_picture import Candidates, candidates, content_box
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.recognition import Recogniser
+from service.spans import span
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -56,8 +58,14 @@ class Evidence:
 
 @dataclass
 class Stopwatch:
-    """Milliseconds by stage."""
+    """Milliseconds by stage.
 
+    Attributes:
+        check: Called before each stage; raises where nobody waits for the answer any more.
+        stages: Filled by `stage`.
+    """
+
+    check: Callable[[], None] = lambda: None
     stages: dict[str, float] = field(
         default_factory=lambda: {"detect": 0.0, "recognise": 0.0, "match": 0.0}
     )
@@ -65,9 +73,11 @@ class Stopwatch:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time spent inside to a stage."""
+        self.check()
         start = perf_counter()
         try:
-            yield
+            with span(name):
+                yield
         finally:
             self.stages[name] += (perf_counter() - start) * 1000
 
@@ -87,6 +97,7 @@ class Witnesses:
         classifier: Reads crops; None where no character model is installed.
         matcher: Compares crops; None where no Siamese model is installed.
         calibrations: Weigh what they say.
+        gallery: Words that name pictures.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
     """
@@ -97,12 +108,13 @@ class Witnesses:
         classifier: Classifier | None,
         matcher: Matcher | None,
         calibrations: Calibrations,
+        gallery: Gallery,
         *,
         max_boxes: int,
         max_items: int,
     ) -> None:
         self._detector = detector
-        self._recogniser = Recogniser(classifier, matcher)
+        self._recogniser = Recogniser(classifier, matcher, gallery)
         self._calibrations = calibrations
         self._max_boxes = max_boxes
         self._max_items = min(max_items, MAX_ITEMS)

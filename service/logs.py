@@ -33,7 +33,11 @@ def configure_logging(settings: Log) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([] if settings.format == "json" else [_joined]),
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()
@@ -43,3 +47,12 @@ def configure_logging(settings: Log) -> None:
     root.setLevel("WARNING")
     for name in _OURS:
         logging.getLogger(name).setLevel(settings.level.upper())
+
+
+def _joined(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """The frames of a fault as one text: the console's renderer takes nothing else."""
+    if isinstance(event.get("exception"), list):
+        event["exception"] = "\n".join(event["exception"])
+    return event

@@ -6,6 +6,7 @@ Pure ASGI, so that nothing copies the body or breaks the context variables of th
 import re
 import time
 import uuid
+from collections.abc import Mapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -26,7 +27,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("service")
 class RequestContext:
     """Gives every request an id, logs it, and turns a fault into a 500 problem.
 
-    Only method, path and outcome are logged: never a query, a header, a body or a word.
+    Only method, path, outcome and the name of the key are logged: never a query, a header, a
+    body or a word.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -64,7 +66,7 @@ class RequestContext:
             finally:
                 # Percent-encoded as it came, so that no path can forge a line of the log.
                 path = scope.get("raw_path") or scope["path"].encode()
-                fields = {"code": state["code"]} if "code" in state else {}
+                fields = {name: state[name] for name in ("key", "code") if name in state}
                 log.info(
                     "request",
                     method=scope["method"],
@@ -82,12 +84,16 @@ class _OverLimitError(Exception):
 class BodyLimit:
     """Refuses bodies of more than `max_bytes`: by `Content-Length`, else while reading.
 
+    `by_path` gives some paths a limit of their own.
     What the caller still sends after the refusal is dropped by the server as it comes.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, by_path: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._by_path = by_path or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -95,17 +101,18 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         read = 0
+        most = self._by_path.get(scope["path"], self._max_bytes)
 
         async def limited_receive() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._max_bytes:
+            if read > most:
                 raise _OverLimitError
             return message
 
         declared = Headers(scope=scope).get("content-length", "")
-        over = declared.isdecimal() and int(declared) > self._max_bytes
+        over = declared.isdecimal() and int(declared) > most
         if not over:
             try:
                 await self._app(scope, limited_receive, send)
@@ -113,6 +120,6 @@ class BodyLimit:
                 over = True
         if over:
             error = BodyTooLargeError(
-                f"The request body has more than {self._max_bytes} bytes; send smaller pictures."
+                f"The request body has more than {most} bytes; send smaller pictures."
             )
             await problem_of(error, scope)(scope, receive, send)

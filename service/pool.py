@@ -4,13 +4,35 @@ import asyncio
 import contextlib
 import contextvars
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from service.errors import OverloadedError
+from service.spans import waited
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a pool is.
+
+    Attributes:
+        running: Jobs in a worker.
+        waiting: Jobs that wait for one.
+        room: Jobs that would be taken now.
+        reading: Bodies that are being received.
+        refused: Requests that were refused since the start.
+    """
+
+    running: int
+    waiting: int
+    room: int
+    reading: int
+    refused: int
 
 
 class InferencePool:
@@ -27,11 +49,20 @@ class InferencePool:
 
     def __init__(self, workers: int, queue: int, retry_after_s: int = 1) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self._workers = workers
         self._room = workers + queue
         self._retry_after_s = retry_after_s
         self._held = 0
+        self._refused = 0
         self._reading = 0  # only ever touched on the event loop
         self._lock = threading.Lock()
+
+    @property
+    def load(self) -> Load:
+        """How busy it is now."""
+        held = self._held
+        running = min(held, self._workers)  # a job waits only while every worker has one
+        return Load(running, held - running, self._room - held, self._reading, self._refused)
 
     def check_room(self) -> None:
         """Refuse early, before a body of megabytes is read for nothing.
@@ -55,7 +86,7 @@ class InferencePool:
             self._held += 1
         try:
             context = contextvars.copy_context()
-            future = self._executor.submit(context.run, job)
+            future = self._executor.submit(context.run, _after_wait, time.time_ns(), job)
         except BaseException:
             self._release()
             raise
@@ -83,6 +114,7 @@ class InferencePool:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _refusal(self, busy: int) -> OverloadedError:
+        self._refused += 1
         return OverloadedError(
             f"{busy} requests are running or waiting already; try again in "
             f"{self._retry_after_s} s.",
@@ -92,3 +124,9 @@ class InferencePool:
     def _release(self, _: Future[T] | None = None) -> None:
         with self._lock:
             self._held -= 1
+
+
+def _after_wait(since_ns: int, job: Callable[[], T]) -> T:
+    """Run a job that has waited for its worker."""
+    waited(since_ns)
+    return job()

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from service.errors import InvalidRequestError, OverloadedError, ServiceError
+from service.errors import InvalidRequestError, ServiceError
 from service.responses import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -46,9 +46,7 @@ def install_handlers(app: FastAPI) -> None:
 
 def problem_of(error: ServiceError, scope: Scope) -> Response:
     """The answer to a request that failed with `error`."""
-    headers = {}
-    if isinstance(error, OverloadedError):
-        headers["Retry-After"] = str(error.retry_after_s)
+    headers = error.headers()
     errors = error.errors if isinstance(error, InvalidRequestError) else ()
     return _respond(
         scope, error.status, error.code, error.title, str(error), headers=headers, errors=errors
@@ -104,13 +102,21 @@ def _respond(
         type=f"urn:clickorder:problem:{code}",
         title=title,
         status=status,
-        detail=detail,
+        detail=_writable(detail),
         code=code,
         request_id=state.get("request_id", ""),
-        errors=[FieldProblem(field=field, detail=text) for field, text in errors] or None,
+        errors=[
+            FieldProblem(field=_writable(field), detail=_writable(text)) for field, text in errors
+        ]
+        or None,
     )
     content = problem.model_dump_json(exclude_none=True)
     return Response(content, status, headers, MEDIA_TYPE)
+
+
+def _writable(text: str) -> str:
+    """Half a surrogate pair, which JSON can name and UTF-8 cannot write, becomes a `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _path(location: Sequence[str | int]) -> str:

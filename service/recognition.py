@@ -10,6 +10,7 @@ from classifier.readings import Classifier
 from detector.detections import Detections
 from service.calibration import Calibration
 from service.errors import ModelUnavailableError, UnknownWordsError
+from service.gallery import NO_GALLERY, Gallery, bracketed
 from service.looks import Look, merged
 from siamese.lettering import can_draw, draw_word
 from siamese.similarity import Matcher
@@ -19,6 +20,9 @@ Scores = NDArray[np.float64]
 
 _UNKNOWN_SCORE = -9.0
 """Log-likelihood of a word that no model knows: one of some eight thousand."""
+
+_MOST_TOLD = 10
+"""Names of a gallery that an error lists."""
 
 _FAINTEST = 0.01
 """Detector scores under this count as this."""
@@ -31,10 +35,12 @@ class Recogniser:
     Attributes:
         classifier: Reads crops; None where no character model is installed.
         matcher: Compares crops; None where no Siamese model is installed.
+        gallery: Words that name pictures, for the matcher.
     """
 
     classifier: Classifier | None
     matcher: Matcher | None
+    gallery: Gallery = NO_GALLERY
 
     def words(
         self,
@@ -44,7 +50,10 @@ class Recogniser:
         look: Look,
         calibration: Calibration,
     ) -> tuple[Scores, tuple[str, ...]]:
-        """Score words: read by the classifier, or drawn and looked for by the matcher.
+        """Score words: read by the classifier, or compared as pictures by the matcher.
+
+        A word that names a class of the gallery is compared with that class's pictures; one that
+        the classifier does not read, with itself drawn as a picture.
 
         Args:
             background: `(H, W, 3)` uint8 RGB.
@@ -58,8 +67,10 @@ class Recogniser:
         """
         classifier, matcher = self.classifier, self.matcher
         distinct = list(dict.fromkeys(words))
-        read = [word for word in distinct if classifier is not None and classifier.can_read(word)]
-        drawn = [word for word in distinct if word not in read and can_draw(word)]
+        shown = self._shown(distinct)
+        plain = [word for word in distinct if word not in shown]
+        read = [word for word in plain if classifier is not None and classifier.can_read(word)]
+        drawn = [word for word in plain if word not in read and can_draw(word)]
         # A word that no model knows fits any box as well as the next: it gets what is left over.
         by_word = {word: np.full(len(scene), _UNKNOWN_SCORE) for word in distinct}
         used = []
@@ -68,11 +79,15 @@ class Recogniser:
             found = classifier.read(views).score_words(read).astype(np.float64)
             by_word |= zip(read, merged(found, len(read), len(scene)), strict=True)
             used.append("classifier")
-        if matcher is not None and drawn:
+        if matcher is not None and (drawn or shown):
+            names = list(shown.values())
+            items = [draw_word(word) for word in drawn] + self.gallery.items(names, matcher)
             views = look.views(matcher.crop(background, scene.boxes))
-            logits = matcher.compare(look.item_views([draw_word(word) for word in drawn]), views)
+            logits = matcher.compare(look.item_views(items), views)
             same = calibration.siamese_weight * _log_same(logits)
-            by_word |= zip(drawn, merged(same, len(drawn), len(scene)), strict=True)
+            rows = merged(same, len(items), len(scene))
+            by_word |= zip(drawn, rows[: len(drawn)], strict=True)
+            by_word |= zip(shown, self.gallery.best(names, rows[len(drawn) :]), strict=True)
             used.append("siamese")
         scores = np.array([by_word[word] for word in words])
         return scores + doubt(scene, calibration.detector_weight), tuple(used)
@@ -127,10 +142,14 @@ class Recogniser:
 
         Raises:
             ModelUnavailableError: there is no model for words.
-            UnknownWordsError: no word is known to any model.
+            UnknownWordsError: no word is known to any model, or one names a picture of the
+                gallery that is not there.
         """
         if self.classifier is None and self.matcher is None:
             raise ModelUnavailableError("Words need a classifier, and none is installed.")
+        for word in words:
+            if bracketed(word) is not None and self.gallery.name_of(word) is None:
+                raise UnknownWordsError(self._missing(word))
         if any(self._knows(word) for word in words):
             return
         if self.classifier is None:
@@ -139,7 +158,23 @@ class Recogniser:
             )
         raise UnknownWordsError(unknown_word(words[0], self.classifier))
 
+    def _shown(self, words: Sequence[str]) -> dict[str, str]:
+        """The words that name pictures, to the names."""
+        if self.matcher is None:
+            return {}
+        names = {word: self.gallery.name_of(word) for word in words}
+        return {word: name for word, name in names.items() if name is not None}
+
+    def _missing(self, word: str) -> str:
+        """The sentence for a name that the gallery does not have."""
+        known = sorted(self.gallery.pictures)
+        has = f"it has {', '.join(known[:_MOST_TOLD])}" if known else "this bundle has none"
+        more = ", ..." if len(known) > _MOST_TOLD else ""
+        return f"The word {word!r} names no picture of the gallery; {has}{more}."
+
     def _knows(self, word: str) -> bool:
+        if self._shown([word]):
+            return True
         read = self.classifier is not None and self.classifier.can_read(word)
         return read or (self.matcher is not None and can_draw(word))
 

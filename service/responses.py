@@ -1,12 +1,15 @@
 """The answers of the HTTP contract; the requests are in `service.schemas`."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict, JsonValue
 
 from service.answers import Answer, DetectedBox, Reason
+from service.bundle import Serves
 from service.examples import EXAMPLE_BOXES
+from service.registry import Version
 from service.schemas import BoxField, Pixel
 
 # Unbounded: an answer of 1.0000001 is rounding and must not fail. NaN is a fault, and does.
@@ -48,7 +51,10 @@ class ImageOut(BaseModel):
 
 Models = Annotated[
     dict[str, str],
-    Field(description="Role (detector, classifier, siamese) to name and version."),
+    Field(
+        description="Role (detector, classifier, siamese) to name and version, and the bundle's "
+        "under `bundle`, unless the default models answered."
+    ),
 ]
 Timings = Annotated[dict[str, float], Field(description="Stage to milliseconds.")]
 RequestId = Annotated[str, Field(description="The one in the `X-Request-ID` header.")]
@@ -114,6 +120,7 @@ class SolveResponse(BaseModel):
     def of(
         cls,
         answer: Answer,
+        models: dict[str, str],
         timings_ms: dict[str, float],
         request_id: str,
         drawing: str | None = None,
@@ -130,7 +137,7 @@ class SolveResponse(BaseModel):
             ],
             boxes=[BoxOut.of(box) for box in answer.boxes],
             image=ImageOut(width=answer.width, height=answer.height),
-            models=dict(answer.models),
+            models=models,
             timings_ms=timings_ms,
             request_id=request_id,
             **extra,
@@ -219,14 +226,68 @@ class CompareResponse(BaseModel):
     request_id: RequestId
 
 
+class BundleOut(BaseModel):
+    """A bundle that is served."""
+
+    name: str
+    version: str
+    default: Annotated[bool, Field(description="Whether it answers what nothing else serves.")]
+    serves: Annotated[Serves, Field(description="Which requests; empty is no restriction.")]
+    models: Models
+    gallery: Annotated[list[str], Field(description="Names that words may have as `<name>`.")]
+    loaded: Annotated[str, Field(description="When, ISO 8601 in UTC.")]
+
+    @classmethod
+    def of(cls, version: Version, *, default: bool) -> Self:
+        """The JSON of a version."""
+        return cls(
+            name=version.name,
+            version=version.version,
+            default=default,
+            serves=version.serves,
+            models=version.models,
+            gallery=sorted(version.solver.parts.gallery.pictures),
+            loaded=datetime.fromtimestamp(version.loaded, UTC).isoformat(timespec="seconds"),
+        )
+
+
+class RefusedOut(BaseModel):
+    """A folder that is not served as it is now."""
+
+    folder: str
+    name: str | None
+    version: str | None
+    reason: str
+
+
 class ModelsResponse(BaseModel):
     """The models that are installed."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"models": {"detector": "clickorder-detector 1.0.0"}}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    "models": {"detector": "clickorder-detector 1.0.0"},
+                    "bundles": [
+                        {
+                            "name": "default",
+                            "version": "",
+                            "default": True,
+                            "serves": {"sites": [], "types": [], "sizes": [], "prompts": []},
+                            "models": {"detector": "clickorder-detector 1.0.0"},
+                            "gallery": [],
+                            "loaded": "2026-01-31T12:00:00+00:00",
+                        }
+                    ],
+                    "refused": [],
+                }
+            ]
+        }
     )
 
-    models: Models
+    models: Annotated[Models, Field(description="Those that answer where no bundle does.")]
+    bundles: list[BundleOut]
+    refused: list[RefusedOut]
 
 
 class Health(BaseModel):
@@ -272,3 +333,12 @@ class Problem(BaseModel):
     errors: Annotated[
         list[FieldProblem] | None, Field(description="Of `invalid_request`: every field.")
     ] = None
+
+
+class BatchLine(BaseModel):
+    """One line of the answer: `answer` where `status` is 200, else `problem`."""
+
+    id: str
+    status: int
+    answer: SolveResponse | None = None
+    problem: Problem | None = None

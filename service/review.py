@@ -14,7 +14,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -43,6 +43,7 @@ from service.errors import (
     PictureNotFoundError,
     SaveFailedError,
 )
+from service.hosts import LOOPBACK_NAMES, hostname
 from service.logs import configure_logging
 from service.middleware import BodyLimit, RequestContext
 from service.problems import install_handlers, problem_of
@@ -51,7 +52,6 @@ from service.settings import Log
 PAGE = Path(__file__).resolve().parent / "review_page"
 HEADER = "X-Clickorder-Review"
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _READS = frozenset({"GET", "HEAD"})
 _BODY_BYTES = 4 * 2**20
 
@@ -348,7 +348,7 @@ def _refusal(scope: Scope) -> str | None:
     """Why a request is refused; None where it comes from the page or from a person."""
     headers = Headers(scope=scope)
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or _hostname(hosts[0]) not in _LOOPBACK:
+    if len(hosts) != 1 or hostname(hosts[0]) not in LOOPBACK_NAMES:
         return (
             f"The host {', '.join(hosts)[:60]!r} is not this machine; open the page as "
             "http://127.0.0.1 with its port."
@@ -362,10 +362,3 @@ def _refusal(scope: Scope) -> str | None:
     if scope["method"] not in _READS and HEADER not in headers:
         return f"What writes must have the header {HEADER}, which only the page sends."
     return None
-
-
-def _hostname(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None

@@ -63,12 +63,12 @@ class Part:
     """Where one multipart part goes.
 
     Attributes:
-        kind: `file` and `files` are pictures, `words` is repeated text or one JSON list, `json` is
-            one JSON value.
+        kind: `file` and `files` are pictures, `text` is text, `words` is repeated text or one JSON
+            list, `json` is one JSON value.
         path: Of the field in the JSON body.
     """
 
-    kind: Literal["file", "files", "words", "json"]
+    kind: Literal["file", "files", "text", "words", "json"]
     path: tuple[str, ...]
 
 
@@ -78,6 +78,24 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     parts: ClassVar[Mapping[str, Part]]
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class RoutedRequest(RequestModel):
+    """A request that says which bundle of models is to answer, or leaves it open."""
+
+    model: Annotated[Name | None, Field(description="Name of the bundle.")] = None
+    site: Annotated[
+        Name | None, Field(description="Where the picture is from; bundles say what they serve.")
+    ] = None
+    type: Annotated[
+        Name | None, Field(description="Which of the site's kinds of puzzle it is.")
+    ] = None
+
+
+_ROUTE: Mapping[str, Part] = {name: Part("text", (name,)) for name in ("model", "site", "type")}
 
 
 class PromptField(BaseModel):
@@ -102,6 +120,11 @@ class PromptField(BaseModel):
         BoxField | None,
         Field(description="Where the prompt picture lies inside the background."),
     ] = None
+
+    @property
+    def kind(self) -> str:
+        """Which of the four is given."""
+        return next(kind for kind in PROMPT_KINDS if getattr(self, kind) is not None)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -129,7 +152,7 @@ class Options(BaseModel):
     ] = False
 
 
-class SolveRequest(RequestModel):
+class SolveRequest(RoutedRequest):
     """A puzzle."""
 
     model_config = ConfigDict(
@@ -152,6 +175,7 @@ class SolveRequest(RequestModel):
     options: Options = Options()
 
     parts: ClassVar[Mapping[str, Part]] = {
+        **_ROUTE,
         "background": Part("file", ("background",)),
         "words": Part("words", ("prompt", "words")),
         "icons": Part("files", ("prompt", "icons")),
@@ -161,17 +185,51 @@ class SolveRequest(RequestModel):
     }
 
 
-class DetectRequest(RequestModel):
+class BatchItem(SolveRequest):
+    """One puzzle of a batch, as of `POST /solve`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": []})
+
+    id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="By default the place, from 0."),
+    ] = None
+
+
+class BatchRequest(BaseModel):
+    """Puzzles in any number that the service takes; answered in order of completion."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "puzzles": [
+                        {
+                            "id": "first",
+                            "background": EXAMPLE_BACKGROUND,
+                            "prompt": {"words": ["4", "7"]},
+                        }
+                    ]
+                }
+            ]
+        },
+    )
+
+    puzzles: Annotated[list[BatchItem], Field(min_length=1)]
+
+
+class DetectRequest(RoutedRequest):
     """A picture whose clickable items are to be found."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"image": EXAMPLE_BACKGROUND}]})
 
     image: Picture
 
-    parts: ClassVar[Mapping[str, Part]] = {"image": Part("file", ("image",))}
+    parts: ClassVar[Mapping[str, Part]] = {**_ROUTE, "image": Part("file", ("image",))}
 
 
-class ClassifyRequest(RequestModel):
+class ClassifyRequest(RoutedRequest):
     """One item, cut out, and the words that it may be."""
 
     model_config = ConfigDict(
@@ -182,12 +240,13 @@ class ClassifyRequest(RequestModel):
     words: Words
 
     parts: ClassVar[Mapping[str, Part]] = {
+        **_ROUTE,
         "image": Part("file", ("image",)),
         "words": Part("words", ("words",)),
     }
 
 
-class CompareRequest(RequestModel):
+class CompareRequest(RoutedRequest):
     """Two items, cut out."""
 
     model_config = ConfigDict(
@@ -198,6 +257,7 @@ class CompareRequest(RequestModel):
     second: Picture
 
     parts: ClassVar[Mapping[str, Part]] = {
+        **_ROUTE,
         "first": Part("file", ("first",)),
         "second": Part("file", ("second",)),
     }

@@ -1,17 +1,25 @@
 """Runs the service: one process, one event loop, its own inference threads."""
 
+import asyncio
 import contextlib
 import json
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
 import uvicorn
 
 from service.app import create_app
 from service.backends import load_solver
+from service.hosts import is_loopback
+from service.kept_set import check_folder
+from service.keys import Keys
 from service.logs import configure_logging
-from service.settings import Settings
+from service.settings import Settings, load_settings
+from service.settings_file import ConfigurationError
 from service.solver import Solver
 
 _STARTUP_FAILED = 3
@@ -31,19 +39,53 @@ def example_curl(address: str) -> str:
     return f"curl -s {address}/solve -F background=@{EXAMPLE} -F 'words={words}'"
 
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger("service")
+
+
 class _Server(uvicorn.Server):
-    """Prints the address once the models are loaded and the port is open."""
+    """Prints the address once the models are loaded and the port is open.
+
+    Args:
+        config: Of uvicorn.
+        keys: Read again on SIGHUP.
+        file: The settings file; None where there is none to be read again.
+    """
+
+    def __init__(self, config: uvicorn.Config, keys: Keys, file: Path | None) -> None:
+        super().__init__(config)
+        self._keys = keys
+        self._file = file
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if not self.started:
             return
+        # Without a file SIGHUP keeps its meaning, that the terminal is gone.
+        if self._file is not None and sys.platform != "win32":
+            asyncio.get_running_loop().add_signal_handler(
+                signal.SIGHUP, reload_keys, self._keys, self._file
+            )
         # Not from the settings: port 0 becomes a real one here.
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(f"clickorder serves on {address} (documentation: {address}/docs)", flush=True)
         if (_ROOT / EXAMPLE).is_file():
             print(f"Try it from {_ROOT}:\n\n{example_curl(address)}\n", flush=True)
+
+
+def reload_keys(keys: Keys, file: Path) -> None:
+    """Take the keys of the settings file as it is now; one that is wrong changes nothing.
+
+    Args:
+        keys: Of the running service.
+        file: The settings file. Of everything else in it nothing is read before a restart.
+    """
+    try:
+        keys.replace(load_settings(settings=file))
+    except ConfigurationError as error:
+        log.error("keys stay as they were", reason=str(error))  # noqa: TRY400 - a sentence
+    else:
+        log.info("keys read again", keys=len(keys))
 
 
 def run_server(
@@ -56,15 +98,22 @@ def run_server(
         solver_factory: Called once, before the port is open.
 
     Raises:
+        KeysRequiredError: the service must have API keys and has none.
+        KeepingError: the folder of `keep.dir` cannot be used.
         BackendError, ModelFileError, CalibrationError: the models cannot be used.
         SystemExit: the port cannot be opened; the log says why.
     """
     configure_logging(settings.log)
-    # Before the server, so that a model that cannot be used ends in its own sentence.
+    check_folder(settings.keep)
+    # Models before the server, so that one that cannot be used ends in its own sentence; the app
+    # before the models, so that what takes no time to say is said at once.
+    app = create_app(settings, lambda _: solver)
+    if not settings.keys_on and not is_loopback(settings.host):
+        log.warning("anybody who reaches this address may use the service", host=settings.host)
     solver = solver_factory(settings)
     server = _Server(
         uvicorn.Config(
-            create_app(settings, lambda _: solver),
+            app,
             host=settings.host,
             port=settings.port,
             lifespan="on",
@@ -72,7 +121,9 @@ def run_server(
             access_log=False,  # ours is in service.middleware
             server_header=False,
             timeout_graceful_shutdown=settings.shutdown_s,
-        )
+        ),
+        app.state.keys,
+        settings.settings,
     )
     # uvicorn raises the signal again after it has shut down in good order.
     with contextlib.suppress(KeyboardInterrupt):

@@ -1,6 +1,6 @@
 """The solver: walks one puzzle from pictures to ordered clicks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from classifier.readings import Classifier
 from detector.detections import Detections, Detector
 from service.answers import Answer, Box, Click, DetectedBox, Reason
-from service.calibration import Calibrations
+from service.calibration import UNCALIBRATED, Calibrations
 from service.errors import ModelUnavailableError, UnknownWordsError
 from service.evidence import Evidence, Memory, Stopwatch, Witnesses
+from service.gallery import NO_GALLERY, Gallery
 from service.looks import CLOSE, FIRST, Look
 from service.matching import MAX_ITEMS, Assignment, assign
 from service.prompts import Prompt
@@ -24,6 +25,25 @@ _AMBIGUOUS_BELOW = 0.6
 """A share among the full assignments under this means that another answer fits about as well."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a solver is put together from; sessions may be shared between solvers.
+
+    Attributes:
+        detector: Finds boxes, on backgrounds and on prompt pictures.
+        classifier: Reads crops; None where no character model is installed.
+        matcher: Compares crops; None where no Siamese model is installed.
+        calibrations: Turn scores into probabilities.
+        gallery: Words that name pictures.
+    """
+
+    detector: Detector
+    classifier: Classifier | None = None
+    matcher: Matcher | None = None
+    calibrations: Calibrations = UNCALIBRATED
+    gallery: Gallery = NO_GALLERY
+
+
 class Solver:
     """Detector, classifier and matcher put together; safe to share between threads.
 
@@ -32,6 +52,7 @@ class Solver:
         classifier: Reads crops; None where no character model is installed.
         matcher: Compares crops; None where no Siamese model is installed.
         calibrations: Turn scores into probabilities.
+        gallery: Words that name pictures.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
         look_twice: Whether to look closely where a first look is not sure, which takes longer.
@@ -44,6 +65,7 @@ class Solver:
         matcher: Matcher | None = None,
         *,
         calibrations: Calibrations | None = None,
+        gallery: Gallery | None = None,
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
         look_twice: bool = True,
@@ -51,11 +73,16 @@ class Solver:
         self._look_twice = look_twice
         self._classifier = classifier
         self._matcher = matcher
+        self.parts = Parts(
+            detector, classifier, matcher, calibrations or UNCALIBRATED, gallery or NO_GALLERY
+        )
+        """As given, for another solver that shares some of them."""
         self._witnesses = Witnesses(
             detector,
             classifier,
             matcher,
-            calibrations or Calibrations(),
+            self.parts.calibrations,
+            self.parts.gallery,
             max_boxes=max_boxes,
             max_items=max_items,
         )
@@ -63,13 +90,21 @@ class Solver:
         self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
         """Role to name and version of every installed model."""
 
-    def solve(self, background: Picture, prompt: Prompt, *, min_confidence: float = 0.0) -> Answer:
+    def solve(
+        self,
+        background: Picture,
+        prompt: Prompt,
+        *,
+        min_confidence: float = 0.0,
+        check: Callable[[], None] = lambda: None,
+    ) -> Answer:
         """Find the clicks that a prompt asks for.
 
         Args:
             background: `(H, W, 3)` uint8 RGB.
             prompt: What to click, in order.
             min_confidence: Below this the answer is an abstention with its reason.
+            check: Called between the steps; what it raises ends the work.
 
         Raises:
             ModelUnavailableError: no installed model can score this kind of prompt.
@@ -77,7 +112,7 @@ class Solver:
             TooManyItemsError: the prompt has more items than are matched.
             RegionOutsideError: the region is not inside the background.
         """
-        watch, memory = Stopwatch(), Memory()
+        watch, memory = Stopwatch(check), Memory()
         verdict = self._verdict(background, prompt, watch, memory, FIRST)
         if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
             verdict = self._verdict(background, prompt, watch, memory, CLOSE)
@@ -130,6 +165,33 @@ class Solver:
         scores = classifier.read([crop]).score_words(words)[:, 0].astype(np.float64)
         weights = np.exp(scores - scores.max())
         return tuple(float(w) for w in weights / weights.sum())
+
+    def read(self, image: Picture, boxes: Sequence[Box]) -> tuple[tuple[str, float], ...]:
+        """The likeliest character of each box, of all that the classifier knows.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB.
+            boxes: `x1, y1, x2, y2` in its pixels, `x2`/`y2` exclusive.
+
+        Returns:
+            Character and its probability, 0..1, for each box.
+
+        Raises:
+            ModelUnavailableError: no classifier is installed.
+        """
+        if self._classifier is None:
+            raise ModelUnavailableError("Reading needs a classifier, and none is installed.")
+        if not boxes:
+            return ()
+        crops = self._classifier.crop(image, np.array(boxes, np.float32))
+        # Turned as well: there is no prompt to make up for a character that leans.
+        found = self._classifier.read(CLOSE.views(crops))
+        symbols, certainty = found.symbols(), found.certainty().reshape(-1, len(boxes))
+        surest = certainty.argmax(axis=0)
+        return tuple(
+            (symbols[view * len(boxes) + at], float(certainty[view, at]))
+            for at, view in enumerate(surest)
+        )
 
     def compare(self, first: Picture, second: Picture) -> float:
         """Probability that two `(h, w, 3)` uint8 RGB pictures show the same item.

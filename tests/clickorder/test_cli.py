@@ -215,6 +215,7 @@ def test_a_setting_that_is_not_valid_is_named(puzzles, monkeypatch):
 
 
 def test_models_that_are_missing_are_named(puzzles, tmp_path, monkeypatch):
+    (tmp_path / "detector.onnx").touch()
     monkeypatch.setenv("CLICKORDER_MODELS_DIR", str(tmp_path))
     result = run("solve", puzzles / "0.png", "--words", "A", "--backend", "own")
     assert "needs detector.onnx" in sentence(result)

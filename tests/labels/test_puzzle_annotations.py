@@ -202,3 +202,43 @@ def test_corners_are_rounded_into_the_picture_and_names_kept_apart(tmp_path):
     assert [one.id for one in made] == ["more-a", "more-a.png", "more-a.bmp"]
     assert {one.targets for one in made} == {((19, 0, 20, 1),)}
     assert len(read_puzzles(tmp_path / "set")) == 3
+
+
+PROPOSALS = [
+    {"box": [10, 10, 30, 30], "label": "并", "place": 0},
+    {"box": [100, 50, 200, 90], "label": None, "place": 1},
+    {"box": [40, 10, 60, 30], "label": "a\nb", "place": None},
+    {"box": [300, 300, 310, 310], "label": "far", "place": 2},
+    {"box": [1, 2, 3], "label": "x", "place": 3},
+    {"box": [70, 10, 80, 30], "label": 7, "place": True},
+    "nonsense",
+]
+
+
+def test_what_a_model_proposed_is_there_to_be_corrected(tmp_path):
+    folder, out = tmp_path / "kept", tmp_path / "out"
+    with PuzzleWriter(folder) as writer:
+        for name, proposals in (("a", PROPOSALS), ("b", None), ("c", PROPOSALS[2:3])):
+            Image.new("RGB", (WIDTH, HEIGHT), "white").save(folder / f"{name}.png")
+            meta = {} if proposals is None else {"proposals": proposals}
+            prompt = {"words": ("并", "细")}
+            writer.write(Puzzle(name, f"{name}.png", prompt, (), (), meta=meta, known=False))
+    assert len(list(puzzles_to_yolo(folder, out))) == 3
+    labelled = with_order(read_annotations(out), read_order(out))
+    boxes = {
+        picture.path.stem: [(*map(round, box.xyxy), box.label, box.order) for box in picture.boxes]
+        for picture in labelled.pictures
+    }
+    assert boxes == {
+        "a": [
+            (10, 10, 30, 30, "并", 0),
+            (100, 50, WIDTH, HEIGHT, ITEM, 1),
+            (40, 10, 60, 30, "a b", None),
+            (70, 10, 80, 30, ITEM, None),
+        ],
+        "b": [],
+        "c": [(40, 10, 60, 30, "a b", None)],
+    }
+    assert set(read_order(out)) == {"a.png"}
+    with pytest.raises(PuzzleSetError, match="from-puzzles"):
+        read_annotations(folder)

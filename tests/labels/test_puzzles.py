@@ -262,3 +262,46 @@ def test_meta_is_json(value):
 def test_a_word_may_be_a_number(folder):
     write_lines(folder, changed(words=["成", 3], prompt={"image": "0001.prompt.png"}))
     assert read_puzzles(folder).puzzles[0].words == ("成", "3")
+
+
+def test_a_puzzle_whose_truth_nobody_knows_is_only_read_where_it_is_expected(folder):
+    write_lines(folder, changed(words=None, targets=None, distractors=[]))
+    with pytest.raises(PuzzleSetError, match="line 1: Nobody has said yet"):
+        read_puzzles(folder)
+    (puzzle,) = read_puzzles(folder, recorded=True)
+    assert (puzzle.known, puzzle.words, puzzle.targets) == (False, (), ())
+    assert json.loads(puzzle.to_json()) == LINE | {
+        "words": None,
+        "targets": None,
+        "distractors": [],
+    }
+
+
+HALF_KNOWN = {
+    "words-only": ({"targets": None}, "targets is None"),
+    "targets-only": ({"words": None}, "words is None"),
+    "distractors": ({"words": None, "targets": None}, "must have none"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), HALF_KNOWN.values(), ids=HALF_KNOWN)
+def test_a_truth_is_known_as_a_whole_or_not_at_all(folder, changes, message):
+    write_lines(folder, changed(**changes))
+    with pytest.raises(PuzzleSetError, match=message):
+        read_puzzles(folder, recorded=True)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [b'{"id": "0002", "backg', '{"id": "并'.encode()[:-1], b""],
+    ids=["torn", "torn-character", "nothing"],
+)
+def test_a_set_that_is_being_written_is_read_up_to_its_last_whole_line(folder, tail):
+    file = folder / "puzzles.jsonl"
+    file.write_bytes(changed().encode() + b"\n" + tail)
+    assert len(read_puzzles(folder, recorded=True)) == 1
+    if tail:
+        with pytest.raises(PuzzleSetError):
+            read_puzzles(folder)
+    file.write_bytes(changed().encode())
+    assert len(read_puzzles(folder, recorded=True)) == 1, "a last line without an end is whole"

@@ -80,6 +80,10 @@ class ColourReadings:
         likeliest: NDArray[np.float32] = mine.max(axis=0, initial=0)
         return likeliest
 
+    def symbols(self) -> tuple[str, ...]:
+        mine = self._log_probabilities(list(COLOURS))
+        return tuple(list(COLOURS)[at] for at in mine.argmax(axis=0))
+
 
 class ColourReader:
     name = "colours 1.0"
@@ -171,6 +175,12 @@ def quiet() -> None:
 @pytest.fixture
 def serve() -> Callable[..., AbstractContextManager[str]]:
     """`serving`, for tests that need settings or a solver of their own."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def serve_long() -> Callable[..., AbstractContextManager[str]]:
+    """`serving`, for fixtures that are shared between tests."""
     return serving
 
 

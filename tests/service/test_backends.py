@@ -54,14 +54,21 @@ def test_icons_need_a_siamese_model(embedded) -> None:
 
 
 def test_own_without_weights_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "detector.onnx").touch()
     with pytest.raises(BackendError, match=r"needs detector\.onnx and at least one of"):
         load_solver(Settings(backend="own", models_dir=tmp_path))
 
 
 @pytest.mark.parametrize("folder", [".", "nowhere"])
 def test_a_models_folder_without_models_is_one_sentence(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "weights.onnx").touch()
     with pytest.raises(BackendError, match="CLICKORDER_MODELS_DIR"):
         load_solver(Settings(backend="auto", models_dir=tmp_path / folder))
+
+
+def test_a_models_folder_of_bundles_leaves_the_shipped_weights_the_default(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    assert load_solver(Settings(models_dir=tmp_path)).models == load_solver(Settings()).models
 
 
 def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend() -> None:

@@ -16,6 +16,7 @@ DOCUMENT = create_app(Settings(), lambda _: None).openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 POSTS = ["/solve", "/detect", "/classify", "/compare"]
 GETS = ["/healthz", "/readyz", "/models"]
+ADMIN = ["/models/{name}/reload", "/models/{name}/rollback"]
 
 
 def name_of(reference):
@@ -23,7 +24,7 @@ def name_of(reference):
 
 
 def test_every_route_is_documented():
-    assert sorted(DOCUMENT["paths"]) == sorted(POSTS + GETS)
+    assert sorted(DOCUMENT["paths"]) == sorted([*POSTS, "/solve/batch", *GETS, "/metrics", *ADMIN])
 
 
 def test_every_reference_leads_somewhere():
@@ -49,6 +50,9 @@ def test_solve_has_an_example_of_every_prompt():
     assert set(content["application/json"]["examples"]) == set(schemas.PROMPT_KINDS)
     parts = content["multipart/form-data"]["schema"]
     assert list(parts["properties"]) == [
+        "model",
+        "site",
+        "type",
         "background",
         "words",
         "icons",
@@ -74,7 +78,7 @@ def test_response_examples_fit_their_schema(path, method):
 @pytest.mark.parametrize("path", POSTS)
 def test_failures_are_documented_as_problems(path):
     answers = DOCUMENT["paths"][path]["post"]["responses"]
-    assert set(answers) == {"200", "400", "413", "415", "422", "500", "503"}
+    assert set(answers) == {"200", "400", "408", "413", "415", "422", "500", "503", "504"}
     for status, answer in answers.items():
         if status != "200":
             assert list(answer["content"]) == ["application/problem+json"]

@@ -46,13 +46,3 @@ def test_a_fault_is_a_500_that_leaks_nothing(serve):
     assert any("test_faults.py" in frame and "detect" in frame for frame in fault["exception"])
     assert "secret" not in str(lines)
     assert "并" not in str(lines)
-
-
-def test_without_a_detector_the_service_is_alive_but_not_ready(serve):
-    with serve(factory=lambda _: FaultySolver()) as url:
-        assert httpx.get(f"{url}/healthz").status_code == 200
-        assert httpx.get(f"{url}/models").json() == {"models": {}}
-        response = httpx.get(f"{url}/readyz")
-    assert response.status_code == 503
-    assert response.json()["code"] == "model_unavailable"
-    assert "No detector is installed" in response.json()["detail"]

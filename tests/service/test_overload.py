@@ -70,7 +70,7 @@ def test_a_caller_that_leaves_is_no_fault(serve):
         port = int(url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)) as caller:
             caller.sendall(
-                b"POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 b'Content-Length: 1000\r\n\r\n{"image": "'
             )
             time.sleep(0.1)

@@ -119,6 +119,7 @@ def test_a_solver_that_cannot_be_made_ends_the_process():
 
 
 def test_models_that_are_not_there_end_the_command_in_one_sentence(tmp_path):
+    (tmp_path / "detector.onnx").touch()
     code = "from clickorder.cli import app; app(['serve', '--backend', 'own'])"
     with start(code, CLICKORDER_MODELS_DIR=str(tmp_path)) as server:
         output, log = server.communicate(timeout=30)

@@ -76,6 +76,9 @@ class ColourReadings:
     def certainty(self) -> NDArray[np.float32]:
         return np.exp(self.values).max(axis=1, initial=0)
 
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(list(COLOURS)[at] for at in self.values.argmax(axis=1))
+
 
 @dataclass
 class ColourClassifier:

@@ -22,7 +22,7 @@ def upload(url: str, body: bytes, length: int) -> socket.socket:
     host, port = url.removeprefix("http://").split(":")
     caller = socket.create_connection((host, int(port)), timeout=30)
     caller.sendall(
-        b"POST /detect HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+        b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n" % length + body
     )
     return caller

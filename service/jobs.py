@@ -1,0 +1,216 @@
+"""One request in its worker: the body is read on the event loop, the rest happens in the pool."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.answers import Answer
+from service.bodies import JsonBody, MultipartBody, parse_body, read_body
+from service.deadline import Deadline
+from service.errors import BodyTimeoutError
+from service.keeping import Keeper
+from service.metrics import Metrics
+from service.pictures import decode_base64, decode_picture
+from service.pool import InferencePool
+from service.registry import Registry, Version, Wish
+from service.schemas import RequestModel, RoutedRequest, SolveRequest
+from service.settings import Limits, Settings
+from service.solver import Solver
+from service.spans import note, span
+
+M = TypeVar("M", bound=RequestModel)
+
+CALLER_LEFT = 499
+"""Nobody reads it; nginx's number for a request whose caller closed the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the lifespan makes and every request shares.
+
+    Attributes:
+        settings: As passed to `create_app`.
+        registry: The bundles that are served, and which of them answers what.
+        pool: Where the solvers run.
+        metrics: What is counted.
+        keeper: Keeps puzzles, where that is asked for.
+    """
+
+    settings: Settings
+    registry: Registry
+    pool: InferencePool
+    metrics: Metrics = field(default_factory=Metrics)
+    keeper: Keeper | None = None
+
+
+@dataclass(slots=True)
+class Job:
+    """One request in its worker.
+
+    Attributes:
+        service: What all requests share.
+        request_id: For the answer.
+        deadline: Looked at between the steps.
+        version: The bundle that answers; None before `choose`. One request never sees two.
+        start: `perf_counter` when the worker took it up.
+        stages: Milliseconds by stage, filled while it runs.
+    """
+
+    service: Service
+    request_id: str
+    deadline: Deadline
+    version: Version | None = None
+    start: float = field(default_factory=time.perf_counter)
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Limits:
+        """Of the service."""
+        return self.service.settings.limits
+
+    @property
+    def solver(self) -> Solver:
+        """Of the bundle that `choose` chose."""
+        assert self.version is not None  # noqa: S101 - every kind of work chooses first
+        return self.version.solver
+
+    def choose(
+        self, sent: RoutedRequest, picture: NDArray[np.uint8], prompt: str | None = None
+    ) -> None:
+        """Decide which bundle answers.
+
+        Args:
+            sent: What the caller says of it.
+            picture: `(H, W, 3)`, whose size may decide.
+            prompt: Kind of prompt, where there is one.
+
+        Raises:
+            UnknownModelError: the caller names a bundle that is not served, or not for this.
+        """
+        height, width = picture.shape[:2]
+        wish = Wish(sent.model, sent.site, sent.type, (width, height), prompt)
+        self.version = self.service.registry.choose(wish)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of a `with` block to a stage.
+
+        Raises:
+            DeadlineExceededError: the time is over, or nobody waits for the answer.
+        """
+        self.deadline.check()
+        start = time.perf_counter()
+        try:
+            with span(name):
+                yield
+        finally:
+            spent = (time.perf_counter() - start) * 1000
+            self.stages[name] = self.stages.get(name, 0.0) + spent
+
+    def timings_ms(self) -> dict[str, float]:
+        """The stages so far and the total, to a hundredth."""
+        total = (time.perf_counter() - self.start) * 1000
+        return {name: round(ms, 2) for name, ms in (self.stages | {"total": total}).items()}
+
+    def models(self, *roles: str) -> dict[str, str]:
+        """The bundle, where it has a name, and those of its models that took part."""
+        assert self.version is not None  # noqa: S101 - as above
+        installed = self.version.models
+        return {role: installed[role] for role in ("bundle", *roles) if role in installed}
+
+    def answered(self, sent: SolveRequest, answer: Answer) -> None:
+        """Count the answer to a puzzle, and keep the puzzle where that is asked for."""
+        assert self.version is not None  # noqa: S101 - as above
+        self.service.metrics.solved(self.version.name, answer)
+        note(
+            {
+                "clickorder.bundle": self.version.name,
+                "clickorder.outcome": "solved" if answer.reason is None else answer.reason,
+                "clickorder.confidence": answer.confidence,
+                "clickorder.boxes": len(answer.boxes),
+            }
+        )
+        if self.service.keeper is not None:
+            self.service.keeper.offer(sent.background, sent.prompt, answer)
+
+    def picture(self, sent: str | bytes, name: str) -> NDArray[np.uint8]:
+        """Decode a picture field: base64 text from JSON, bytes from multipart."""
+        data = decode_base64(sent, name) if isinstance(sent, str) else sent
+        return decode_picture(data, self.limits, name)
+
+
+async def receive_body(request: Request) -> JsonBody | MultipartBody:
+    """Read the body, for as long as a body may take.
+
+    Raises:
+        OverloadedError: as many bodies are on their way as there is room for.
+        BodyTimeoutError: it came too slowly.
+        UnsupportedMediaError, BadRequestBodyError: it is none that is read here.
+    """
+    service: Service = request.app.state.service
+    timeout_s = service.settings.body_timeout_s
+    with service.pool.reading():
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await read_body(request)
+        except TimeoutError as error:
+            raise BodyTimeoutError(
+                f"The request body did not arrive within {timeout_s} s; send it faster, or less."
+            ) from error
+
+
+async def run_job(
+    request: Request, model: type[M], work: Callable[[Job, M], BaseModel]
+) -> Response:
+    """Read the body, do `work` in the pool, answer with its JSON.
+
+    Args:
+        request: Whose app has a `Service` in its state.
+        model: What the body is checked against, in the worker.
+        work: Makes the answer; runs in a worker thread.
+
+    Raises:
+        ServiceError: every way a request can fail; the app's handlers make problems of them.
+    """
+    service: Service = request.app.state.service
+    body = await receive_body(request)
+    deadline = Deadline(service.settings.deadline_s)
+
+    def job() -> str:
+        deadline.check()
+        this = Job(service, request.state.request_id, deadline)
+        try:
+            return work(this, parse_body(body, model)).model_dump_json(exclude_unset=True)
+        finally:
+            service.metrics.staged(this.stages)
+
+    answer = asyncio.ensure_future(service.pool.run(job))
+    gone = asyncio.ensure_future(disconnected(request))
+    try:
+        await asyncio.wait(
+            {answer, gone}, timeout=deadline.left_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if answer.done():
+            return Response(answer.result(), media_type="application/json")
+        if gone.done():
+            return Response(status_code=CALLER_LEFT)
+        raise deadline.exceeded()
+    finally:
+        deadline.drop()  # A job that runs ends at its next step,
+        answer.cancel()  # and one that waits gives its place up.
+        gone.cancel()
+
+
+async def disconnected(request: Request) -> None:
+    """Return once the caller has closed the connection; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

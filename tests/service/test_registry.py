@@ -1,0 +1,339 @@
+"""Which bundle answers, and how one takes another's place."""
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from service.bundle import Bundle, BundleError, Manifest, file_sums, manifest_text
+from service.errors import ModelRefusedError, NoPreviousVersionError, UnknownModelError
+from service.registry import Registry, Version, Wish
+from service.settings import Settings
+from service.solver import Solver
+
+Pack = Callable[..., Path]
+
+
+class Named(Solver):
+    """A solver that is known by what its detector file says."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.models = {"detector": text}
+
+
+def open_named(bundle: Bundle) -> Named:
+    bundle.verify()
+    text = (bundle.folder / "detector.onnx").read_text()
+    if text == "broken":
+        raise BundleError(f"{bundle.folder.name} is broken.")
+    if text == "odd":
+        raise ZeroDivisionError
+    return Named(text)
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Pack:
+    """Writes a bundle; the detector file is only a text here."""
+
+    def write(
+        folder: str, version: str = "1.0", content: str = "", name: str = "", **manifest: object
+    ) -> Path:
+        place = tmp_path / "models" / folder
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "detector.onnx").write_text(content or version)
+        told = Manifest.model_validate(
+            {"name": name or folder, "version": version, "sha256": file_sums(place)} | manifest
+        )
+        (place / "bundle.json").write_text(manifest_text(told))
+        return place
+
+    return write
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    (tmp_path / "models").mkdir()
+    return Registry(Named("built-in"), Settings(models_dir=tmp_path / "models"), open_named)
+
+
+def texts(registry: Registry) -> dict[str, str]:
+    return {v.name: v.solver.models["detector"] for v in registry.served}
+
+
+def test_a_bundle_is_served_replaced_and_taken_out(registry: Registry, pack: Pack) -> None:
+    place = pack("shop", "1.0")
+    assert registry.scan()
+    assert texts(registry) == {"shop": "1.0", "default": "built-in"}
+    assert not registry.scan()
+    pack("shop", "1.1")
+    assert registry.scan()
+    assert texts(registry) == {"shop": "1.1", "default": "built-in"}
+    for file in place.iterdir():
+        file.unlink()
+    assert registry.scan()
+    assert texts(registry) == {"default": "built-in"}
+
+
+def test_of_two_folders_with_one_name_the_later_version_is_served(
+    registry: Registry, pack: Pack
+) -> None:
+    pack("a", "1.9", name="shop")
+    pack("b", "1.10", name="shop")
+    registry.scan()
+    assert texts(registry)["shop"] == "1.10"
+    (pack("b", "1.8", name="shop"))
+    registry.scan()
+    assert texts(registry)["shop"] == "1.9"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("broken", "shop is broken."), ("odd", "ZeroDivisionError")],
+    ids=["refused in a sentence", "refused by an unforeseen error"],
+)
+def test_a_broken_version_leaves_the_old_one(
+    registry: Registry, pack: Pack, content: str, reason: str
+) -> None:
+    pack("shop", "1.0")
+    registry.scan()
+    old = registry.choose(Wish(model="shop"))
+    with capture_logs() as lines:
+        pack("shop", "1.1", content)
+        assert not registry.scan()
+    assert registry.choose(Wish(model="shop")) is old
+    (refusal,) = registry.refused
+    assert reason in refusal.reason
+    assert (refusal.name, refusal.version) == ("shop", "1.1")
+    assert any(line["event"] == "bundle refused" for line in lines)
+    registry.scan()
+    assert registry.refusals_total == {"shop": 1}, "an unchanged folder is not tried again"
+    pack("shop", "1.2")
+    registry.scan()
+    assert texts(registry)["shop"] == "1.2"
+    assert not registry.refused
+
+
+def broken_manifest(place: Path) -> None:
+    (place / "bundle.json").write_text("{")
+
+
+def other_bytes(place: Path) -> None:
+    (place / "detector.onnx").write_text("other")
+
+
+def missing_file(place: Path) -> None:
+    (place / "detector.onnx").unlink()
+
+
+def unnamed_file(place: Path) -> None:
+    (place / "siamese.onnx").write_text("who")
+
+
+@pytest.mark.parametrize("harm", [broken_manifest, other_bytes, missing_file, unnamed_file])
+def test_a_half_copied_bundle_is_refused_and_taken_once_it_is_whole(
+    registry: Registry, pack: Pack, harm: Callable[[Path], None]
+) -> None:
+    place = pack("shop", "1.0")
+    harm(place)
+    registry.scan()
+    assert texts(registry) == {"default": "built-in"}
+    assert str(place) in registry.refused[0].reason
+    (place / "siamese.onnx").unlink(missing_ok=True)
+    pack("shop", "1.0")
+    registry.scan()
+    assert texts(registry) == {"shop": "1.0", "default": "built-in"}
+    assert not registry.refused
+
+
+def test_a_refused_later_folder_leaves_the_earlier_one(registry: Registry, pack: Pack) -> None:
+    pack("b", "2.0", "broken", name="shop")
+    pack("a", "1.0", name="shop")
+    registry.scan()
+    assert texts(registry)["shop"] == "1.0"
+    pack("b", "2.1", name="shop")
+    registry.scan()
+    assert texts(registry)["shop"] == "2.1"
+
+
+def test_rollback_stays_until_a_reload_or_a_change(registry: Registry, pack: Pack) -> None:
+    pack("shop", "1.0")
+    registry.scan()
+    pack("shop", "1.1")
+    registry.scan()
+    assert registry.rollback("shop").version == "1.0"
+    registry.scan()
+    assert texts(registry)["shop"] == "1.0"
+    assert registry.reload("shop").version == "1.1"
+    registry.rollback("shop")
+    pack("shop", "1.2")
+    registry.scan()
+    assert texts(registry)["shop"] == "1.2"
+
+
+def test_rollback_finds_an_earlier_folder_that_was_never_served(
+    registry: Registry, pack: Pack
+) -> None:
+    pack("a", "1.0", name="shop")
+    pack("b", "1.1", name="shop")
+    registry.scan()
+    assert registry.rollback("shop").version == "1.0"
+    with pytest.raises(NoPreviousVersionError, match=r"no other version than 1\.0"):
+        registry.rollback("shop")
+
+
+def test_what_cannot_be_changed_is_a_sentence(registry: Registry, pack: Pack) -> None:
+    pack("shop", "1.0")
+    registry.scan()
+    for change in (registry.reload, registry.rollback):
+        with pytest.raises(UnknownModelError, match=r"no bundle 'nobody'.*shop, default"):
+            change("nobody")
+    with pytest.raises(NoPreviousVersionError):
+        registry.rollback("shop")
+    pack("shop", "1.1", "broken")
+    with pytest.raises(ModelRefusedError, match="shop is broken"):
+        registry.reload("shop")
+    assert texts(registry)["shop"] == "1.0"
+
+
+def test_a_reload_loads_again_what_did_not_change(registry: Registry, pack: Pack) -> None:
+    pack("shop", "1.0")
+    registry.scan()
+    before = registry.choose(Wish(model="shop"))
+    assert registry.reload("shop") is not before
+
+
+def test_memory_of_what_is_taken_out_is_released(registry: Registry, pack: Pack) -> None:
+    place = pack("shop", "1.0")
+    registry.scan()
+    pack("shop", "1.1")
+    registry.scan()
+    solvers = [weakref.ref(registry.choose(Wish(model="shop")).solver)]
+    held = registry.choose(Wish(model="shop"))  # a request in flight
+    (place / "bundle.json").unlink()
+    registry.scan()
+    gc.collect()
+    assert solvers[0]() is held.solver
+    del held
+    gc.collect()
+    assert solvers[0]() is None
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(
+    registry: Registry, pack: Pack, tmp_path: Path
+) -> None:
+    pack("shop", "1.0")
+    registry.scan()
+    (tmp_path / "models").rename(tmp_path / "away")
+    assert not registry.scan()
+    assert texts(registry)["shop"] == "1.0"
+
+
+def test_hidden_folders_are_work_in_progress(registry: Registry, pack: Pack) -> None:
+    pack(".shop", name="shop")
+    pack("_shop", name="shop")
+    assert not registry.scan()
+
+
+SERVED = {
+    "alpha": {"sites": ["a.example"]},
+    "alpha-icons": {"sites": ["a.example"], "types": ["icons"]},
+    "small": {"sizes": [[300, 200]]},
+    "words": {"sizes": [[640, 480]], "prompts": ["words"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("wish", "answers"),
+    [
+        (Wish(), "everything"),
+        (Wish(model="alpha", size=(300, 200)), "alpha"),
+        (Wish(model="default"), "default"),
+        (Wish(site="a.example"), "alpha"),
+        (Wish(site="a.example", type="icons"), "alpha-icons"),
+        (Wish(site="a.example", type="text"), "alpha"),
+        (Wish(type="icons"), "everything"),
+        (Wish(site="b.example"), "everything"),
+        (Wish(site="b.example", size=(300, 200)), "small"),
+        (Wish(site="a.example", size=(300, 200)), "alpha"),
+        (Wish(size=(300, 200)), "small"),
+        (Wish(size=(200, 300)), "everything"),
+        (Wish(size=(640, 480), prompt="words"), "words"),
+        (Wish(size=(640, 480), prompt="icons"), "everything"),
+    ],
+    ids=str,
+)
+def test_routing(registry: Registry, pack: Pack, wish: Wish, answers: str) -> None:
+    for name, serves in SERVED.items():
+        pack(name, serves=serves)
+    pack("everything", default=True)
+    registry.scan()
+    assert registry.choose(wish).name == answers
+
+
+def test_without_a_default_bundle_the_built_in_models_answer(
+    registry: Registry, pack: Pack
+) -> None:
+    pack("alpha", serves=SERVED["alpha"])
+    registry.scan()
+    assert registry.choose(Wish()).name == "default"
+
+
+def test_a_bundle_named_for_a_prompt_that_it_does_not_serve(registry: Registry, pack: Pack) -> None:
+    pack("words", serves=SERVED["words"])
+    registry.scan()
+    with pytest.raises(UnknownModelError, match="serves prompts of words, not of icons"):
+        registry.choose(Wish(model="words", prompt="icons"))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"name": "../x"}, "name"),
+        ({"version": ""}, "version"),
+        ({"sha256": {}}, "names none of"),
+        ({"sha256": {"../detector.onnx": "0" * 64}}, "not inside"),
+        ({"sha256": {"/detector.onnx": "0" * 64}}, "not inside"),
+        ({"sha256": {"detector.onnx": "0"}}, "sha256"),
+        ({"serves": {"sizes": [[0, 1]]}}, "sizes"),
+        ({"serves": {"prompts": ["song"]}}, "prompts"),
+        ({"serves": {"site": ["a"]}}, "site"),
+        ({"nmae": "x"}, "nmae"),
+    ],
+    ids=str,
+)
+def test_manifests_that_cannot_be(pack: Pack, change: dict[str, object], fault: str) -> None:
+    import json
+
+    place = pack("shop")
+    told = json.loads((place / "bundle.json").read_text()) | change
+    (place / "bundle.json").write_text(json.dumps(told))
+    with pytest.raises(BundleError, match=fault):
+        Bundle.read(place)
+
+
+def test_requests_never_wait_for_a_swap(registry: Registry, pack: Pack) -> None:
+    """A slow load holds nobody up, and every request sees one whole set of versions."""
+    pack("shop", "1.0")
+    registry.scan()
+    gate, loading = threading.Event(), threading.Event()
+
+    def slow(bundle: Bundle) -> Solver:
+        loading.set()
+        assert gate.wait(20)
+        return open_named(bundle)
+
+    registry._open_solver = slow
+    pack("shop", "1.1")
+    scan = threading.Thread(target=registry.scan)
+    scan.start()
+    assert loading.wait(20)
+    seen: list[Version] = [registry.choose(Wish(model="shop")) for _ in range(100)]
+    assert {v.version for v in seen} == {"1.0"}
+    gate.set()
+    scan.join(20)
+    assert registry.choose(Wish(model="shop")).version == "1.1"
