@@ -76,11 +76,14 @@ def _default_dir(models_dir: Path | None) -> Path | None:
     A models folder may hold nothing but bundles, or nothing yet.
 
     Raises:
-        BackendError: there is no such folder, or there are files in it that are no models.
+        BackendError: there is no such folder, or there are files in it that are no models; hidden
+            ones do not count.
     """
     if models_dir is None or own_files(models_dir):
         return models_dir
-    if not models_dir.is_dir() or any(p.is_file() for p in models_dir.iterdir()):
+    if not models_dir.is_dir() or any(
+        p.is_file() and not p.name.startswith(".") for p in models_dir.iterdir()
+    ):
         raise BackendError(
             f"{models_dir} (CLICKORDER_MODELS_DIR) has none of detector.onnx, classifier.onnx and "
             "siamese.onnx; name a folder that has, a folder of bundles, or leave it unset."

@@ -21,7 +21,8 @@ from service.keeping import Keeper
 from service.metrics import Metrics
 from service.pictures import decode_base64, decode_picture
 from service.pool import InferencePool
-from service.registry import Registry, Version, Wish
+from service.registry import Registry, Version
+from service.routing import Wish
 from service.schemas import RequestModel, RoutedRequest, SolveRequest
 from service.settings import Limits, Settings
 from service.solver import Solver

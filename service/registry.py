@@ -25,6 +25,7 @@ from service.errors import (
     UnknownModelError,
 )
 from service.gallery import GalleryError
+from service.routing import Wish, by_site, by_size, may, narrowness
 from service.selftest import check_solver
 from service.settings import Settings
 from service.solver import Solver
@@ -44,25 +45,6 @@ _SENTENCES = (
 _MOST_NAMES = 10
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("service")
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is known of a request before a bundle is chosen.
-
-    Attributes:
-        model: Name of the bundle that the caller asks for.
-        site: Where the picture is from.
-        type: Which of the site's kinds of puzzle it is.
-        size: Width and height of the background in pixels.
-        prompt: Kind of prompt; None for requests without one.
-    """
-
-    model: str | None = None
-    site: str | None = None
-    type: str | None = None
-    size: tuple[int, int] | None = None
-    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +155,11 @@ class Registry:
         served = self._served  # one look: a swap meanwhile changes nothing here
         if wish.model is not None:
             return self._named(wish, served)
-        fit = [v for v in served if _may(v.serves, wish)]
-        for suits in (_by_site, _by_size):
+        fit = [v for v in served if may(v.serves, wish)]
+        for suits in (by_site, by_size):
             matching = [v for v in fit if suits(v.serves, wish)]
             if matching:
-                return max(matching, key=lambda v: _narrowness(v.serves, wish))
+                return max(matching, key=lambda v: narrowness(v.serves, wish))
         return next((v for v in fit if v.default), self._fallback)
 
     def scan(self) -> bool:
@@ -402,32 +384,6 @@ class Registry:
         return (
             f"There is no bundle {name!r}; those served are {', '.join(names[:_MOST_NAMES])}{more}."
         )
-
-
-def _may(serves: Serves, wish: Wish) -> bool:
-    """Whether nothing that a bundle says of itself speaks against a request."""
-    for given, known in ((wish.site, serves.sites), (wish.type, serves.types)):
-        if given is not None and known and given not in known:
-            return False
-    return not (wish.prompt and serves.prompts and wish.prompt not in serves.prompts)
-
-
-def _by_site(serves: Serves, wish: Wish) -> bool:
-    """Whether a bundle is for the site, or the type, that a request names."""
-    if serves.sites and wish.site not in serves.sites:
-        return False
-    if serves.types and wish.type not in serves.types:
-        return False
-    return bool(serves.sites or serves.types)
-
-
-def _by_size(serves: Serves, wish: Wish) -> bool:
-    return wish.size is not None and wish.size in serves.sizes
-
-
-def _narrowness(serves: Serves, wish: Wish) -> tuple[bool, bool, bool]:
-    """Of two bundles that suit a request, the one that says more of it answers."""
-    return bool(serves.sites), bool(serves.types), _by_size(serves, wish)
 
 
 def _places(folder: Path) -> list[Path]:

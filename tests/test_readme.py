@@ -1,5 +1,6 @@
 """What the README shows works as pasted, against a real service with the embedded models."""
 
+import ast
 import json
 import re
 import shlex
@@ -82,20 +83,21 @@ def test_the_answer_shown_is_the_answer_given(service: str, puzzle: Puzzle) -> N
         assert one["label"] == other["label"]
 
 
-def test_the_python_snippet_gives_the_right_clicks(
-    service: str, puzzle: Puzzle, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [0, 1], ids=["over plain HTTP", "with the client"])
+def test_the_python_snippets_give_the_right_clicks(
+    number: int, service: str, puzzle: Puzzle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    snippet = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]  # type: ignore[index]
+    snippet = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[number]
     printed = StringIO()
     with redirect_stdout(printed):
         exec(snippet.replace("http://127.0.0.1:8000", service), {})
-    check([tuple(point) for point in json.loads(
-        printed.getvalue().replace("(", "[").replace(")", "]")
-    )], puzzle)  # fmt: skip
+    check([click[-2:] for click in ast.literal_eval(printed.getvalue())], puzzle)
 
 
-@pytest.mark.parametrize("command", ["serve", "solve", "evaluate", "generate", "ingredients"])
+@pytest.mark.parametrize(
+    "command", ["serve", "solve", "evaluate", "generate", "ingredients", "adapt", "labels"]
+)
 def test_every_command_named_explains_itself(command: str) -> None:
     assert f"clickorder {command}" in README
     run = [sys.executable, "-m", "clickorder", command, "--help"]

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from service.bundle import Bundle, BundleError, Manifest, file_sums, manifest_text
 from service.errors import ModelRefusedError, NoPreviousVersionError, UnknownModelError
-from service.registry import Registry, Version, Wish
+from service.registry import Registry, Version
+from service.routing import Wish
 from service.settings import Settings
 from service.solver import Solver
 
