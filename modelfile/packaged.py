@@ -21,18 +21,19 @@ class PackagedFile:
     version: str
 
 
-def packaged_file(package: str, filename: str, *, extra: str) -> PackagedFile:
+def packaged_file(package: str, filename: str, *, extra: str | None = None) -> PackagedFile:
     """Find a file of an installed package without importing the package.
 
     Args:
         package: Top-level import name, which is also the name of the distribution.
         filename: Path inside the package.
-        extra: The extra of this project that installs it.
+        extra: The extra of this project that installs it; None where this project needs it.
 
     Raises:
         ModelMissingError: the package is not installed, or has no such file.
     """
-    install = f'install it with pip install "clickorder[{extra}]"'
+    wanted = f'"clickorder[{extra}]"' if extra else "clickorder"
+    install = f"install it with pip install {wanted}"
     # A top-level name is looked up on the import path; nothing of the package is executed.
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []

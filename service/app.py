@@ -1,8 +1,4 @@
-"""The app: `create_app(settings)` puts the routes, the limits and the models together.
-
-`/docs` is FastAPI's own page, which loads Swagger UI from a CDN: in a closed network the page
-stays empty, while `/openapi.json` and everything else work.
-"""
+"""The app: `create_app(settings)` puts the routes, the limits and the models together."""
 
 import asyncio
 import os
@@ -16,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from service.backends import load_solver
 from service.batch import router as batch_router
 from service.compatible import router as compatible_router
+from service.docs_page import docs_router
 from service.documentation import DocumentedAPI
 from service.guard import (
     CORS_ANSWER_HEADERS,
@@ -87,7 +84,8 @@ def create_app(
         version=_version(),
         description="Picture and prompt of a click-CAPTCHA in, ordered click coordinates out.",
         lifespan=lifespan,
-        redoc_url=None,  # one page of documentation is enough to allow a CDN for
+        docs_url=None,  # service.docs_page shows it without a CDN
+        redoc_url=None,
     )
     app.needs_keys = keys.required
     app.state.keys = keys
@@ -98,6 +96,7 @@ def create_app(
     if settings.compatible:
         app.include_router(compatible_router)
     app.include_router(metrics_router)
+    app.include_router(docs_router())
     if settings.page:
         app.include_router(page_router())
     install_handlers(app)

@@ -26,7 +26,7 @@ UNMATCHED = "unmatched"
 
 _CLIENT_LEFT = 499
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_DOCUMENTATION = frozenset({"/docs", "/openapi.json"})
+_OPENAPI = "/openapi.json"
 """Routes of Starlette, which leaves no trace of them in the scope as FastAPI does."""
 _STAGES = ("decode", "detect", "recognise", "match")
 _OUTCOMES: tuple[Reason | str, ...] = (
@@ -180,8 +180,8 @@ class Measured:
 
 def route_of(scope: Scope) -> str:
     """The template of the route that a request went to, once it has been routed."""
-    if scope["path"] in _DOCUMENTATION:
-        return str(scope["path"])
+    if scope["path"] == _OPENAPI:
+        return _OPENAPI
     return getattr(scope.get("route"), "path", None) or UNMATCHED
 
 

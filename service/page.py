@@ -5,8 +5,10 @@ caller may send. Everything it loads comes from here, so that it works without t
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -43,7 +45,7 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """One file of the page.
+    """One file of a page.
 
     Attributes:
         content: All of it.
@@ -54,6 +56,11 @@ class PageFile:
     content: bytes
     kind: str
     tag: str
+
+    @classmethod
+    def of(cls, content: bytes, kind: str) -> Self:
+        """A file with its tag."""
+        return cls(content, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
 def page_router() -> APIRouter:
@@ -67,13 +74,13 @@ def page_router() -> APIRouter:
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def show_page(request: Request) -> Response:
-        return _answer(request, index)
+        return answer_file(request, index)
 
     @router.api_route("/page/{name:path}", methods=["GET", "HEAD"])
     async def show_file(request: Request, name: str) -> Response:
         if name not in files:
             raise NothingHereError(f"There is no `/page/{name[:60]}` here; the page is at `/`.")
-        return _answer(request, files[name])
+        return answer_file(request, files[name])
 
     return router
 
@@ -83,15 +90,15 @@ def _read(folder: Path) -> dict[str, PageFile]:
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in _KINDS and not path.name.startswith("."):
-            content = path.read_bytes()
-            digest = hashlib.sha256(content).hexdigest()[:32]
-            name = path.relative_to(folder).as_posix()
-            files[name] = PageFile(content, _KINDS[path.suffix], f'"{digest}"')
+            files[path.relative_to(folder).as_posix()] = PageFile.of(
+                path.read_bytes(), _KINDS[path.suffix]
+            )
     return files
 
 
-def _answer(request: Request, file: PageFile) -> Response:
-    headers = HEADERS | {"ETag": file.tag}
+def answer_file(request: Request, file: PageFile, headers: Mapping[str, str] = HEADERS) -> Response:
+    """The file, or 304 where the caller has it already."""
+    headers = {**headers, "ETag": file.tag}
     known = request.headers.get("if-none-match", "")
     # RFC 9110: `W/` before a tag means nothing here, and proxies that compress add it.
     if known == "*" or file.tag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
