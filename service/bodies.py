@@ -69,6 +69,20 @@ def parse_body(body: JsonBody | MultipartBody, model: type[M]) -> M:
         raise invalid_request(errors) from error
 
 
+_PYTHONS_OWN = frozenset(
+    (
+        "idna",
+        "punycode",
+        "raw-unicode-escape",
+        "raw_unicode_escape",
+        "undefined",
+        "unicode-escape",
+        "unicode_escape",
+    )
+)
+"""Codecs that Python counts as text and that no client means; some fail in ways of their own."""
+
+
 class _MemoryParser(MultiPartParser):
     """Starlette's parser, which keeps files in memory and notices a missing end.
 
@@ -77,6 +91,14 @@ class _MemoryParser(MultiPartParser):
 
     spool_max_size = 0  # for SpooledTemporaryFile this means: never
     ended = False
+
+    def on_part_begin(self) -> None:
+        if self._charset in _PYTHONS_OWN:
+            raise MultiPartException(
+                "no text is sent in the charset that the content type names; leave it out, and "
+                "send UTF-8"
+            )
+        super().on_part_begin()
 
     def on_end(self) -> None:
         self.ended = True
@@ -104,11 +126,6 @@ async def _read_multipart(request: Request) -> MultipartBody:
     except MultiPartException as error:
         raise BadRequestBodyError(
             f"The multipart body cannot be read: {error.message.removesuffix('.')}."
-        ) from error
-    except ValueError as error:  # Python has codecs that are no text encodings, as `undefined`
-        raise BadRequestBodyError(
-            "The multipart body cannot be read in the charset that the content type names; leave "
-            "the charset out, and send UTF-8."
         ) from error
     finally:
         parser.close()

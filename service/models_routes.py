@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from service.documentation import problem_docs
 from service.jobs import Service
+from service.memory import release
 from service.registry import Version
 from service.responses import BundleOut, ModelsResponse, RefusedOut
 
@@ -59,4 +60,5 @@ async def rollback(request: Request, name: str) -> BundleOut:
 async def _changed(service: Service, change: Callable[[str], Version], name: str) -> BundleOut:
     # Not in the pool: however busy the service is, its models can be changed.
     version = await asyncio.to_thread(change, name)
+    await asyncio.to_thread(release)
     return BundleOut.of(version, default=version is service.registry.default)

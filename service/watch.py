@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 import watchfiles
 
+from service.memory import release
 from service.registry import Registry
 
 _SETTLED_MS = 400
@@ -52,8 +53,12 @@ class Watch:
                     stop_event=self._stop,
                     raise_interrupt=False,
                 )
+                changed = False
                 for _ in changes:
-                    self._registry.scan()
+                    before, changed = changed, self._registry.scan()
+                    if changed or before:
+                        # Twice: requests that ran at the first time have ended by the second.
+                        release()
             except Exception:
                 log.exception("watching failed", folder=str(self._folder))
                 self._stop.wait(_ANYWAY_MS / 1000)

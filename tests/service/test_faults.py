@@ -2,8 +2,12 @@
 
 import base64
 import io
+import os
+import subprocess
+import sys
 
 import httpx
+import pytest
 import structlog
 from PIL import Image
 
@@ -46,3 +50,30 @@ def test_a_fault_is_a_500_that_leaks_nothing(serve):
     assert any("test_faults.py" in frame and "detect" in frame for frame in fault["exception"])
     assert "secret" not in str(lines)
     assert "并" not in str(lines)
+
+
+@pytest.mark.parametrize("layout", ["json", "console"])
+def test_the_frames_of_a_fault_reach_the_log(layout):
+    code = (
+        "import sys, structlog\n"
+        "from service.logs import configure_logging\n"
+        "from service.problems import internal_problem\n"
+        "from service.settings import Log\n"
+        "configure_logging(Log(format=sys.argv[1]))\n"
+        "try:\n"
+        "    {}['secret']\n"
+        "except KeyError as error:\n"
+        "    internal_problem(error, {'type': 'http'})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, layout],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "fault" in done.stderr
+    assert "KeyError" in done.stderr
+    assert "<string>:7" in done.stderr
+    assert "secret" not in done.stderr
+    assert "Logging error" not in done.stderr

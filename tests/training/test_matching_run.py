@@ -29,7 +29,8 @@ from training.joint_model import (  # noqa: E402
     restore,
     to_input,
 )
-from training.loop import DivergedError, Schedule, Training  # noqa: E402
+from training.loop import DivergedError, Schedule  # noqa: E402
+from training.matching_loop import Training  # noqa: E402
 from training.matching_run import Settings  # noqa: E402
 from training.onnx_start import state_of_onnx, unfold  # noqa: E402
 from training.runs import RunError, RunFolder  # noqa: E402
