@@ -30,6 +30,7 @@ from service.models_routes import router as models_router
 from service.page import page_router
 from service.pool import InferencePool
 from service.problems import install_handlers
+from service.reading import router as reading_router
 from service.registry import Registry
 from service.routes import router
 from service.settings import Settings
@@ -93,6 +94,7 @@ def create_app(
     app.include_router(router)
     app.include_router(models_router)
     app.include_router(batch_router)
+    app.include_router(reading_router)
     if settings.compatible:
         app.include_router(compatible_router)
     app.include_router(metrics_router)

@@ -2,7 +2,8 @@
 
 Own models are files with these names, in `Settings.models_dir` or where they are shipped:
 `detector.onnx`, `classifier.onnx` (with `charsets.json` beside it: an export of dddd_trainer),
-`siamese.onnx`, and, in `models_dir`, `calibration.json`.
+`siamese.onnx`, `text.onnx` (shipped beside the classifier), and, in `models_dir`,
+`calibration.json`.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from classifier.dddd_trainer import DdddTrainerClassifier
 from classifier.ddddocr import DdddocrClassifier
 from classifier.onnx_classifier import OnnxClassifier
 from classifier.readings import Classifier
+from classifier.text_reader import TextReader
 from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector
 from detector.yolo import YoloDetector
@@ -99,6 +101,7 @@ def make_solver(parts: Parts, settings: Settings) -> Solver:
         parts.matcher,
         calibrations=parts.calibrations,
         gallery=parts.gallery,
+        text=parts.text,
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
         look_twice=settings.look_twice,
@@ -113,6 +116,7 @@ class OpenedParts:
     classifier: Classifier | None
     matcher: Matcher | None
     calibrations: Calibrations | None
+    text: TextReader | None
 
 
 def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
@@ -126,7 +130,7 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         ModelFileError: a file cannot be used, or is not the one that the manifest names.
         CalibrationError: the calibration file cannot be used.
     """
-    for role in _ROLES:
+    for role in (*_ROLES, "text"):
         if role in files:
             verify_manifest(files[role])
     classifier: Classifier | None = None
@@ -145,6 +149,7 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         if "siamese" in files
         else None,
         calibrations=Calibrations.load(files["calibration"]) if "calibration" in files else None,
+        text=TextReader.load(files["text"], threads=threads) if "text" in files else None,
     )
 
 
@@ -167,13 +172,15 @@ def own_files(models_dir: Path | None) -> dict[str, Path]:
         models_dir: Where to look; None for the places of the shipped weights.
 
     Returns:
-        `detector`, `classifier`, `siamese`, `calibration` and `charsets` to the files found.
+        `detector`, `classifier`, `siamese`, `text`, `calibration` and `charsets` to the files
+        found.
     """
     root = Path(__file__).resolve().parent.parent
     folders = {
         role: models_dir if models_dir is not None else root / role / "weights" for role in _ROLES
     }
     places = {role: folders[role] / f"{role}.onnx" for role in _ROLES}
+    places["text"] = folders["classifier"] / "text.onnx"
     places["calibration"] = (
         models_dir / "calibration.json" if models_dir is not None else _CALIBRATIONS / "own.json"
     )

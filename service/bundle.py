@@ -2,8 +2,8 @@
 
     shop/
       bundle.json          name, version, what it serves, the SHA-256 of every other file
-      detector.onnx        any of detector, classifier (and charsets.json), siamese;
-      siamese.onnx         a role without a file is filled by the default models
+      detector.onnx        any of detector, classifier (and charsets.json), siamese, text
+      siamese.onnx         (a role without a file is filled by the default models)
       calibration.json     fitted with these models
       gallery/rocket/1.png reference pictures, so that the word `<rocket>` names an icon
       selftest/            a puzzle set that the bundle must solve before it is served
@@ -36,8 +36,12 @@ _FILES = {
     "classifier": "classifier.onnx",
     "charsets": "charsets.json",
     "siamese": "siamese.onnx",
+    "text": "text.onnx",
     "calibration": "calibration.json",
 }
+TEXT = "text"
+"""What `/read` has in place of a prompt."""
+
 _MOST_BYTES = 2**20
 """Of a manifest."""
 
@@ -61,8 +65,10 @@ class Serves(BaseModel):
         tuple[tuple[Side, Side], ...], Field(description="Width and height of backgrounds.")
     ] = ()
     prompts: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=f"^({'|'.join(PROMPT_KINDS)})$")], ...],
-        Field(description="Kinds of prompts: words, icons, image, region."),
+        tuple[
+            Annotated[str, StringConstraints(pattern=f"^({'|'.join((*PROMPT_KINDS, TEXT))})$")], ...
+        ],
+        Field(description="Kinds of prompts: words, icons, image, region; text to read."),
     ] = ()
 
 
@@ -137,12 +143,11 @@ class Bundle:
             steps = PurePosixPath(name)
             if steps.is_absolute() or ".." in steps.parts or "\\" in name or not steps.parts:
                 raise BundleError(f"{path} names the file {name!r}, which is not inside of it.")
-        if not names & {_FILES[role] for role in ("detector", "classifier", "siamese")} and not any(
-            name.startswith(f"{GALLERY}/") for name in names
-        ):
+        models = {_FILES[role] for role in ("detector", "classifier", "siamese", "text")}
+        if not names & models and not any(name.startswith(f"{GALLERY}/") for name in names):
             raise BundleError(
-                f"{path} names none of detector.onnx, classifier.onnx, siamese.onnx and no "
-                "gallery/; a bundle needs one of them."
+                f"{path} names none of detector.onnx, classifier.onnx, siamese.onnx, text.onnx and "
+                "no gallery/; a bundle needs one of them."
             )
         return cls(folder, manifest, hashlib.sha256(data).hexdigest())
 
@@ -203,6 +208,7 @@ class Bundle:
             opened.matcher or default.matcher,
             opened.calibrations or default.calibrations,
             gallery,
+            opened.text or default.text,
         )
 
 

@@ -25,7 +25,6 @@ from starlette.responses import Response
 
 from service.answers import Box
 from service.documentation import POST_PROBLEMS
-from service.errors import ModelUnavailableError
 from service.examples import EXAMPLE_BACKGROUND
 from service.jobs import Job, run_job
 from service.schemas import Part, Picture, RequestModel, RoutedRequest
@@ -263,14 +262,10 @@ def read_text(job: Job, image: NDArray[np.uint8]) -> str:
         image: `(H, W, 3)` uint8 RGB.
 
     Raises:
-        ModelUnavailableError: no text model is installed; none can be, so far.
+        ModelUnavailableError: no text model is installed.
     """
-    # When there is one: it belongs to the solver, as the classifier of single characters does.
-    del job, image
-    raise ModelUnavailableError(
-        "Reading the text of a whole picture needs a text model, and none is installed; `/ocr` "
-        "reads single characters."
-    )
+    with job.stage("read"):
+        return job.solver.read_text(image).text
 
 
 def _centre(box: Box) -> tuple[int, int]:

@@ -20,6 +20,8 @@ from service.responses import (
     CompareResponse,
     DetectResponse,
     Problem,
+    ReadLine,
+    ReadResponse,
     SolveResponse,
 )
 from service.schemas import (
@@ -28,14 +30,33 @@ from service.schemas import (
     CompareRequest,
     DetectRequest,
     Part,
+    ReadBatchRequest,
+    ReadRequest,
     RequestModel,
     SolveRequest,
 )
 
 _REF = "#/components/schemas/{model}"
-_REQUESTS = (SolveRequest, DetectRequest, ClassifyRequest, CompareRequest, BatchRequest)
+_REQUESTS = (
+    SolveRequest,
+    DetectRequest,
+    ClassifyRequest,
+    CompareRequest,
+    BatchRequest,
+    ReadRequest,
+    ReadBatchRequest,
+)
 # FastAPI finds these by itself, but drops what is null from their examples.
-_ANSWERS = (SolveResponse, DetectResponse, ClassifyResponse, CompareResponse, Problem, BatchLine)
+_ANSWERS = (
+    SolveResponse,
+    DetectResponse,
+    ClassifyResponse,
+    CompareResponse,
+    Problem,
+    BatchLine,
+    ReadResponse,
+    ReadLine,
+)
 _MEANINGS = {
     400: "The picture, the base64 or the body cannot be decoded.",
     408: "The body did not arrive in time.",

@@ -290,6 +290,42 @@ class ModelsResponse(BaseModel):
     refused: list[RefusedOut]
 
 
+class CharacterOut(BaseModel):
+    """One character of a text."""
+
+    char: str
+    confidence: Share
+
+
+class ReadResponse(BaseModel):
+    """What a picture says."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "text": "47",
+                    "confidence": 0.994,
+                    "characters": [
+                        {"char": "4", "confidence": 0.998},
+                        {"char": "7", "confidence": 0.996},
+                    ],
+                    "models": {"text": "clickorder-text 1.0.0"},
+                    "timings_ms": {"decode": 0.4, "read": 2.6, "total": 3.1},
+                    "request_id": _REQUEST_ID,
+                }
+            ]
+        }
+    )
+
+    text: str
+    confidence: Annotated[Share, Field(description="That every character is right.")]
+    characters: list[CharacterOut]
+    models: Models
+    timings_ms: Timings
+    request_id: RequestId
+
+
 class Health(BaseModel):
     """The service is there."""
 
@@ -341,4 +377,13 @@ class BatchLine(BaseModel):
     id: str
     status: int
     answer: SolveResponse | None = None
+    problem: Problem | None = None
+
+
+class ReadLine(BaseModel):
+    """One line of a batch's answer: `answer` where `status` is 200, else `problem`."""
+
+    id: str
+    status: int
+    answer: ReadResponse | None = None
     problem: Problem | None = None

@@ -47,6 +47,7 @@ Picture = Annotated[
         }
     ),
 ]
+Length = Annotated[int, Field(ge=0, le=64)]
 Word = Annotated[str, AfterValidator(_not_blank)]
 Words = Annotated[list[Word], Field(min_length=1)]
 Pixel = Annotated[int, Field(description="Pixels of the picture as displayed.")]
@@ -95,7 +96,7 @@ class RoutedRequest(RequestModel):
     ] = None
 
 
-_ROUTE: Mapping[str, Part] = {name: Part("text", (name,)) for name in ("model", "site", "type")}
+ROUTE: Mapping[str, Part] = {name: Part("text", (name,)) for name in ("model", "site", "type")}
 
 
 class PromptField(BaseModel):
@@ -175,7 +176,7 @@ class SolveRequest(RoutedRequest):
     options: Options = Options()
 
     parts: ClassVar[Mapping[str, Part]] = {
-        **_ROUTE,
+        **ROUTE,
         "background": Part("file", ("background",)),
         "words": Part("words", ("prompt", "words")),
         "icons": Part("files", ("prompt", "icons")),
@@ -226,7 +227,7 @@ class DetectRequest(RoutedRequest):
 
     image: Picture
 
-    parts: ClassVar[Mapping[str, Part]] = {**_ROUTE, "image": Part("file", ("image",))}
+    parts: ClassVar[Mapping[str, Part]] = {**ROUTE, "image": Part("file", ("image",))}
 
 
 class ClassifyRequest(RoutedRequest):
@@ -240,7 +241,7 @@ class ClassifyRequest(RoutedRequest):
     words: Words
 
     parts: ClassVar[Mapping[str, Part]] = {
-        **_ROUTE,
+        **ROUTE,
         "image": Part("file", ("image",)),
         "words": Part("words", ("words",)),
     }
@@ -257,7 +258,75 @@ class CompareRequest(RoutedRequest):
     second: Picture
 
     parts: ClassVar[Mapping[str, Part]] = {
-        **_ROUTE,
+        **ROUTE,
         "first": Part("file", ("first",)),
         "second": Part("file", ("second",)),
     }
+
+
+class ReadRequest(RoutedRequest):
+    """A picture of text."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"image": EXAMPLE_STRIP, "charset": "0123456789", "length": 2}]
+        }
+    )
+
+    image: Picture
+    charset: Annotated[
+        str | None,
+        Field(min_length=1, max_length=20_000, description="Characters that may occur."),
+    ] = None
+    length: Annotated[
+        Length | Annotated[list[Length], Field(min_length=2, max_length=2)] | None,
+        Field(description="How many there are: a number, or the least and the greatest."),
+    ] = None
+    color: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=30,
+            description="Read only the characters of this colour: `red`, `红`, `#d01f2e`.",
+        ),
+    ] = None
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        **ROUTE,
+        "image": Part("file", ("image",)),
+        "charset": Part("text", ("charset",)),
+        "length": Part("json", ("length",)),
+        "color": Part("text", ("color",)),
+    }
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if isinstance(self.length, list) and self.length[0] > self.length[1]:
+            raise ValueError("has a `length` whose least number exceeds the greatest")
+        return self
+
+    @property
+    def lengths(self) -> int | tuple[int, int] | None:
+        """As the reader takes it."""
+        if isinstance(self.length, list):
+            return self.length[0], self.length[1]
+        return self.length
+
+
+class ReadItem(ReadRequest):
+    """One picture of a batch."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": []})
+
+    id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="By default the place, from 0."),
+    ] = None
+
+
+class ReadBatchRequest(BaseModel):
+    """Pictures of text, answered in order of completion."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pictures: Annotated[list[ReadItem], Field(min_length=1)]

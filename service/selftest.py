@@ -44,6 +44,10 @@ def check_solver(solver: Solver, own: Path | None, limits: Limits) -> None:
     if parts.classifier is not None:
         readable = [word for word in EXAMPLE_WORDS if parts.classifier.can_read(word)]
         prompts += [WordsPrompt((word,)) for word in readable[:1]]
+    if parts.text is not None:
+        confidence = parts.text.read([strip])[0].confidence
+        if not math.isfinite(confidence):
+            raise BundleError("The text model reads the built-in picture as what is not a number.")
     prompts += [WordsPrompt((name,)) for name in list(parts.gallery.pictures)[:1]]
     for prompt in prompts:
         _check_form(solver.solve(background, prompt))

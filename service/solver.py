@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.errors import ReadingError, UnknownColourError
 from classifier.readings import Classifier
+from classifier.text_reader import TextReader, TextReading
 from detector.detections import Detections, Detector
 from service.answers import Answer, Box, Click, DetectedBox, Reason
 from service.calibration import UNCALIBRATED, Calibrations
-from service.errors import ModelUnavailableError, UnknownWordsError
+from service.errors import InvalidRequestError, ModelUnavailableError, UnknownWordsError
 from service.evidence import Evidence, Memory, Stopwatch, Witnesses
 from service.gallery import NO_GALLERY, Gallery
 from service.looks import CLOSE, FIRST, Look
@@ -35,6 +37,7 @@ class Parts:
         matcher: Compares crops; None where no Siamese model is installed.
         calibrations: Turn scores into probabilities.
         gallery: Words that name pictures.
+        text: Reads whole pictures of text; None where no text model is installed.
     """
 
     detector: Detector
@@ -42,6 +45,7 @@ class Parts:
     matcher: Matcher | None = None
     calibrations: Calibrations = UNCALIBRATED
     gallery: Gallery = NO_GALLERY
+    text: TextReader | None = None
 
 
 class Solver:
@@ -53,6 +57,7 @@ class Solver:
         matcher: Compares crops; None where no Siamese model is installed.
         calibrations: Turn scores into probabilities.
         gallery: Words that name pictures.
+        text: Reads whole pictures of text; None where no text model is installed.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
         look_twice: Whether to look closely where a first look is not sure, which takes longer.
@@ -66,6 +71,7 @@ class Solver:
         *,
         calibrations: Calibrations | None = None,
         gallery: Gallery | None = None,
+        text: TextReader | None = None,
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
         look_twice: bool = True,
@@ -74,7 +80,12 @@ class Solver:
         self._classifier = classifier
         self._matcher = matcher
         self.parts = Parts(
-            detector, classifier, matcher, calibrations or UNCALIBRATED, gallery or NO_GALLERY
+            detector,
+            classifier,
+            matcher,
+            calibrations or UNCALIBRATED,
+            gallery or NO_GALLERY,
+            text,
         )
         """As given, for another solver that shares some of them."""
         self._witnesses = Witnesses(
@@ -86,7 +97,7 @@ class Solver:
             max_boxes=max_boxes,
             max_items=max_items,
         )
-        parts = {"detector": detector, "classifier": classifier, "siamese": matcher}
+        parts = {"detector": detector, "classifier": classifier, "siamese": matcher, "text": text}
         self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
         """Role to name and version of every installed model."""
 
@@ -192,6 +203,35 @@ class Solver:
             (symbols[view * len(boxes) + at], float(certainty[view, at]))
             for at, view in enumerate(surest)
         )
+
+    def read_text(
+        self,
+        picture: Picture,
+        *,
+        charset: str | None = None,
+        length: int | tuple[int, int] | None = None,
+        colour: str | None = None,
+    ) -> TextReading:
+        """Read a whole picture of text.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+            charset: Characters that may occur; None for all that the model knows.
+            length: How many there are, or the least and the greatest number.
+            colour: Read only the characters of this colour: a name or `#rrggbb`.
+
+        Raises:
+            ModelUnavailableError: no text model is installed.
+            InvalidRequestError: the restrictions leave nothing, or the model cannot keep them.
+        """
+        if self.parts.text is None:
+            raise ModelUnavailableError(
+                "Reading the text of a whole picture needs a text model, and none is installed."
+            )
+        try:
+            return self.parts.text.read([picture], charset=charset, length=length, colour=colour)[0]
+        except (ReadingError, UnknownColourError) as error:
+            raise InvalidRequestError(str(error)) from error
 
     def compare(self, first: Picture, second: Picture) -> float:
         """Probability that two `(h, w, 3)` uint8 RGB pictures show the same item.

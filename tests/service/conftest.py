@@ -172,15 +172,9 @@ def quiet() -> None:
     structlog.configure(processors=[drop])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve() -> Callable[..., AbstractContextManager[str]]:
     """`serving`, for tests that need settings or a solver of their own."""
-    return serving
-
-
-@pytest.fixture(scope="session")
-def serve_long() -> Callable[..., AbstractContextManager[str]]:
-    """`serving`, for fixtures that are shared between tests."""
     return serving
 
 

@@ -14,8 +14,9 @@ from service.settings import Settings
 
 DOCUMENT = create_app(Settings(), lambda _: None).openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]
-POSTS = ["/solve", "/detect", "/classify", "/compare"]
+POSTS = ["/solve", "/detect", "/classify", "/compare", "/read"]
 GETS = ["/healthz", "/readyz", "/models"]
+BATCHES = ["/solve/batch", "/read/batch"]
 ADMIN = ["/models/{name}/reload", "/models/{name}/rollback"]
 
 
@@ -24,7 +25,7 @@ def name_of(reference):
 
 
 def test_every_route_is_documented():
-    assert sorted(DOCUMENT["paths"]) == sorted([*POSTS, "/solve/batch", *GETS, "/metrics", *ADMIN])
+    assert sorted(DOCUMENT["paths"]) == sorted([*POSTS, *BATCHES, *GETS, "/metrics", *ADMIN])
 
 
 def test_every_reference_leads_somewhere():

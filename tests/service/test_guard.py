@@ -107,14 +107,14 @@ def wait_for(condition, seconds=20):
 
 
 @pytest.fixture(scope="module")
-def guarded(serve_long):
-    with serve_long(Settings(host="0.0.0.0", keys=KEYS)) as url, httpx.Client(base_url=url) as http:
+def guarded(serve):
+    with serve(Settings(host="0.0.0.0", keys=KEYS)) as url, httpx.Client(base_url=url) as http:
         yield http
 
 
 @pytest.fixture(scope="module")
-def keyless(serve_long):
-    with serve_long(Settings()) as url, httpx.Client(base_url=url) as http:
+def keyless(serve):
+    with serve(Settings()) as url, httpx.Client(base_url=url) as http:
         yield http
 
 

@@ -72,8 +72,8 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def real_url(serve_long):
-    with serve_long(Settings(), load_solver) as address:
+def real_url(serve):
+    with serve(Settings(), load_solver) as address:
         yield address
 
 
