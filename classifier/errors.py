@@ -3,7 +3,10 @@
 ClassifierError
 ├── UnknownWordError      a word has a character that the model does not know
 ├── MixedReadingsError    readings of two different models cannot be compared
-└── CropShapeError        a crop, box table or picture has the wrong shape
+├── CropShapeError        a crop, box table or picture has the wrong shape
+├── CharacterSetError     a choice of characters cannot be used
+├── UnknownColourError    a colour has no name that is known
+└── ReadingError          a text cannot be read as asked, whatever the picture shows
 
 modelfile.ModelFileError
 └── CharsetError          the charset that belongs to a model file cannot be used
@@ -26,6 +29,18 @@ class MixedReadingsError(ClassifierError):
 
 class CropShapeError(ClassifierError):
     """A crop, box table or picture has the wrong shape."""
+
+
+class CharacterSetError(ClassifierError):
+    """A choice of characters cannot be used."""
+
+
+class UnknownColourError(ClassifierError):
+    """A colour has no name that is known."""
+
+
+class ReadingError(ClassifierError):
+    """A text cannot be read as asked, whatever the picture shows."""
 
 
 class CharsetError(ModelFileError):

@@ -151,6 +151,11 @@ class CtcReadings(_Evidence):
         )
         return np.clip(scores, LOG_FLOOR, 0).astype(np.float32)
 
+    @property
+    def frames(self) -> F32:
+        """`(N, T, C)` float32 log-probabilities; shorter readings end in certain blanks."""
+        return self._frames
+
     def texts(self) -> tuple[str, ...]:
         """The text of each crop's likeliest path; for reports, never for matching."""
         symbols = self._charset.symbols

@@ -15,6 +15,7 @@ from clickorder.keys_cli import keys_app
 from clickorder.labels_cli import labels_app
 from clickorder.models_cli import models_app
 from clickorder.solve_command import SolveCommand
+from clickorder.text_cli import text_app
 from clickorder.training_cli import CacheOption, generate, ingredients, quantise
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ app = typer.Typer(
 app.add_typer(labels_app, name="labels")
 app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
+app.add_typer(text_app, name="text")
 app.command()(adapt)
 for command in (generate, ingredients, quantise):
     app.command()(command)

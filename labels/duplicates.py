@@ -52,6 +52,18 @@ class Fingerprint:
     cells: bytes = field(repr=False)
 
 
+def pixel_digest(rgb: NDArray[np.uint8]) -> str:
+    """SHA-256 of the size and the pixels of a picture, in hexadecimal.
+
+    Args:
+        rgb: `(H, W, 3)` uint8 RGB, as displayed.
+    """
+    height, width = rgb.shape[:2]
+    digest = hashlib.sha256(f"{width}x{height}:".encode())
+    digest.update(rgb.tobytes())
+    return digest.hexdigest()
+
+
 def fingerprint(file: Path) -> Fingerprint:
     """Decode a picture and take its fingerprint.
 
@@ -60,14 +72,12 @@ def fingerprint(file: Path) -> Fingerprint:
     """
     rgb = load_rgb(file)
     height, width = rgb.shape[:2]
-    digest = hashlib.sha256(f"{width}x{height}:".encode())
-    digest.update(rgb.tobytes())
     picture = Image.fromarray(rgb)
     # A filter wider than the cell: with sharp cells a scaled copy differs along every edge.
     cells = picture.resize((_CELLS, _CELLS), Image.Resampling.BILINEAR)
     bits = np.packbits(imagehash.phash(picture).hash.ravel())
     return Fingerprint(
-        digest.hexdigest(), int.from_bytes(bits.tobytes(), "big"), width / height, cells.tobytes()
+        pixel_digest(rgb), int.from_bytes(bits.tobytes(), "big"), width / height, cells.tobytes()
     )
 
 

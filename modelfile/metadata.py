@@ -12,7 +12,8 @@ from typing import Literal, cast, get_args
 
 from modelfile.errors import ModelMetadataError
 
-Kind = Literal["detector", "classifier", "siamese"]
+Kind = Literal["detector", "classifier", "siamese", "text"]
+Decoding = Literal["", "ctc", "fixed"]
 Colour = Literal["RGB", "BGR", "GRAY"]
 
 PREFIX = "clickorder."
@@ -28,7 +29,7 @@ class ModelMetadata:
     in the order that `colour` names.
 
     Attributes:
-        kind: What the model does.
+        kind: What the model does; `text` reads a whole row of characters.
         name: Without the version: `"clickorder-detector"`.
         version: `"1.0.0"`.
         input_size: `(width, height)` of the network's input in pixels.
@@ -40,10 +41,15 @@ class ModelMetadata:
         code_revision: Revision of the code that trained them.
         licence: SPDX expression of the weights.
         classes: Class names of a detector, in output order; empty for other kinds.
-        charset: Symbols of a classifier, in output order; for a CTC model the first is `""`, the
-            blank. Empty for other kinds.
+        charset: Symbols of a classifier or text model, in output order. For a CTC model the first
+            is `""`, the blank; for a text model of fixed length too, where it means that no
+            character stands at that place. Empty for other kinds.
         confidence_threshold: Recommended lower bound of a score that counts, 0..1.
         calibration: Parameters of the confidence calibration, by name.
+        decoding: How a text model's outputs become a text: `"ctc"` (a distribution for every
+            column) or `"fixed"` (one for every place). `""` for other kinds.
+        options: How a text model wants its pictures and labels, by name; what they mean says
+            `classifier.text_preprocess`. Empty for other kinds.
     """
 
     kind: Kind
@@ -61,6 +67,8 @@ class ModelMetadata:
     charset: tuple[str, ...] = ()
     confidence_threshold: float = 0.0
     calibration: Mapping[str, float] = field(default_factory=dict)
+    decoding: Decoding = ""
+    options: Mapping[str, str | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         fault = self._fault()
@@ -91,6 +99,9 @@ class ModelMetadata:
         }
         properties = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
         properties |= {key: str(getattr(self, key)) for key in ("kind", "colour", *_TEXTS)}
+        if self.kind == "text":
+            properties["decoding"] = self.decoding
+            properties["options"] = json.dumps(dict(self.options), ensure_ascii=False)
         return {PREFIX + key: value for key, value in sorted(properties.items())}
 
     @classmethod
@@ -126,6 +137,7 @@ class ModelMetadata:
                 ("charset", "[]"),
                 ("confidence_threshold", "0"),
                 ("calibration", "{}"),
+                ("options", "{}"),
             )
         }
         try:
@@ -147,6 +159,8 @@ class ModelMetadata:
                     parsed["confidence_threshold"], "confidence_threshold"
                 ),
                 calibration=_numbers_by_name(parsed["calibration"], "calibration"),
+                decoding=cast("Decoding", properties.get(PREFIX + "decoding", "")),
+                options=_options(parsed["options"]),
             )
         except ModelMetadataError as error:
             fault = str(error).partition(": ")[2]
@@ -192,15 +206,37 @@ class ModelMetadata:
                 f"a {self.kind} with {len(self.classes)} classes",
             ),
             (
-                (len(self.charset) > 1) == (self.kind == "classifier"),
+                (len(self.charset) > 1) == (self.kind in ("classifier", "text")),
                 f"a {self.kind} with {len(self.charset)} symbols in its charset",
             ),
             (len(set(self.classes)) == len(self.classes), "classes repeats a name"),
             (len(set(self.charset)) == len(self.charset), "charset repeats a symbol"),
             ("" not in self.classes, "classes has an empty name"),
             ("" not in self.charset[1:], "charset has an empty symbol that is not the first"),
+            *self._text_checks(),
         ]
         return next((sentence for passed, sentence in checks if not passed), None)
+
+    def _text_checks(self) -> list[tuple[bool, str]]:
+        """Of what only a text model has."""
+        if self.kind != "text":
+            return [
+                (not self.decoding, f"a {self.kind} with the decoding {self.decoding!r}"),
+                (not self.options, f"a {self.kind} with options"),
+            ]
+        numbers = [value for value in self.options.values() if not isinstance(value, str)]
+        return [
+            (
+                self.decoding in ("ctc", "fixed"),
+                f"a text model with the decoding {self.decoding!r}, which is neither ctc nor fixed",
+            ),
+            (self.charset[0] == "", "the charset of a text model does not start with ''"),
+            (
+                all(len(symbol) == 1 for symbol in self.charset[1:]),
+                "the charset of a text model has a symbol of several characters",
+            ),
+            (all(math.isfinite(number) for number in numbers), "options is not finite"),
+        ]
 
 
 def is_own(properties: Mapping[str, str]) -> bool:
@@ -244,3 +280,12 @@ def _numbers_by_name(value: object, key: str) -> dict[str, float]:
     if not isinstance(value, dict):
         raise _invalid(key, "an object of numbers")
     return {str(name): _number(number, key) for name, number in value.items()}
+
+
+def _options(value: object) -> dict[str, str | float]:
+    if not isinstance(value, dict):
+        raise _invalid("options", "an object of texts and numbers")
+    return {
+        str(name): item if isinstance(item, str) else _number(item, "options")
+        for name, item in value.items()
+    }

@@ -34,11 +34,20 @@ CLASSIFIER = dataclasses.replace(
     std=(0.224,),
 )
 
+TEXT = dataclasses.replace(
+    CLASSIFIER,
+    kind="text",
+    decoding="ctc",
+    options={"height": 64, "blur": 0.5, "fit": "pad", "fold": ""},
+)
+
 finite = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(min_size=1, max_size=8).filter(str.strip)
 
 
-@pytest.mark.parametrize("metadata", [DETECTOR, CLASSIFIER], ids=["detector", "classifier"])
+@pytest.mark.parametrize(
+    "metadata", [DETECTOR, CLASSIFIER, TEXT], ids=["detector", "classifier", "text"]
+)
 def test_round_trip(metadata):
     properties = metadata.to_properties()
     assert all(isinstance(value, str) for value in properties.values())
@@ -120,6 +129,35 @@ def test_contradictions_are_refused_when_made_and_when_read(change, fault):
 def test_charsets_of_classifiers(charset, fault):
     with pytest.raises(ModelMetadataError, match=fault):
         dataclasses.replace(CLASSIFIER, charset=charset)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "change", "fault"),
+    [
+        pytest.param(TEXT, {"decoding": ""}, "neither ctc nor fixed", id="no-decoding"),
+        pytest.param(TEXT, {"decoding": "beam"}, "neither ctc nor fixed", id="decoding"),
+        pytest.param(TEXT, {"charset": ("a", "b")}, "does not start with ''", id="blank"),
+        pytest.param(TEXT, {"charset": ("",)}, "a text with 1 symbols", id="charset"),
+        pytest.param(TEXT, {"charset": ("", "ab")}, "of several characters", id="long-symbol"),
+        pytest.param(TEXT, {"options": {"blur": float("nan")}}, "options is not", id="nan"),
+        pytest.param(CLASSIFIER, {"decoding": "ctc"}, "a classifier with the decoding", id="own"),
+        pytest.param(CLASSIFIER, {"options": {"a": 1}}, "a classifier with options", id="options"),
+    ],
+)
+def test_what_only_text_models_have(metadata, change, fault):
+    with pytest.raises(ModelMetadataError, match=fault):
+        dataclasses.replace(metadata, **change)
+
+
+@pytest.mark.parametrize("options", ["[]", '{"blur": true}', '{"blur": [1]}', '{"blur": null}'])
+def test_options_of_the_wrong_type(options):
+    properties = TEXT.to_properties() | {PREFIX + "options": options}
+    with pytest.raises(ModelMetadataError, match="options is not"):
+        ModelMetadata.from_properties(properties, source="a.onnx")
+
+
+def test_other_kinds_carry_none_of_it():
+    assert not {PREFIX + "decoding", PREFIX + "options"} & set(DETECTOR.to_properties())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from classifier.charsets import gb2312
 from training.synthetic.glyphs import text_mask
 from training.synthetic.store import FontFace
 
@@ -14,25 +15,13 @@ _SAME_SHAPE = 0.97
 _ALIKE = 6
 
 
-def _gb2312_rows(first: int, last: int) -> str:
-    """The characters of rows `first` to `last` of GB 2312 (row = high byte - 0xA0)."""
-    found = []
-    for row in range(first, last + 1):
-        for cell in range(1, 95):
-            try:
-                found.append(bytes([row + 0xA0, cell + 0xA0]).decode("gb2312"))
-            except UnicodeDecodeError:
-                continue  # Row 55 ends five cells early.
-    return "".join(found)
-
-
-LEVEL_1 = _gb2312_rows(16, 55)
+LEVEL_1 = gb2312(16, 55)
 """The 3,755 common characters of GB 2312, by pronunciation."""
 
 _RADICALS = "丨丶丿亅亠亻冂冖冫刂勹匚卩厶廴彐彡彳忄扌攵氵灬爿犭礻纟罒艹虍衤讠辶钅阝饣髟"
 """Parts of characters; GB 2312 has them among its characters, and no puzzle asks for one."""
 
-LEVEL_2 = "".join(c for c in _gb2312_rows(56, 87) if c not in _RADICALS)
+LEVEL_2 = "".join(c for c in gb2312(56, 87) if c not in _RADICALS)
 """The rarer characters of GB 2312 (3,008 less its radicals), by radical: neighbours look alike."""
 
 

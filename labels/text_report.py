@@ -1,0 +1,62 @@
+"""A check of labelled pictures of text as tables for a terminal and as JSON for scripts."""
+
+from rich.markup import escape
+from rich.table import Table
+
+from labels.text_check import MOVABLE, MOVED, TextReport
+
+_SHOWN_SIZES = 5
+
+
+def text_tables(report: TextReport) -> list[Table]:
+    """The pictures in a few lines, and the faults by kind."""
+    summary = Table(show_header=False)
+    sizes = [f"{count} of {w} x {h}" for (w, h), count in report.sizes.items()]
+    more = f", and {len(sizes) - _SHOWN_SIZES} sizes more" if len(sizes) > _SHOWN_SIZES else ""
+    summary.add_row("labelled pictures", str(len(report.pictures)))
+    summary.add_row(
+        "sizes", ", ".join(sizes[:_SHOWN_SIZES]) + more + (" (all alike)" * (len(sizes) == 1))
+    )
+    lengths = (f"{count} of {length}" for length, count in report.lengths.items())
+    summary.add_row("lengths of labels", ", ".join(lengths))
+    characters = "".join(report.characters)
+    summary.add_row(f"characters ({len(characters)})", escape(characters))
+    faults = Table("fault", "count")
+    for kind, count in report.by_kind.items():
+        faults.add_row(kind.value, str(count))
+    return [summary, faults] if report.faults else [summary]
+
+
+def text_check_json(report: TextReport, moved: int = 0) -> dict[str, object]:
+    """All of a check.
+
+    Args:
+        report: What was found.
+        moved: How many files `--fix` has moved or mended before.
+    """
+    return {
+        "pictures": len(report.pictures),
+        "sizes": [{"width": w, "height": h, "count": n} for (w, h), n in report.sizes.items()],
+        "lengths": {str(length): count for length, count in report.lengths.items()},
+        "characters": dict(report.characters),
+        "moved": moved,
+        "fault_counts": {kind.value: count for kind, count in report.by_kind.items()},
+        "faults": [
+            {
+                "kind": fault.kind.value,
+                "file": str(fault.file),
+                "line": fault.line,
+                "sentence": fault.sentence,
+            }
+            for fault in report.faults
+        ],
+    }
+
+
+def text_left_to_the_user(report: TextReport) -> list[str]:
+    """A sentence on how to have moved what `--fix` alone leaves; none where there is nothing."""
+    kept = [kind for kind in report.by_kind if kind in MOVABLE - MOVED]
+    if not kept:
+        return []
+    options = " ".join(f"--also {kind.value}" for kind in kept)
+    return [f"--fix leaves {', '.join(kept)} to you; it moves them too with {options}."]
