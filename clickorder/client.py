@@ -28,6 +28,7 @@ from clickorder.client_answers import (
     Detection,
     ImageSize,
     InstalledModels,
+    Reading,
     RefusedBundle,
     WordScore,
 )
@@ -56,6 +57,7 @@ from clickorder.client_requests import (
     compare_call,
     detect_call,
     models_call,
+    read_call,
     route,
     solve_call,
 )
@@ -82,6 +84,7 @@ __all__ = [
     "ImageSize",
     "InstalledModels",
     "ProblemError",
+    "Reading",
     "RefusedBundle",
     "RequestRefusedError",
     "ServiceBusyError",
@@ -218,6 +221,31 @@ class Client(Connection):
     ) -> Comparison:
         """Say how alike two items, cut out, are."""
         return self._send(compare_call(first, second, route(model, site, type)))
+
+    def read(
+        self,
+        image: Picture,
+        *,
+        charset: str | None = None,
+        length: int | tuple[int, int] | None = None,
+        color: str | None = None,
+        model: str | None = None,
+        site: str | None = None,
+        type: str | None = None,  # noqa: A002
+    ) -> Reading:
+        """Read a whole picture of text.
+
+        Args:
+            image: The picture.
+            charset: Characters that may occur, or a preset as `numeric+upper`.
+            length: How many there are, or the least and the greatest number.
+            color: Read only the characters of this colour, as `red` or `#d01f2e`.
+            model: Name of the bundle that is to read it.
+            site: Where the picture is from.
+            type: Which of the site's kinds it is.
+        """
+        where = route(model, site, type)
+        return self._send(read_call(image, charset, length, color, where))
 
     def models(self) -> InstalledModels:
         """Say which models are installed."""

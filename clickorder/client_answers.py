@@ -198,6 +198,33 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a picture of text says.
+
+    Attributes:
+        text: All of it.
+        confidence: That every character is right, 0..1.
+        characters: Each character with its confidence, 0..1.
+        models: What took part: role to name and version.
+        timings_ms: Stage to milliseconds.
+        request_id: What the service's log calls the request.
+    """
+
+    text: str
+    confidence: float
+    characters: tuple[tuple[str, float], ...]
+    models: Mapping[str, str]
+    timings_ms: Mapping[str, float]
+    request_id: str
+
+    @classmethod
+    def of(cls, body: Body) -> Self:
+        """From its JSON."""
+        characters = tuple((c["char"], c["confidence"]) for c in body["characters"])
+        return cls(body["text"], body["confidence"], characters, *_about(body))
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A bundle of models that is served.
 

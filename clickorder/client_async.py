@@ -15,6 +15,7 @@ from clickorder.client_answers import (
     Comparison,
     Detection,
     InstalledModels,
+    Reading,
 )
 from clickorder.client_connection import FAILURES, BatchReader, Connection, read_reply
 from clickorder.client_requests import (
@@ -27,6 +28,7 @@ from clickorder.client_requests import (
     compare_call,
     detect_call,
     models_call,
+    read_call,
     route,
     solve_call,
 )
@@ -132,6 +134,31 @@ class AsyncClient(Connection):
         """Say how alike two items, cut out, are."""
         where = route(model, site, type)
         return await self._send(await asyncio.to_thread(compare_call, first, second, where))
+
+    async def read(
+        self,
+        image: Picture,
+        *,
+        charset: str | None = None,
+        length: int | tuple[int, int] | None = None,
+        color: str | None = None,
+        model: str | None = None,
+        site: str | None = None,
+        type: str | None = None,  # noqa: A002
+    ) -> Reading:
+        """Read a whole picture of text.
+
+        Args:
+            image: The picture.
+            charset: Characters that may occur, or a preset as `numeric+upper`.
+            length: How many there are, or the least and the greatest number.
+            color: Read only the characters of this colour, as `red` or `#d01f2e`.
+            model: Name of the bundle that is to read it.
+            site: Where the picture is from.
+            type: Which of the site's kinds it is.
+        """
+        where = route(model, site, type)
+        return await self._send(read_call(image, charset, length, color, where))
 
     async def models(self) -> InstalledModels:
         """Say which models are installed."""

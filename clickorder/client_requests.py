@@ -20,6 +20,7 @@ from clickorder.client_answers import (
     Comparison,
     Detection,
     InstalledModels,
+    Reading,
 )
 from clickorder.client_errors import (
     BadArgumentError,
@@ -138,6 +139,24 @@ def compare_call(first: object, second: object, where: Mapping[str, str]) -> Cal
         **where,
     }
     return Call("POST", "/compare", Comparison.of, _json(body))
+
+
+def read_call(
+    image: object,
+    charset: str | None,
+    length: int | tuple[int, int] | None,
+    color: str | None,
+    where: Mapping[str, str],
+) -> Call[Reading]:
+    """`POST /read`; same error."""
+    asked = {"charset": charset, "length": length, "color": color}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return Call(
+        "POST",
+        "/read",
+        Reading.of,
+        _json({"image": encode_picture(image, "image"), **given, **where}),
+    )
 
 
 def batch_call(puzzles: Iterable[BatchPuzzle]) -> tuple[Call[BatchAnswer], list[str]]:

@@ -276,7 +276,11 @@ class ReadRequest(RoutedRequest):
     image: Picture
     charset: Annotated[
         str | None,
-        Field(min_length=1, max_length=20_000, description="Characters that may occur."),
+        Field(
+            min_length=1,
+            max_length=20_000,
+            description="Characters that may occur, or a preset: `numeric`, `numeric+upper`.",
+        ),
     ] = None
     length: Annotated[
         Length | Annotated[list[Length], Field(min_length=2, max_length=2)] | None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.charsets import PRESETS, preset
 from classifier.errors import ReadingError, UnknownColourError
 from classifier.readings import Classifier
 from classifier.text_reader import TextReader, TextReading
@@ -216,7 +217,8 @@ class Solver:
 
         Args:
             picture: `(H, W, 3)` uint8 RGB.
-            charset: Characters that may occur; None for all that the model knows.
+            charset: Characters that may occur, or a preset (`numeric`, `numeric+upper`); None for
+                all that the model knows.
             length: How many there are, or the least and the greatest number.
             colour: Read only the characters of this colour: a name or `#rrggbb`.
 
@@ -228,8 +230,9 @@ class Solver:
             raise ModelUnavailableError(
                 "Reading the text of a whole picture needs a text model, and none is installed."
             )
+        allowed = None if charset is None else _characters(charset)
         try:
-            return self.parts.text.read([picture], charset=charset, length=length, colour=colour)[0]
+            return self.parts.text.read([picture], charset=allowed, length=length, colour=colour)[0]
         except (ReadingError, UnknownColourError) as error:
             raise InvalidRequestError(str(error)) from error
 
@@ -284,6 +287,12 @@ def _confidence(result: Assignment, evidence: Evidence) -> float:
         return 0.0
     seen = float(np.prod(evidence.scene.scores[result.boxes], dtype=np.float64))
     return evidence.calibration.confidence(result.share, seen)
+
+
+def _characters(charset: str) -> str:
+    """What a caller's charset means; unlike `classifier.characters_of` this opens no files."""
+    parts = charset.split("+")
+    return "".join(map(preset, parts)) if all(part in PRESETS for part in parts) else charset
 
 
 def _rounded(box: NDArray[np.float32]) -> Box:

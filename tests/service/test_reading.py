@@ -1,5 +1,6 @@
 """`POST /read` over real HTTP, with a real ONNX session whose answers are known."""
 
+import asyncio
 import base64
 import io
 import json
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clickorder.client import AsyncClient, Client
 from service.backends import load_solver
 from service.bundle import Manifest, file_sums, manifest_text
 from service.settings import Settings
@@ -89,6 +91,7 @@ def test_the_same_as_multipart(url, stripes):
     ("fields", "text"),
     [
         ({"charset": "ab"}, "aab"),  # each place as the nearest that may occur
+        ({"charset": "numeric"}, "11"),
         ({"length": 3}, "1ab"),
         ({"length": [0, 3]}, "1ab"),
         ({"model": "plain"}, "1ab"),
@@ -160,3 +163,18 @@ def test_without_a_text_model_reading_is_unavailable(serve, stripes):
         body = {"image": base64_of(stripes.picture("1"))}
         response = httpx.post(f"{address}/read", json=body, timeout=30)
     assert (response.status_code, response.json()["code"]) == (503, "model_unavailable")
+
+
+def test_the_python_client_reads(url, stripes):
+    picture = stripes.picture("1 a b")
+    with Client(url) as client:
+        reading = client.read(encoded(picture), charset="1ab", length=(1, 3), model="plain")
+    assert reading.text == "1ab"
+    assert [char for char, _ in reading.characters] == ["1", "a", "b"]
+    assert reading.models["text"] == "stripes 0.1"
+
+    async def ask() -> str:
+        async with AsyncClient(url) as client:
+            return (await client.read(encoded(picture))).text
+
+    assert asyncio.run(ask()) == "1ab"
