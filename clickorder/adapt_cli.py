@@ -79,7 +79,7 @@ def adapt(
     except ImportError as error:
         raise CommandError(
             f"Training needs packages that are not installed ({error.name}); install them with "
-            'pip install "clickorder[train]".'
+            'pip install -e ".[train]".'
         ) from error
     target = out or folder.with_name(f"{folder.resolve().name}-adapted")
     wishes = Wishes(minutes, validation, test, models_dir, threads, seed, mix, layout)

@@ -37,7 +37,9 @@ def pack(
     ] = None,
     prompt: Annotated[
         list[str] | None,
-        typer.Option(help="Only `words`, `icons`, `image` or `region`; can be repeated."),
+        typer.Option(
+            help="Only `words`, `icons`, `image`, `region`, or `text` to read; can be repeated."
+        ),
     ] = None,
     default: Annotated[
         bool, typer.Option("--default", help="Serve what no other bundle serves.")
@@ -52,7 +54,7 @@ def pack(
 ) -> None:
     """Write the manifest `bundle.json`: what the bundle is, what it serves, and its checksums.
 
-    The folder holds any of `detector.onnx`, `classifier.onnx`, `siamese.onnx`,
+    The folder holds any of `detector.onnx`, `classifier.onnx`, `siamese.onnx`, `text.onnx`,
     `calibration.json`, and `gallery/NAME/*.png`: reference pictures, so that the word `<NAME>` of
     a prompt names an icon. What a bundle does not have is taken from the default models.
 

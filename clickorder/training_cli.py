@@ -100,6 +100,6 @@ def quantise(
     except ImportError as error:
         raise CommandError(
             f"Quantising needs packages that are not installed ({error.name}); install them with "
-            'pip install "clickorder[train]".'
+            'pip install -e ".[train]".'
         ) from error
     run_quantise(model, data, out, pictures)

@@ -32,8 +32,8 @@ def packaged_file(package: str, filename: str, *, extra: str | None = None) -> P
     Raises:
         ModelMissingError: the package is not installed, or has no such file.
     """
-    wanted = f'"clickorder[{extra}]"' if extra else "clickorder"
-    install = f"install it with pip install {wanted}"
+    wanted = f'".[{extra}]"' if extra else "."
+    install = f"install it with pip install -e {wanted} in this project's folder"
     # A top-level name is looked up on the import path; nothing of the package is executed.
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []

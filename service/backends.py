@@ -26,7 +26,8 @@ from service.solver import Parts, Solver
 from siamese.matcher import SiameseMatcher
 from siamese.similarity import Matcher
 
-_ROLES = ("detector", "classifier", "siamese")
+ROLES = ("detector", "classifier", "siamese")
+TEXT = "text"
 
 _CALIBRATIONS = Path(__file__).resolve().parent / "calibrations"
 """Fitted by `benchmarks/calibrate.py` on validation puzzles, a file for each shipped backend."""
@@ -52,21 +53,25 @@ def load_solver(settings: Settings) -> Solver:
     """
     files = {} if settings.backend == "ddddocr" else own_files(_default_dir(settings.models_dir))
     own = "detector" in files
-    if settings.backend == "own" and not (own and len(files.keys() & set(_ROLES)) > 1):
+    if settings.backend == "own" and not (own and len(files.keys() & set(ROLES)) > 1):
         place = settings.models_dir or "the shipped weights"
         raise BackendError(
             f"The backend 'own' needs detector.onnx and at least one of classifier.onnx and "
             f"siamese.onnx, and {place} has {sorted(p.name for p in files.values()) or 'none'}."
         )
     threads = settings.threads
-    parts = open_parts(files, threads=threads)
+    parts = open_parts(files | _text_file(settings.models_dir), threads=threads)
     detector = parts.detector or DdddocrDetector.load(threads=threads)
     calibrations = parts.calibrations or Calibrations()
     if not files:
         calibrations = Calibrations.load(_CALIBRATIONS / "ddddocr.json")
     return make_solver(
         Parts(
-            detector, parts.classifier or _embedded(settings, files), parts.matcher, calibrations
+            detector,
+            parts.classifier or _embedded(settings, files),
+            parts.matcher,
+            calibrations,
+            text=parts.text,
         ),
         settings,
     )
@@ -78,17 +83,17 @@ def _default_dir(models_dir: Path | None) -> Path | None:
     A models folder may hold nothing but bundles, or nothing yet.
 
     Raises:
-        BackendError: there is no such folder, or there are files in it that are no models; hidden
-            ones do not count.
+        BackendError: there is no such folder, or the networks in it have other names.
     """
-    if models_dir is None or own_files(models_dir):
+    if models_dir is None or own_files(models_dir).keys() & set(ROLES):
         return models_dir
-    if not models_dir.is_dir() or any(
-        p.is_file() and not p.name.startswith(".") for p in models_dir.iterdir()
-    ):
+    if not models_dir.is_dir():
+        raise BackendError(f"{models_dir} (CLICKORDER_MODELS_DIR) is no folder; make it first.")
+    strange = sorted(p.name for p in models_dir.glob("*.onnx") if p.name != f"{TEXT}.onnx")
+    if strange:
         raise BackendError(
-            f"{models_dir} (CLICKORDER_MODELS_DIR) has none of detector.onnx, classifier.onnx and "
-            "siamese.onnx; name a folder that has, a folder of bundles, or leave it unset."
+            f"{models_dir} (CLICKORDER_MODELS_DIR) has {strange[0]}, but none of detector.onnx, "
+            "classifier.onnx and siamese.onnx; give it one of these names, or put it into a bundle."
         )
     return None
 
@@ -130,7 +135,7 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         ModelFileError: a file cannot be used, or is not the one that the manifest names.
         CalibrationError: the calibration file cannot be used.
     """
-    for role in (*_ROLES, "text"):
+    for role in (*ROLES, TEXT):
         if role in files:
             verify_manifest(files[role])
     classifier: Classifier | None = None
@@ -165,6 +170,15 @@ def _embedded(settings: Settings, files: Mapping[str, Path]) -> Classifier | Non
         raise
 
 
+def _text_file(models_dir: Path | None) -> dict[str, Path]:
+    """The text model, whose own file may stand alone: nothing else works with it."""
+    shipped = Path(__file__).resolve().parent.parent / "classifier" / "weights"
+    for folder in (models_dir, shipped):
+        if folder is not None and (folder / f"{TEXT}.onnx").is_file():
+            return {TEXT: folder / f"{TEXT}.onnx"}
+    return {}
+
+
 def own_files(models_dir: Path | None) -> dict[str, Path]:
     """The own files that exist.
 
@@ -172,15 +186,13 @@ def own_files(models_dir: Path | None) -> dict[str, Path]:
         models_dir: Where to look; None for the places of the shipped weights.
 
     Returns:
-        `detector`, `classifier`, `siamese`, `text`, `calibration` and `charsets` to the files
-        found.
+        `detector`, `classifier`, `siamese`, `calibration` and `charsets` to the files found.
     """
     root = Path(__file__).resolve().parent.parent
     folders = {
-        role: models_dir if models_dir is not None else root / role / "weights" for role in _ROLES
+        role: models_dir if models_dir is not None else root / role / "weights" for role in ROLES
     }
-    places = {role: folders[role] / f"{role}.onnx" for role in _ROLES}
-    places["text"] = folders["classifier"] / "text.onnx"
+    places = {role: folders[role] / f"{role}.onnx" for role in ROLES}
     places["calibration"] = (
         models_dir / "calibration.json" if models_dir is not None else _CALIBRATIONS / "own.json"
     )

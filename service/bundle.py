@@ -19,7 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from labels.puzzles import PUZZLES_FILE
 from service.backends import open_parts
@@ -29,6 +36,9 @@ from service.settings import Settings
 from service.solver import Parts
 
 MANIFEST = "bundle.json"
+DEFAULT = "default"
+"""Name of the models that the service is started with."""
+
 GALLERY, SELFTEST = "gallery", "selftest"
 
 _FILES = {
@@ -93,6 +103,13 @@ class Manifest(BaseModel):
     serves: Serves = EVERYTHING
     default: bool = False
     sha256: Mapping[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]]
+
+    @field_validator("name")
+    @classmethod
+    def _not_taken(cls, name: str) -> str:
+        if name == DEFAULT:
+            raise ValueError("the models that the service starts with have this name already")
+        return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import collections
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -137,7 +138,12 @@ class Keeper:
 
     def _write(self) -> None:
         self._guarded(self._set.mend)
+        tidied = time.monotonic()
         while True:
+            # By the clock: puzzles that keep coming must not keep old ones from going.
+            if time.monotonic() - tidied >= _TIDY_S:
+                self._guarded(self._set.tidy)
+                tidied = time.monotonic()
             with self._changed:
                 if not self._waiting and not self._closing:
                     self._changed.wait(_TIDY_S)
@@ -146,9 +152,7 @@ class Keeper:
                 sample = self._waiting.popleft() if self._waiting else None
                 if sample is not None:
                     self._waiting_bytes -= sample.size
-            if sample is None:
-                self._guarded(self._set.tidy)
-            else:
+            if sample is not None:
                 self._guarded(functools.partial(self._keep, sample))
 
     def _keep(self, sample: _Sample) -> None:

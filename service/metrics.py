@@ -28,7 +28,7 @@ _CLIENT_LEFT = 499
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OPENAPI = "/openapi.json"
 """Routes of Starlette, which leaves no trace of them in the scope as FastAPI does."""
-_STAGES = ("decode", "detect", "recognise", "match")
+_STAGES = ("decode", "detect", "recognise", "match", "read")
 _OUTCOMES: tuple[Reason | str, ...] = (
     "solved",
     "missed_target",

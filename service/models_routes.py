@@ -26,7 +26,7 @@ async def models(request: Request) -> ModelsResponse:
         bundles=[BundleOut.of(v, default=v is default) for v in registry.served],
         refused=[
             RefusedOut(folder=r.folder, name=r.name, version=r.version, reason=r.reason)
-            for r in registry.refused
+            for r in (*registry.refused, *registry.held_back)
         ],
     )
 

@@ -16,7 +16,7 @@ import structlog
 from labels.errors import LabelsError
 from modelfile.errors import ModelFileError
 from service.backends import BackendError, make_solver
-from service.bundle import EVERYTHING, MANIFEST, Bundle, BundleError, Serves
+from service.bundle import DEFAULT, EVERYTHING, MANIFEST, Bundle, BundleError, Serves
 from service.calibration import CalibrationError
 from service.errors import (
     ModelRefusedError,
@@ -29,9 +29,6 @@ from service.routing import Wish, by_site, by_size, may, narrowness
 from service.selftest import check_solver
 from service.settings import Settings
 from service.solver import Solver
-
-DEFAULT = "default"
-"""Name of the models that the service was started with."""
 
 _SENTENCES = (
     BackendError,
@@ -142,6 +139,21 @@ class Registry:
         return tuple(s.refusal for s in seen if s.refusal is not None)
 
     @property
+    def held_back(self) -> tuple[Refusal, ...]:
+        """Folders whose version was rolled back, and is not served until a reload or a change."""
+        found = [seen.bundle for seen in list(self._seen.values()) if seen.bundle is not None]
+        return tuple(
+            Refusal(
+                bundle.folder.name,
+                bundle.manifest.name,
+                bundle.manifest.version,
+                "This version was rolled back; reload the bundle to serve it again.",
+            )
+            for bundle in found
+            if bundle.digest in self._held_back
+        )
+
+    @property
     def default(self) -> Version:
         """What answers where nothing else does."""
         return next((v for v in self._served if v.default), self._fallback)
@@ -183,14 +195,18 @@ class Registry:
         """
         with self._lock:
             folder = self._folder_of_bundles(name)
+            active = next((v for v in self._served if v.name == name), None)
+            mine = {place for place, seen in self._seen.items() if _is_of(seen, place, name)}
+            if active is not None and active.folder is not None:
+                mine.add(active.folder)
             for place, seen in list(self._seen.items()):
-                known = seen.bundle.manifest.name if seen.bundle else place.name
-                if known == name:
+                if place in mine:
                     if seen.bundle is not None:
                         self._held_back.discard(seen.bundle.digest)
                     del self._seen[place]
             self._scan(folder, afresh=name)
-            refusals = [r for r in self.refused if name in (r.name, r.folder)]
+            folders = {place.name for place in mine}
+            refusals = [r for r in self.refused if r.name == name or r.folder in folders]
             version = next((v for v in self._served if v.name == name), None)
             if refusals:
                 raise ModelRefusedError(refusals[0].reason)
@@ -213,8 +229,9 @@ class Registry:
             target = self._previous.pop(name, None) or self._other(current)
             if target is None:
                 raise NoPreviousVersionError(
-                    f"Bundle {name!r} has had no other version than {current.version} since the "
-                    "service started, and none lies in the models folder."
+                    f"There is no version of bundle {name!r} to go back to from "
+                    f"{current.version}: none was served before it, and no other one that was not "
+                    "rolled back lies in the models folder."
                 )
             self._held_back.add(current.digest)
             self._swap([target if v.name == name else v for v in self._served])
@@ -236,6 +253,8 @@ class Registry:
             del self._seen[gone]
         for place in places:
             self._look(place)
+        # What is taken out and put in again begins afresh.
+        self._held_back &= {seen.bundle.digest for seen in self._seen.values() if seen.bundle}
         by_name: dict[str, list[Bundle]] = {}
         for seen in self._seen.values():
             if seen.bundle is not None:
@@ -271,14 +290,14 @@ class Registry:
             if _stamps(files) == known.stamps:
                 return
         # Before anything is read: what changes while it is read is seen by the next scan.
-        stamps = _stamps([place / MANIFEST])
+        manifest = _stamps([place / MANIFEST])
         try:
             bundle = Bundle.read(place)
         except BundleError as error:
-            self._seen[place] = _Seen(stamps, None, None)
+            self._seen[place] = _Seen(manifest, None, None)
             self._refuse(place, None, str(error))
         else:
-            self._seen[place] = _Seen(_stamps(bundle.files), bundle, None)
+            self._seen[place] = _Seen(manifest + _stamps(bundle.files[1:]), bundle, None)
 
     def _pick(
         self, found: Sequence[Bundle], active: Version | None, afresh: bool
@@ -384,6 +403,11 @@ class Registry:
         return (
             f"There is no bundle {name!r}; those served are {', '.join(names[:_MOST_NAMES])}{more}."
         )
+
+
+def _is_of(seen: _Seen, place: Path, name: str) -> bool:
+    """Whether a folder is a bundle's; one without a readable manifest goes by its own name."""
+    return (seen.bundle.manifest.name if seen.bundle else place.name) == name
 
 
 def _places(folder: Path) -> list[Path]:

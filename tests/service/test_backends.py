@@ -68,7 +68,8 @@ def test_a_models_folder_without_models_is_one_sentence(folder: str, tmp_path: P
 
 def test_a_models_folder_of_bundles_leaves_the_shipped_weights_the_default(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
-    (tmp_path / ".gitignore").touch()
+    for stray in (".gitignore", "README.md"):
+        (tmp_path / stray).touch()
     assert load_solver(Settings(models_dir=tmp_path)).models == load_solver(Settings()).models
 
 

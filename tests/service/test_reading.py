@@ -178,3 +178,10 @@ def test_the_python_client_reads(url, stripes):
             return (await client.read(encoded(picture))).text
 
     assert asyncio.run(ask()) == "1ab"
+
+
+def test_a_text_model_may_stand_alone_beside_the_shipped_ones(stripes, tmp_path):
+    stripes.model(tmp_path / "text.onnx")
+    solver = load_solver(Settings(models_dir=tmp_path))
+    assert solver.models == load_solver(Settings()).models | {"text": "stripes 0.1"}
+    assert solver.read_text(stripes.picture("a")).text == "a"

@@ -1,7 +1,10 @@
 """Which bundle answers, and how one takes another's place."""
 
 import gc
+import subprocess
+import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -176,6 +179,105 @@ def test_rollback_stays_until_a_reload_or_a_change(registry: Registry, pack: Pac
     assert texts(registry)["shop"] == "1.2"
 
 
+def test_a_version_that_was_rolled_back_is_listed_until_it_is_served_again(
+    registry: Registry, pack: Pack
+) -> None:
+    pack("a", "1.0", name="shop")
+    place = pack("b", "2.0", name="shop")
+    registry.scan()
+    registry.rollback("shop")
+    (held,) = registry.held_back
+    assert (held.folder, held.version) == ("b", "2.0")
+    assert "rolled back" in held.reason
+    # Taken out and put in again, it is as good as any other.
+    (place / "bundle.json").rename(place / "aside")
+    registry.scan()
+    (place / "aside").rename(place / "bundle.json")
+    registry.scan()
+    assert texts(registry)["shop"] == "2.0"
+    assert not registry.held_back
+
+
+def test_a_reload_tells_of_the_folder_whatever_it_is_called(registry: Registry, pack: Pack) -> None:
+    place = pack("folder-1", "1.0", name="shop")
+    registry.scan()
+    (place / "bundle.json").write_text("{")
+    with pytest.raises(ModelRefusedError, match="is no manifest"):
+        registry.reload("shop")
+    assert texts(registry)["shop"] == "1.0"
+
+
+def test_a_manifest_that_changes_while_it_is_read_is_read_again(
+    registry: Registry, pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack("shop", "1.0")
+    read = Bundle.read
+
+    def replaced_meanwhile(folder: Path) -> Bundle:
+        found = read(folder)
+        monkeypatch.undo()
+        pack("shop", "1.1")
+        return found
+
+    monkeypatch.setattr(Bundle, "read", staticmethod(replaced_meanwhile))
+    registry.scan()
+    registry.scan()
+    assert texts(registry)["shop"] == "1.1"
+
+
+COPIER = """
+import itertools, json, hashlib, sys
+from pathlib import Path
+place = Path(sys.argv[1])
+for number in itertools.count(1):
+    content = str(number) * 40_000
+    with (place / "detector.onnx").open("w") as file:
+        for start in range(0, len(content), 4_000):
+            file.write(content[start : start + 4_000])
+            file.flush()
+    told = {
+        "name": "shop", "version": f"1.{number}",
+        "sha256": {"detector.onnx": hashlib.sha256(content.encode()).hexdigest()},
+    }
+    (place / "bundle.json").write_text(json.dumps(told, indent=1))
+    print(number, flush=True)
+"""
+
+
+def test_whoever_is_killed_while_replacing_a_bundle_leaves_nothing_half_written_served(
+    registry: Registry, pack: Pack
+) -> None:
+    """`kill -9` at any moment of a copy, and scans at any moment too."""
+    place = pack("shop", "1.0", "0" * 100)
+    registry.scan()
+    seen = set()
+    for wait_s in (0.02, 0.05, 0.0, 0.03, 0.01, 0.04, 0.0, 0.02):
+        command = [sys.executable, "-c", COPIER, str(place)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as copier:
+            assert copier.stdout is not None
+            copier.stdout.readline()
+            until = time.monotonic() + wait_s
+            while True:
+                registry.scan()
+                version = registry.choose(Wish(model="shop"))
+                text = version.solver.models["detector"]
+                number = version.version.removeprefix("1.")
+                assert set(text) <= set(number), "a mixture is served"
+                assert len(text) in (100, 40_000 * len(number)), "a part is served"
+                seen.add(version.version)
+                if time.monotonic() > until:
+                    break
+            copier.kill()
+        fresh = Registry(Named("built-in"), registry._settings, open_named)  # a new start
+        fresh.scan()
+        for version in fresh.served[:-1]:
+            number = version.version.removeprefix("1.")
+            assert version.solver.models["detector"] == number * 40_000
+    pack("shop", "2.0", "whole")
+    registry.scan()
+    assert texts(registry)["shop"] == "whole"
+
+
 def test_rollback_finds_an_earlier_folder_that_was_never_served(
     registry: Registry, pack: Pack
 ) -> None:
@@ -183,7 +285,7 @@ def test_rollback_finds_an_earlier_folder_that_was_never_served(
     pack("b", "1.1", name="shop")
     registry.scan()
     assert registry.rollback("shop").version == "1.0"
-    with pytest.raises(NoPreviousVersionError, match=r"no other version than 1\.0"):
+    with pytest.raises(NoPreviousVersionError, match=r"go back to from 1\.0"):
         registry.rollback("shop")
 
 
@@ -295,6 +397,7 @@ def test_a_bundle_named_for_a_prompt_that_it_does_not_serve(registry: Registry, 
     ("change", "fault"),
     [
         ({"name": "../x"}, "name"),
+        ({"name": "default"}, "have this name already"),
         ({"version": ""}, "version"),
         ({"sha256": {}}, "names none of"),
         ({"sha256": {"../detector.onnx": "0" * 64}}, "not inside"),

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 from PIL import Image
 
 from service.settings import Limits, Settings
@@ -81,4 +82,34 @@ def test_a_caller_that_hangs_up_gives_up_the_place_it_waits_in(serve, gated) -> 
                 assert time.monotonic() < deadline, "the place is never given back"
         finally:
             gated.gate.set()
+        assert running.result().status_code == 200
+
+
+@pytest.mark.parametrize("megabytes", [1, 8], ids=["small", "over the limit"])
+def test_who_is_refused_early_gets_to_see_why(serve, gated, megabytes) -> None:
+    """The connection is to be closed, and its body comes slower than the refusal."""
+    settings = Settings(workers=1, limits=Limits(queue=0, body_bytes=4 * 2**20))
+    with serve(settings, lambda _: gated) as url, ThreadPoolExecutor(1) as callers:
+        try:
+            running = callers.submit(httpx.post, f"{url}/detect", content=BODY, timeout=60,
+                                     headers={"content-type": "application/json"})  # fmt: skip
+            deadline = time.monotonic() + 20
+            while not gated.running:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            host, port = url.removeprefix("http://").split(":")
+            with socket.create_connection((host, int(port)), timeout=30) as caller:
+                caller.sendall(
+                    b"POST /detect HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                    b"Content-Type: application/json\r\n"
+                    b"Content-Length: %d\r\n\r\n" % (megabytes * 2**20)
+                )
+                for _ in range(megabytes * 8):
+                    caller.sendall(b"x" * (2**20 // 8))
+                    time.sleep(0.002)
+                status, problem = answer(caller)
+        finally:
+            gated.gate.set()
+        assert (status, problem["code"]) in {(503, "overloaded"), (413, "body_too_large")}
+        assert (status == 413) == (megabytes > 4)
         assert running.result().status_code == 200
