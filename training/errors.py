@@ -3,7 +3,8 @@
 TrainingError
 ├── EvaluationError      puzzles cannot be put to the solver or the service at all
 ├── DetectionDataError   labelled pictures cannot be trained on as they are
-└── DetectorTrainingError  a training of the detector cannot go on
+├── DetectorTrainingError  a training of the detector cannot go on
+└── TextTrainingError    a text reader cannot be trained as asked
 """
 
 
@@ -21,3 +22,7 @@ class DetectionDataError(TrainingError):
 
 class DetectorTrainingError(TrainingError):
     """A training of the detector cannot go on, or not from this checkpoint."""
+
+
+class TextTrainingError(TrainingError):
+    """A text reader cannot be trained as asked, or on these pictures."""

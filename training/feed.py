@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -61,12 +61,33 @@ class BlockSource(Protocol):
         ...
 
 
-class Feed:
+class Worded(Protocol):
+    """What a worker makes at a time: some pictures, and what each shows."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """One for each."""
+        ...
+
+
+B = TypeVar("B", bound=Worded)
+B_co = TypeVar("B_co", bound=Worded, covariant=True)
+
+
+class Source(Protocol[B_co]):
+    """Makes blocks of any sort, in a worker process."""
+
+    def block(self, kind: str) -> B_co:
+        """The next block of a kind."""
+        ...
+
+
+class Feeder(Generic[B]):
     """Batches from blocks that worker processes make; a context manager."""
 
     def __init__(
         self,
-        make: Callable[[int], BlockSource],
+        make: Callable[[int], Source[B]],
         kinds: Mapping[str, int],
         *,
         seed: int,
@@ -89,10 +110,10 @@ class Feed:
         self._uses = uses
         total = sum(kinds.values())
         self._limits = {kind: max(pool_blocks * n // total, n) for kind, n in kinds.items()}
-        self._pools: dict[str, list[tuple[Block, int]]] = {kind: [] for kind in kinds}
+        self._pools: dict[str, list[tuple[B, int]]] = {kind: [] for kind in kinds}
         self.drawn = 0
         context = multiprocessing.get_context("spawn")
-        self._queue: Queue[tuple[str, Block]] = context.Queue(_QUEUE_BLOCKS)
+        self._queue: Queue[tuple[str, B]] = context.Queue(_QUEUE_BLOCKS)
         order = [kind for kind, n in kinds.items() for _ in range(n)]
         self._processes = [
             context.Process(
@@ -102,7 +123,7 @@ class Feed:
         ]
         for process in self._processes:
             process.start()
-        self._arrived: queue.Queue[tuple[str, Block]] = queue.Queue(_QUEUE_BLOCKS)
+        self._arrived: queue.Queue[tuple[str, B]] = queue.Queue(_QUEUE_BLOCKS)
         self._closing = threading.Event()
         self._receiver = threading.Thread(target=self._receive, daemon=True)
         self._receiver.start()
@@ -125,7 +146,7 @@ class Feed:
         self._queue.cancel_join_thread()
         self._queue.close()
 
-    def batch(self) -> Block:
+    def batch(self) -> B:
         """The blocks of one batch, joined.
 
         Raises:
@@ -134,7 +155,7 @@ class Feed:
         self._collect(wait=False)
         while any(len(self._ready(kind)) < n for kind, n in self._kinds.items()):
             self._collect(wait=True)
-        chosen: list[Block] = []
+        chosen: list[B] = []
         for kind, count in self._kinds.items():
             pool = self._pools[kind]
             ready = self._ready(kind)
@@ -143,8 +164,16 @@ class Feed:
             for i in order[:count]:
                 block, uses = pool[i]
                 pool[i] = (block, uses + 1)
-                chosen.append(block if uses == 0 else changed(block, self._rng))
-        return join(chosen)
+                chosen.append(block if uses == 0 else self.changed(block))
+        return self.join(chosen)
+
+    def join(self, blocks: Sequence[B]) -> B:
+        """Several blocks as one."""
+        raise NotImplementedError
+
+    def changed(self, block: B) -> B:
+        """A block that was used before, as it is used again."""
+        return block
 
     def _ready(self, kind: str) -> list[int]:
         return [i for i, (_, uses) in enumerate(self._pools[kind]) if uses < self._uses]
@@ -183,6 +212,18 @@ class Feed:
                 return
 
 
+class Feed(Feeder[Block]):
+    """Batches of pairs."""
+
+    def join(self, blocks: Sequence[Block]) -> Block:
+        """Several blocks as one."""
+        return join(blocks)
+
+    def changed(self, block: Block) -> Block:
+        """The block a little changed."""
+        return changed(block, self._rng)
+
+
 def join(blocks: Sequence[Block]) -> Block:
     """Several blocks as one."""
     return Block(
@@ -214,8 +255,8 @@ def _changed(crops: U8, rng: Generator) -> U8:
 
 
 def _work(
-    blocks: "Queue[tuple[str, Block]]",
-    make: Callable[[int], BlockSource],
+    blocks: "Queue[tuple[str, B]]",
+    make: Callable[[int], Source[B]],
     kinds: Sequence[str],
     seed: int,
 ) -> None:

@@ -1,41 +1,44 @@
-"""The training loop that the Siamese and the classifier trainer share."""
+"""The training loop that the trainers of matcher, classifier and text reader share."""
 
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
 
 from training.errors import TrainingError
-from training.feed import Feed
-from training.imprint import Imprinter
-from training.joint_model import (
-    JointModel,
-    Weighting,
-    half_precision,
-    load_checkpoint,
-    same_items,
-    save_checkpoint,
-    to_input,
-)
+from training.joint_model import half_precision, load_checkpoint, save_checkpoint
 from training.runs import RunFolder
 
 _LOG_EVERY = 25
 _CLIP_NORM = 5.0
-_SYMBOL_EPS = 1e-3
-"""Adam moves a row of weights by the full rate however small its gradient. Of nine thousand symbols
-a hundred are in a batch; this keeps the others from wandering off."""
 
 _PLATEAU = 0.5
 """Share of a limited time that the rate stays up."""
 
-Measure = Callable[[JointModel, str], dict[str, float]]
+B = TypeVar("B")
+B_co = TypeVar("B_co", covariant=True)
+
+
+class Batches(Protocol[B_co]):
+    """Where batches come from."""
+
+    @property
+    def drawn(self) -> int:
+        """What was made for them so far."""
+        ...
+
+    def batch(self) -> B_co:
+        """The next batch."""
+        ...
 
 
 class DivergedError(TrainingError):
@@ -104,66 +107,70 @@ def device_of_choice() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-class Training:
-    """One run of the loop."""
+class Loop(Generic[B]):
+    """One run of the loop; what a batch is and how it is learned from, a trainer says."""
+
+    unit = "pictures"
+    """What is counted, in the plural."""
+
+    newest_of_equals = False
+    """Whether of two checkpoints that measure the same the newer is the best one."""
 
     def __init__(
         self,
-        model: JointModel,
+        model: nn.Module,
         run: RunFolder,
         schedule: Schedule,
-        weighting: Weighting,
-        measure: Measure,
         metric: str,
+        groups: Iterable[dict[str, Any]],
         *,
-        imprinter: Imprinter | None = None,
-        imprint_from: int = 0,
         console: Console | None = None,
     ) -> None:
         """Set everything up.
 
         Args:
-            model: What to train; moved to the device.
+            model: What to train, on the device.
             run: Where to leave checkpoints and metrics.
             schedule: How long and how fast.
-            weighting: Of the losses.
-            measure: Measures the model, in evaluation mode; the names become those of metrics.
             metric: The name of the measure that decides what is best; larger is better.
-            imprinter: Sets the rows of symbols, which then are not learned; prepared.
-            imprint_from: Steps before which it does not.
+            groups: Parameters, as AdamW takes them.
             console: Where progress is shown.
         """
         self._device = device_of_choice()
-        self._model = model.to(self._device, memory_format=torch.channels_last)
+        self._model = model
         self._run = run
         self._schedule = schedule
-        self._weighting = weighting
-        self._measure = measure
         self._metric = metric
         self._console = console or Console(stderr=True)
-        self._imprinter = imprinter
-        self._imprint_from = imprint_from
-        rows = [] if model.characters is None else list(model.characters.symbols.parameters())
-        own = {id(p) for p in rows}
-        rest = [p for p in model.parameters() if id(p) not in own]
-        rows = [p for p in rows if p.requires_grad]
         self._optimiser = torch.optim.AdamW(
-            [
-                {
-                    "params": [p for p in rest if p.ndim >= 2],
-                    "weight_decay": schedule.weight_decay,
-                },
-                {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
-                *([{"params": rows, "weight_decay": 0.0, "eps": _SYMBOL_EPS}] if rows else []),
-            ],
-            lr=schedule.rate,
-            betas=(0.9, 0.98),
-            fused=True,
+            list(groups), lr=schedule.rate, betas=(0.9, 0.98), fused=True
         )
         self.step = 0
         self.best = -math.inf
         self._since_best = 0
         self._elapsed_s = 0.0
+
+    def losses(self, batch: B) -> tuple[Tensor, dict[str, float], int]:
+        """The loss of a batch, its parts for the records, and how much was in it."""
+        raise NotImplementedError
+
+    def measures(self) -> dict[str, float]:
+        """The model in evaluation mode, measured; the names become those of metrics."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint holds of the model beside its weights."""
+        return {}
+
+    def begin(self) -> None:
+        """Called before the first step of a run, resumed or not."""
+
+    def follow(self) -> None:
+        """Called after every step."""
+
+    def finished(self, measures: dict[str, float]) -> str | None:  # noqa: ARG002
+        """Why training is over before the end of its schedule; None where it is not."""
+        return None
 
     def resume(self, *, finish: bool = False) -> None:
         """Go on from the run's newest checkpoint.
@@ -187,7 +194,7 @@ class Training:
             self._schedule = self._schedule.ending_after(self.step)
         self._run.rewind(self.step)
 
-    def fit(self, feed: Feed) -> bool:
+    def fit(self, feed: Batches[B]) -> bool:
         """Train to the end of the schedule.
 
         Args:
@@ -218,13 +225,13 @@ class Training:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:.0f} pairs/s, loss {task.fields[loss]:.2f}"),
+            TextColumn(f"{{task.fields[rate]:.0f}} {self.unit}/s, loss {{task.fields[loss]:.2f}}"),
             TextColumn(f"{self._metric} {{task.fields[metric]:.4f}}"),
             TimeRemainingColumn(),
             console=self._console,
         )
 
-    def _run_steps(self, feed: Feed, bar: Progress) -> None:
+    def _run_steps(self, feed: Batches[B], bar: Progress) -> None:
         task = bar.add_task(
             "Training",
             total=self._schedule.steps,
@@ -233,11 +240,9 @@ class Training:
             loss=0.0,
             metric=0.0,
         )
-        if self._imprinter is not None and self.step >= self._imprint_from:
-            self._model.eval()
-            self._imprinter.every(self._model, self._device)
+        self.begin()
         saved_at = logged_at = clock = time.monotonic()
-        pairs = summed = 0
+        seen = summed = 0
         sums: dict[str, float] = {}
         while self.step < self._schedule.steps:
             parts, count = self._one_step(feed)
@@ -246,32 +251,37 @@ class Training:
             if self._schedule.minutes:
                 self._schedule = self._schedule.in_time(self.step, self._elapsed_s)
                 bar.update(task, total=self._schedule.steps)
-            pairs += count
+            seen += count
             for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + value
             summed += 1
             if self.step % _LOG_EVERY == 0:
                 now = time.monotonic()
                 means = {name: value / summed for name, value in sums.items()}
-                speed = pairs / (now - logged_at)
+                speed = seen / (now - logged_at)
                 self._run.log(
                     self.step,
                     **means,
                     learning_rate=self._schedule.rate_at(self.step),
-                    pairs_per_s=speed,
                     drawn=feed.drawn,
+                    **{f"{self.unit}_per_s": speed},
                 )
                 bar.update(task, rate=speed, loss=sum(means.values()))
-                logged_at, pairs, summed, sums = now, 0, 0, {}
+                logged_at, seen, summed, sums = now, 0, 0, {}
             bar.update(task, completed=self.step)
             if self.step % self._schedule.check_every == 0 or self.step == self._schedule.steps:
-                better = self._check()
+                measures = self.measured()
+                better = self._keep_best(measures[self._metric])
                 self._since_best = 0 if better else self._since_best + 1
                 self._mind_patience()
                 bar.update(task, metric=self.best, total=self._schedule.steps)
                 self._save(self._run.last)
+                enough = self.finished(measures)
+                if enough is not None:
+                    self._console.print(enough, highlight=False)
+                    return
                 logged_at = saved_at = time.monotonic()
-                pairs, summed, sums = 0, 0, {}
+                seen, summed, sums = 0, 0, {}
             elif time.monotonic() - saved_at > self._schedule.save_every_s:
                 self._save(self._run.last)
                 saved_at = time.monotonic()
@@ -287,21 +297,14 @@ class Training:
                 f"now falls, and training ends at step {self._schedule.steps}."
             )
 
-    def _one_step(self, feed: Feed) -> tuple[dict[str, float], int]:
-        block = feed.batch()
-        device = self._device
+    def _one_step(self, feed: Batches[B]) -> tuple[dict[str, float], int]:
+        batch = feed.batch()
         rate = self._schedule.rate_at(self.step)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._model.train()
-        with half_precision(device):
-            loss, parts = self._model.losses(
-                to_input(block.prompt, device),
-                to_input(block.scene, device),
-                torch.from_numpy(same_items(block)).to(device),
-                torch.from_numpy(block.labels).to(device),
-                self._weighting,
-            )
+        with half_precision(self._device):
+            loss, parts, count = self.losses(batch)
         if not bool(torch.isfinite(loss)):
             raise DivergedError(
                 f"The loss is no number at step {self.step}; go on from the last checkpoint with "
@@ -312,40 +315,31 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP_NORM)
         self._optimiser.step()
         self.step += 1
-        self._follow()
-        return parts, len(block.words)
+        self.follow()
+        return parts, count
 
-    def _follow(self) -> None:
-        """Let the rows of symbols follow the trunk."""
-        if self._imprinter is None or self.step < self._imprint_from:
-            return
+    def measured(self) -> dict[str, float]:
+        """Measure and note it."""
         self._model.eval()
-        if self.step == self._imprint_from:
-            self._imprinter.every(self._model, self._device)
-        else:
-            self._imprinter.some(self._model, self._device)
-
-    def _check(self) -> bool:
-        """Measure, keep what is best, and say whether this is."""
-        self._model.eval()
-        if self._imprinter is not None and self.step >= self._imprint_from:
-            self._imprinter.every(self._model, self._device)
-        measures = self._measure(self._model, self._device)
+        measures = self.measures()
         self._run.log(self.step, **measures)
-        value = measures[self._metric]
-        if not value > self.best:
-            return False
-        self.best = value
-        self._save(self._run.best)
-        return True
+        return measures
 
-    def _save(self, path: Any) -> None:
+    def _keep_best(self, value: float) -> bool:
+        """Keep the weights where they are the best so far, and say whether they are."""
+        better = value > self.best
+        if better or (self.newest_of_equals and value == self.best):
+            self.best = value
+            self._save(self._run.best)
+        return better
+
+    def _save(self, path: Path) -> None:
         save_checkpoint(
             path,
             {
                 "model": self._model.state_dict(),
                 "optimiser": self._optimiser.state_dict(),
-                "charset": self._model.charset,
+                **self.facts(),
                 "step": self.step,
                 "best": self.best,
                 "since_best": self._since_best,
@@ -354,6 +348,15 @@ class Training:
                 "elapsed_s": self._elapsed_s,
             },
         )
+
+
+def usual_groups(model: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
+    """All parameters: weights decay, biases and scales do not."""
+    every = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in every if p.ndim >= 2], "weight_decay": schedule.weight_decay},
+        {"params": [p for p in every if p.ndim < 2], "weight_decay": 0.0},
+    ]
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

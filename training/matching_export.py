@@ -1,16 +1,12 @@
 """From a trained trunk to ONNX files with our metadata, and a check that both agree."""
 
 import copy
-import warnings
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import helper
-from torch import Tensor, nn
+from torch import nn
 
 from classifier import OnnxClassifier
 from labels.atomic import write_atomically
@@ -18,21 +14,12 @@ from modelfile import ModelMetadata, OnnxSession
 from siamese import SiameseMatcher
 from siamese.network import SIDE_PX
 from training.crop_inputs import CLASSIFIER_MARGIN, SIAMESE_MARGIN
-from training.errors import TrainingError
 from training.joint_model import MEAN, SCALE, STD, JointModel, to_input
-from training.onnx_weights import halved
+from training.onnx_graph import ExportError, difference_of, graph_of
 
 U8 = NDArray[np.uint8]
 
 LICENCE = "Apache-2.0"
-
-_OPSET = 17
-# Weights are stored with 11 bits of precision; logits reach 20 and more.
-_TOLERANCE = 0.12
-
-
-class ExportError(TrainingError):
-    """The exported file does not do what the trained network does."""
 
 
 def siamese_metadata(
@@ -109,7 +96,7 @@ def export_siamese(model: JointModel, metadata: ModelMetadata, file: Path, crops
     _fold(network.trunk)
     third = max(1, len(crops) // 3)
     prompt, scene = (to_input(part, "cpu").contiguous() for part in (crops[:third], crops[third:]))
-    content = _graph(
+    content = graph_of(
         network,
         (prompt, scene),
         metadata,
@@ -120,7 +107,7 @@ def export_siamese(model: JointModel, metadata: ModelMetadata, file: Path, crops
         wanted = network(prompt, scene)[0].numpy()
     session = OnnxSession(content, source="The exported file")
     found = session.run({"prompt": prompt.numpy(), "scene": scene.numpy()}, ["similarity"])[0]
-    difference = _difference(found, wanted)
+    difference = difference_of(found, wanted)
     SiameseMatcher(session)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, content)
@@ -147,13 +134,13 @@ def export_classifier(model: JointModel, metadata: ModelMetadata, file: Path, cr
     network = copy.deepcopy(model.characters).float().cpu().eval()
     _fold(network.trunk)
     images = to_input(crops, "cpu").contiguous()
-    content = _graph(
+    content = graph_of(
         network, (images,), metadata, inputs={"images": ("crops",)}, outputs={"logits": ("crops",)}
     )
     with torch.inference_mode():
         wanted = network(images).numpy()
     session = OnnxSession(content, source="The exported file")
-    difference = _difference(session.run({"images": images.numpy()})[0], wanted)
+    difference = difference_of(session.run({"images": images.numpy()})[0], wanted)
     OnnxClassifier(session)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, content)
@@ -168,55 +155,3 @@ def _fold(trunk: nn.Module) -> None:
         linear.weight.mul_(factor[:, None])
         linear.bias.copy_((linear.bias - norm.running_mean) * factor + norm.bias)
     trunk.centred = nn.Identity()
-
-
-def _graph(
-    network: nn.Module,
-    examples: tuple[Tensor, ...],
-    metadata: ModelMetadata,
-    *,
-    inputs: dict[str, tuple[str, ...]],
-    outputs: dict[str, tuple[str, ...]],
-) -> bytes:
-    """The network as ONNX, with free axes named from the first on."""
-    axes = {name: dict(enumerate(free)) for name, free in {**inputs, **outputs}.items()}
-    with warnings.catch_warnings():
-        # The older exporter folds batch normalisation, needs no further package, and warns that
-        # it is the older one.
-        warnings.simplefilter("ignore")
-        buffer = BytesIO()
-        torch.onnx.export(
-            network,
-            examples,
-            buffer,
-            dynamo=False,
-            opset_version=_OPSET,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_axes=axes,
-        )
-    model = halved(onnx.load_from_string(buffer.getvalue()))
-    helper.set_model_props(model, metadata.to_properties())
-    model.producer_name, model.producer_version = metadata.name, metadata.version
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
-def _difference(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
-    """The largest difference of a logit.
-
-    Raises:
-        ExportError: it is too large.
-    """
-    if found.shape != wanted.shape or not np.isfinite(found).all():
-        raise ExportError(
-            f"The exported file answers {found.shape} where the network answers {wanted.shape}, "
-            "or no numbers; it was not kept."
-        )
-    off = float(np.abs(found - wanted).max())
-    if off > _TOLERANCE:
-        raise ExportError(
-            f"The exported file differs from the trained network by {off:.3f} in a logit; it was "
-            f"not kept (torch {torch.__version__}, onnx {onnx.__version__})."
-        )
-    return off

@@ -16,13 +16,14 @@ from training.crop_inputs import Trial
 from training.feed import BlockSource, Feed
 from training.imprint import IMPRINT_STEP, Imprinter
 from training.joint_model import JointModel, Weighting, load_checkpoint, restore
-from training.loop import Schedule, Training, device_of_choice
+from training.loop import Schedule, device_of_choice
 from training.matching_export import (
     classifier_metadata,
     export_classifier,
     export_siamese,
     siamese_metadata,
 )
+from training.matching_loop import Training
 from training.mistakes import draw_mistakes
 from training.onnx_start import state_of_both, state_of_onnx, unfold
 from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
