@@ -2,18 +2,21 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from service.backends import load_solver
+from service.batch import BATCHES
 from service.batch import router as batch_router
 from service.compatible import router as compatible_router
 from service.docs_page import docs_router
 from service.documentation import DocumentedAPI
+from service.drain import Drain
 from service.guard import (
     CORS_ANSWER_HEADERS,
     CORS_METHODS,
@@ -34,9 +37,13 @@ from service.reading import router as reading_router
 from service.registry import Registry
 from service.routes import router
 from service.settings import Settings
+from service.settings_file import RpcMissingError
 from service.solver import Solver
 from service.tracing import TraceRequests, Tracing
 from service.watch import Watch
+
+if TYPE_CHECKING:
+    from service.rpc.server import RpcServer
 
 
 def create_app(
@@ -50,14 +57,21 @@ def create_app(
 
     Raises:
         KeysRequiredError: the service must have API keys and has none.
+        RpcMissingError: it is to serve gRPC, which is not installed.
     """
+    serve_rpc = None if settings.grpc_port is None else _rpc()
     keys = Keys(settings)
     metrics = Metrics()
     tracing = Tracing.asked_for(os.environ)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = InferencePool(settings.workers, settings.limits.queue, settings.retry_after_s)
+        pool = InferencePool(
+            settings.workers,
+            settings.limits.queue,
+            settings.retry_after_s,
+            batches=settings.limits.batches,
+        )
         registry = Registry(solver_factory(settings), settings)
         keeper = None if settings.keep.dir is None else Keeper(settings.keep)
         app.state.service = Service(settings, registry, pool, metrics, keeper)
@@ -70,8 +84,12 @@ def create_app(
             watch = Watch(registry, settings.models_dir)
             watch.start()
         try:
+            if serve_rpc is not None:
+                app.state.rpc = await serve_rpc(app.state.service, keys, tracing)
             yield
         finally:
+            if app.state.rpc is not None:
+                await app.state.rpc.stop()
             if watch is not None:
                 await asyncio.to_thread(watch.stop)
             pool.close()
@@ -91,6 +109,7 @@ def create_app(
     app.needs_keys = keys.required
     app.state.keys = keys
     app.state.metrics = metrics
+    app.state.rpc = None
     app.include_router(router)
     app.include_router(models_router)
     app.include_router(batch_router)
@@ -105,7 +124,7 @@ def create_app(
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.limits.body_bytes,
-        by_path={"/solve/batch": settings.limits.batch_bytes},
+        by_path=dict.fromkeys(BATCHES, settings.limits.batch_bytes),
     )
     app.add_middleware(Guard, settings=settings, keys=keys)
     if settings.cors_origins:
@@ -117,11 +136,28 @@ def create_app(
             expose_headers=CORS_ANSWER_HEADERS,
         )
     app.add_middleware(RequestContext)
+    app.add_middleware(Drain, max_bytes=2 * settings.limits.body_bytes)
     app.add_middleware(SecurityHeaders)  # outside of all that answers: a fault has them too
     app.add_middleware(Measured, metrics=metrics)
     if tracing is not None:
         app.add_middleware(TraceRequests, tracing=tracing)  # added last, so outermost
     return app
+
+
+def _rpc() -> "Callable[[Service, Keys, Tracing | None], Awaitable[RpcServer]]":
+    """What serves gRPC; imported here alone, since who does not serve it need not have it.
+
+    Raises:
+        RpcMissingError: it is not installed.
+    """
+    try:
+        from service.rpc.server import RpcServer
+    except ImportError as error:
+        raise RpcMissingError(
+            "The setting grpc_port asks for gRPC, which is not installed; install it with "
+            'pip install -e ".[grpc]", or take the setting away.'
+        ) from error
+    return RpcServer.started
 
 
 def _version() -> str:

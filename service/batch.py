@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
-from service.bodies import JsonBody
-from service.deadline import Deadline
+from service.bodies import JsonBody, check_fields
 from service.documentation import POST_PROBLEMS
 from service.errors import (
     BadRequestBodyError,
@@ -21,17 +23,16 @@ from service.errors import (
     ServiceError,
     UnsupportedMediaError,
 )
-from service.jobs import Job, Service, receive_body
-from service.pool import InferencePool
-from service.problems import internal_problem, invalid_request, problem_of
+from service.jobs import Job, Service, compute, receive_body
+from service.memory import release
+from service.problems import internal_problem, problem_of
 from service.responses import BatchLine
 from service.routes import solve_puzzle
 from service.schemas import BatchRequest, RequestModel, SolveRequest
 
 MEDIA_TYPE = "application/x-ndjson"
-
-_ASK_AGAIN_S = 0.02
-"""How soon an item that found the queue full asks again."""
+BATCHES = ("/solve/batch", "/read/batch")
+"""Paths whose bodies may be larger than others."""
 
 M = TypeVar("M", bound=RequestModel)
 
@@ -93,8 +94,8 @@ async def solve_batch(request: Request) -> Response:
     """Solve puzzles and stream each answer as soon as it is there.
 
     Each line has the puzzle's `id`, a `status` as `POST /solve` would answer, and `answer` or
-    `problem`. An error of one puzzle is its own; the others go on. A batch waits where the queue
-    is full, and takes no more workers than others leave it.
+    `problem`. An error of one puzzle is its own; the others go on. Batches wait where the queue is
+    full, and leave one worker to single requests. For a key's rate each puzzle counts.
     """
     return await stream_batch(request, Batch("puzzles", SolveRequest, solve_puzzle))
 
@@ -106,27 +107,51 @@ async def stream_batch(request: Request, batch: Batch[M]) -> Response:
         ServiceError: the body is no such batch; what is wrong with one item is told in its line.
     """
     service: Service = request.app.state.service
+    with ExitStack() as held:
+        held.enter_context(service.pool.batch())
+        items = await _received(request, service, batch.key)
+        spend: Callable[[int], None] | None = request.scope["state"].get("spend")
+        if spend is not None:
+            spend(len(items) - 1)  # The request itself was the first.
+        lines = _lines(request, service, batch, items)
+        return _HoldingResponse(lines, held.pop_all())
+
+
+class _HoldingResponse(StreamingResponse):
+    """A stream that gives back what it holds when it ends, begun or not."""
+
+    def __init__(self, lines: AsyncIterator[bytes], held: ExitStack) -> None:
+        super().__init__(lines, media_type=MEDIA_TYPE)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._held:
+            await super().__call__(scope, receive, send)
+        # Of a batch, megabytes were taken in small pieces, which the C library would keep.
+        await asyncio.to_thread(release)
+
+
+async def _received(request: Request, service: Service, key: str) -> deque[_Item]:
     body = await receive_body(request)
     if not isinstance(body, JsonBody):
         raise UnsupportedMediaError("A batch comes as application/json, not as multipart.")
     most = service.settings.limits.batch_items
-    items = await service.pool.run(lambda: _items(body.content, batch.key, most))
-    return StreamingResponse(_lines(request, service, batch, items), media_type=MEDIA_TYPE)
+    return await service.pool.run(lambda: _items(body.content, key, most))
 
 
 async def _lines(
-    request: Request, service: Service, batch: Batch[M], items: list[_Item]
+    request: Request, service: Service, batch: Batch[M], items: deque[_Item]
 ) -> AsyncIterator[bytes]:
     """The answers; as many items at a time as there are workers."""
-    waiting = iter(enumerate(items))
+    places = count()
     running: set[asyncio.Task[bytes]] = set()
     try:
         while True:
-            while len(running) < service.settings.workers:
-                place, item = next(waiting, (0, None))
-                if item is None:
-                    break
-                request_id = f"{request.state.request_id}.{place}"
+            while items and len(running) < service.settings.workers:
+                # Out of the list: what is answered need not be held any longer.
+                item = items.popleft()
+                request_id = f"{request.state.request_id}.{next(places)}"
                 line = _line(service, request.scope, request_id, batch, item)
                 running.add(asyncio.create_task(line))
             if not running:
@@ -143,7 +168,6 @@ async def _line(
     service: Service, scope: Scope, request_id: str, batch: Batch[M], item: _Item
 ) -> bytes:
     """One line, whatever happens to its puzzle."""
-    deadline = Deadline(service.settings.deadline_s)
     # Of its own, so that a problem of one puzzle is not logged as the request's.
     own: dict[str, Any] = {
         "path": scope["path"],
@@ -151,23 +175,12 @@ async def _line(
         "state": {"request_id": request_id},
     }
 
-    def job() -> str:
-        deadline.check()
-        try:
-            sent = batch.model.model_validate(item.fields)
-        except ValidationError as error:
-            raise invalid_request(error.errors(include_url=False, include_input=False)) from error
-        this = Job(service, request_id, deadline)
-        try:
-            return batch.work(this, sent).model_dump_json(exclude_unset=True)
-        finally:
-            service.metrics.staged(this.stages)
+    def make(job: Job) -> str:
+        sent = check_fields(item.fields, batch.model)
+        return batch.work(job, sent).model_dump_json(exclude_unset=True)
 
     try:
-        async with asyncio.timeout(deadline.left_s):
-            answer = await _patiently(service.pool, job, deadline)
-    except TimeoutError:
-        problem = problem_of(deadline.exceeded(), own)
+        answer = await compute(service, request_id, make, patient=True)
     except ServiceError as error:
         problem = problem_of(error, own)
     except Exception as error:  # noqa: BLE001 - the answer has begun; the others go on
@@ -175,26 +188,13 @@ async def _line(
     else:
         service.metrics.batch_item(None)
         return f'{{"id":{json.dumps(item.id)},"status":200,"answer":{answer}}}\n'.encode()
-    finally:
-        deadline.drop()
     service.metrics.batch_item(own["state"]["code"])
     body = bytes(problem.body).decode()
     line = f'{{"id":{json.dumps(item.id)},"status":{problem.status_code},"problem":{body}}}\n'
     return line.encode()
 
 
-async def _patiently(pool: InferencePool, job: Callable[[], str], deadline: Deadline) -> str:
-    """Run a job as soon as there is room for it.
-
-    Raises:
-        ServiceError: what the job raises, or that there was no room in time.
-    """
-    while not pool.load.room and deadline.left_s >= _ASK_AGAIN_S:
-        await asyncio.sleep(_ASK_AGAIN_S)
-    return await pool.run(job)
-
-
-def _items(content: bytes, key: str, most: int) -> list[_Item]:
+def _items(content: bytes, key: str, most: int) -> deque[_Item]:
     """The entries of a body, told apart but not checked.
 
     Raises:
@@ -214,7 +214,7 @@ def _items(content: bytes, key: str, most: int) -> list[_Item]:
         raise InvalidRequestError(
             f"`{key}` has {len(entries)} entries; at most {most} are taken at a time."
         )
-    items = []
+    items: deque[_Item] = deque()
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise InvalidRequestError(f"`{key}[{place}]` is not an object.")

@@ -1,6 +1,6 @@
 """Reads a request body, JSON or multipart/form-data, into one and the same request model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -67,6 +67,18 @@ def parse_body(body: JsonBody | MultipartBody, model: type[M]) -> M:
                 f"The request body is not JSON: {errors[0]['ctx']['error']}."
             ) from error
         raise invalid_request(errors) from error
+
+
+def check_fields(fields: Mapping[str, Any], model: type[M]) -> M:
+    """Check fields that came in no body of their own against a request model.
+
+    Raises:
+        InvalidRequestError: they do not fit.
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise invalid_request(error.errors(include_url=False, include_input=False)) from error
 
 
 _PYTHONS_OWN = frozenset(

@@ -8,13 +8,7 @@ from contextlib import ExitStack
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import (
-    AdminOnlyError,
-    ForeignRequestError,
-    MissingKeyError,
-    ServiceError,
-    UnknownKeyError,
-)
+from service.errors import AdminOnlyError, ForeignRequestError, ServiceError
 from service.hosts import LOOPBACK_NAMES, hostname, is_loopback
 from service.keys import Key, Keys
 from service.problems import problem_of
@@ -77,7 +71,8 @@ class Guard:
     here), and must be a page of the service or of an origin that the settings name. What changes
     the models must moreover come from this machine, and from no other origin at all.
 
-    The name of the key, never the key, is left in `scope["state"]["key"]`.
+    The name of the key, never the key, is left in `scope["state"]["key"]`, and in `"spend"` what
+    counts the requests of a batch.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, keys: Keys) -> None:
@@ -116,17 +111,10 @@ class Guard:
         path = scope["path"]
         if is_open(path):
             return None
-        token = _token(Headers(scope=scope))
-        if token is None:
-            raise MissingKeyError(
-                "There is no API key; send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
-            )
-        key = self._keys.find(token)
-        if key is None:
-            raise UnknownKeyError(
-                "The API key is not known; ask who runs the service for one that is."
-            )
-        scope.setdefault("state", {})["key"] = key.name
+        key = self._keys.of(Headers(scope=scope))
+        state = scope.setdefault("state", {})
+        state["key"] = key.name
+        state["spend"] = key.spend
         if needs_admin(scope["method"], path) and not key.admin:
             raise AdminOnlyError(
                 f"The key {key.name} is not an administrator's; use one made with `--admin`."
@@ -171,11 +159,3 @@ class Guard:
 
     def _is_named(self, origin: str) -> bool:
         return origin in self._origins or "*" in self._origins
-
-
-def _token(headers: Headers) -> str | None:
-    """The key as sent; `Authorization` goes first, unless it is a proxy's of another kind."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
-    return headers.get("x-api-key", "").strip() or None

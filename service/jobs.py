@@ -1,11 +1,14 @@
-"""One request in its worker: the body is read on the event loop, the rest happens in the pool."""
+"""One request in its worker: it is received on the event loop, the rest happens in the pool.
+
+`compute` runs a job for whoever asks, by HTTP or otherwise; `run_job` is HTTP's way to it.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +32,15 @@ from service.solver import Solver
 from service.spans import note, span
 
 M = TypeVar("M", bound=RequestModel)
+T = TypeVar("T")
+
 
 CALLER_LEFT = 499
 """Nobody reads it; nginx's number for a request whose caller closed the connection."""
+
+
+class CallerLeftError(Exception):
+    """Nobody waits for the answer; no ServiceError, since there is nobody to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,31 +193,72 @@ async def run_job(
     """
     service: Service = request.app.state.service
     body = await receive_body(request)
-    deadline = Deadline(service.settings.deadline_s)
 
-    def job() -> str:
+    def make(job: Job) -> str:
+        return work(job, parse_body(body, model)).model_dump_json(exclude_unset=True)
+
+    try:
+        answer = await compute(service, request.state.request_id, make, gone=disconnected(request))
+    except CallerLeftError:
+        return Response(status_code=CALLER_LEFT)
+    return Response(answer, media_type="application/json")
+
+
+async def compute(
+    service: Service,
+    request_id: str,
+    make: Callable[[Job], T],
+    *,
+    deadline: Deadline | None = None,
+    gone: Coroutine[Any, Any, None] | None = None,
+    patient: bool = False,
+) -> T:
+    """Run a job in the pool, for as long as somebody waits for it.
+
+    Whoever is cancelled in here has left as well.
+
+    Args:
+        service: Whose pool, limits and metrics.
+        request_id: For the answer.
+        make: Makes the answer; runs in a worker thread.
+        deadline: Of the caller; None is that of the settings, from now.
+        gone: Ends when the caller has left; None where that cancels this.
+        patient: Whether to wait where the queue is full instead of being refused.
+
+    Raises:
+        CallerLeftError: `gone` has ended first.
+        ServiceError: what `make` raises, that there is no room, or that the time is over.
+    """
+    deadline = deadline or Deadline(service.settings.deadline_s)
+
+    def job() -> T:
         deadline.check()
-        this = Job(service, request.state.request_id, deadline)
+        this = Job(service, request_id, deadline)
         try:
-            return work(this, parse_body(body, model)).model_dump_json(exclude_unset=True)
+            return make(this)
         finally:
             service.metrics.staged(this.stages)
 
-    answer = asyncio.ensure_future(service.pool.run(job))
-    gone = asyncio.ensure_future(disconnected(request))
+    pool = service.pool
+    run = pool.run_at_leisure(job, deadline.left_s) if patient else pool.run(job)
+    answer = asyncio.ensure_future(run)
+    left = None if gone is None else asyncio.ensure_future(gone)
     try:
         await asyncio.wait(
-            {answer, gone}, timeout=deadline.left_s, return_when=asyncio.FIRST_COMPLETED
+            {answer} if left is None else {answer, left},
+            timeout=deadline.left_s,
+            return_when=asyncio.FIRST_COMPLETED,
         )
         if answer.done():
-            return Response(answer.result(), media_type="application/json")
-        if gone.done():
-            return Response(status_code=CALLER_LEFT)
+            return answer.result()
+        if left is not None and left.done():
+            raise CallerLeftError
         raise deadline.exceeded()
     finally:
         deadline.drop()  # A job that runs ends at its next step,
         answer.cancel()  # and one that waits gives its place up.
-        gone.cancel()
+        if left is not None:
+            left.cancel()
 
 
 async def disconnected(request: Request) -> None:

@@ -10,10 +10,15 @@ import hmac
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from service.errors import RateLimitedError, TooManyAtOnceError
+from service.errors import (
+    MissingKeyError,
+    RateLimitedError,
+    TooManyAtOnceError,
+    UnknownKeyError,
+)
 from service.settings import KeyDefaults, KeyEntry, Settings
 from service.settings_file import KeysRequiredError
 
@@ -48,20 +53,24 @@ class TokenBucket:
         self._tokens = float(rate_per_minute)
         self._filled = clock()
 
-    def take(self) -> float:
-        """Take a token.
+    def take(self, count: int = 1) -> float:
+        """Take tokens.
+
+        Args:
+            count: How many at once; more than the bucket holds are never there.
 
         Returns:
-            0 where there was one; else none is taken, and this is the seconds until there is one.
+            0 where there were as many; else none is taken, and this is the seconds until there
+            are.
         """
         now = self._clock()
         self._tokens = min(self._size, self._tokens + (now - self._filled) * self._per_s)
         self._filled = now
         # A hair less than a token is one: else rounding sends a caller away who has waited.
-        if self._tokens >= 1 - 1e-6:
-            self._tokens -= 1
+        if self._tokens >= count - 1e-6:
+            self._tokens -= count
             return 0.0
-        return (1 - self._tokens) / self._per_s
+        return (count - self._tokens) / self._per_s
 
 
 class Key:
@@ -104,18 +113,27 @@ class Key:
                 f"have; try again in {retry_after_s} s.",
                 retry_after_s,
             )
-        if wait_s := self._bucket.take():
-            seconds = math.ceil(wait_s)
-            raise RateLimitedError(
-                f"The key {self.name} may send {self.rate_per_minute} requests in a minute; try "
-                f"again in {seconds} s.",
-                seconds,
-            )
+        self.spend(1)
         self._running += 1
         try:
             yield
         finally:
             self._running -= 1
+
+    def spend(self, count: int) -> None:
+        """Count requests that come in one, as a batch has them, against the rate.
+
+        Raises:
+            RateLimitedError: this key has had its requests for now, or never has so many.
+        """
+        if wait_s := self._bucket.take(count):
+            seconds = math.ceil(wait_s)
+            more = f" and this is {count} more" if count > 1 else ""
+            raise RateLimitedError(
+                f"The key {self.name} may send {self.rate_per_minute} requests in a minute{more}; "
+                f"try again in {seconds} s.",
+                seconds,
+            )
 
     def continues(self, earlier: "Key") -> bool:
         """Whether this is the same key with the same limits, read from the settings again."""
@@ -162,6 +180,27 @@ class Keys:
                 found = key  # no early exit: the time would tell which key it is
         return found
 
+    def of(self, headers: Mapping[str, str]) -> Key:
+        """The key that a request brings.
+
+        Args:
+            headers: Of the request, or what else says the same; names in lower case.
+
+        Raises:
+            MissingKeyError, UnknownKeyError: it brings none, or nobody's.
+        """
+        token = _token(headers)
+        if token is None:
+            raise MissingKeyError(
+                "There is no API key; send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+            )
+        key = self.find(token)
+        if key is None:
+            raise UnknownKeyError(
+                "The API key is not known; ask who runs the service for one that is."
+            )
+        return key
+
     def replace(self, settings: Settings) -> None:
         """Take the keys of new settings; keys that stay the same keep what they have used up.
 
@@ -174,3 +213,11 @@ class Keys:
             keys[key.name] = earlier if earlier and key.continues(earlier) else key
         self._keys = keys
         self.required = self.required or settings.keys_on
+
+
+def _token(headers: Mapping[str, str]) -> str | None:
+    """The key as sent; `Authorization` goes first, unless it is a proxy's of another kind."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return headers.get("x-api-key", "").strip() or None

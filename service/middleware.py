@@ -24,6 +24,11 @@ _CLIENT_LEFT = 499
 log: structlog.stdlib.BoundLogger = structlog.get_logger("service")
 
 
+def request_id_of(sent: str) -> str:
+    """The id of a request: as sent, or a new one where that could not stand in a line of a log."""
+    return sent if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
 class RequestContext:
     """Gives every request an id, logs it, and turns a fault into a 500 problem.
 
@@ -40,8 +45,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        sent = Headers(scope=scope).get("x-request-id", "")
-        request_id = sent if _SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+        request_id = request_id_of(Headers(scope=scope).get("x-request-id", ""))
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         status = 0

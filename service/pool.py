@@ -15,6 +15,9 @@ from service.spans import waited
 
 T = TypeVar("T")
 
+_ASK_AGAIN_S = 0.02
+"""How soon a job of a batch that found the queue full asks again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -45,16 +48,22 @@ class InferencePool:
         workers: Jobs that run at the same time.
         queue: Jobs that wait for a worker.
         retry_after_s: What a refusal tells the caller.
+        batches: Batches that are answered at the same time, however many jobs each of them has.
     """
 
-    def __init__(self, workers: int, queue: int, retry_after_s: int = 1) -> None:
+    def __init__(
+        self, workers: int, queue: int, retry_after_s: int = 1, *, batches: int = 4
+    ) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="inference")
         self._workers = workers
         self._room = workers + queue
         self._retry_after_s = retry_after_s
         self._held = 0
         self._refused = 0
-        self._reading = 0  # only ever touched on the event loop
+        self._reading = 0  # this and the next are only ever touched on the event loop
+        self._batches = 0
+        self._most_batches = batches
+        self._leisure = asyncio.Semaphore(max(1, workers - 1))
         self._lock = threading.Lock()
 
     @property
@@ -92,6 +101,45 @@ class InferencePool:
             raise
         future.add_done_callback(self._release)
         return await asyncio.wrap_future(future)
+
+    async def run_at_leisure(self, job: Callable[[], T], patience_s: float) -> T:
+        """Run a job of a batch: where there is room, and not in the last worker that is free.
+
+        All batches together have one worker less than there are (but one at least), so that
+        whoever asks for a single answer waits for one job of theirs at most.
+
+        Args:
+            job: As of `run`.
+            patience_s: How long to wait for room.
+
+        Raises:
+            OverloadedError: there was no room in time.
+        """
+        end = time.monotonic() + patience_s
+        async with self._leisure:
+            while not self.load.room and time.monotonic() + _ASK_AGAIN_S < end:
+                await asyncio.sleep(_ASK_AGAIN_S)
+            return await self.run(job)
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        """Count a batch, from its body to its last answer.
+
+        Raises:
+            OverloadedError: as many batches are being answered as are at the same time.
+        """
+        if self._batches >= self._most_batches:
+            self._refused += 1
+            raise OverloadedError(
+                f"{self._batches} batches are being answered already; try again in "
+                f"{self._retry_after_s} s.",
+                self._retry_after_s,
+            )
+        self._batches += 1
+        try:
+            yield
+        finally:
+            self._batches -= 1
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:

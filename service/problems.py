@@ -18,6 +18,9 @@ from service.responses import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
 
+FAULT = "The service failed on this request; report the request id to who runs it."
+"""All that a caller is told of a fault."""
+
 _MAX_ERRORS = 20
 _MAX_NAME = 60
 
@@ -53,19 +56,15 @@ def problem_of(error: ServiceError, scope: Scope) -> Response:
     )
 
 
-def internal_problem(error: Exception, scope: Scope) -> Response:
-    """The answer to a fault of the service: the traceback to the log, nothing to the caller.
-
-    The message of the exception stays out of the log too: it may quote a word or a picture.
-    """
+def log_fault(error: Exception) -> None:
+    """Log where a fault happened; its message stays out: it may quote a word or a picture."""
     log.error("fault", exception=_chain(error))
-    return _respond(
-        scope,
-        500,
-        "internal",
-        "The service failed.",
-        "The service failed on this request; report the request id to who runs it.",
-    )
+
+
+def internal_problem(error: Exception, scope: Scope) -> Response:
+    """The answer to a fault of the service: the traceback to the log, nothing to the caller."""
+    log_fault(error)
+    return _respond(scope, 500, ServiceError.code, ServiceError.title, FAULT)
 
 
 def invalid_request(errors: Sequence[Mapping[str, Any]]) -> InvalidRequestError:
@@ -102,11 +101,11 @@ def _respond(
         type=f"urn:clickorder:problem:{code}",
         title=title,
         status=status,
-        detail=_writable(detail),
+        detail=writable(detail),
         code=code,
         request_id=state.get("request_id", ""),
         errors=[
-            FieldProblem(field=_writable(field), detail=_writable(text)) for field, text in errors
+            FieldProblem(field=writable(field), detail=writable(text)) for field, text in errors
         ]
         or None,
     )
@@ -114,7 +113,7 @@ def _respond(
     return Response(content, status, headers, MEDIA_TYPE)
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
     """Half a surrogate pair, which JSON can name and UTF-8 cannot write, becomes a `?`."""
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -194,11 +194,11 @@ def _check_prompt(prompt: PromptField, limits: Limits) -> None:
     if prompt.words is not None:
         _check_words(prompt.words, "prompt.words", limits)
     if prompt.icons is not None:
-        _check_count(len(prompt.icons), "prompt.icons", limits)
+        check_count(len(prompt.icons), "prompt.icons", limits)
 
 
 def _check_words(words: Sequence[str], name: str, limits: Limits) -> None:
-    _check_count(len(words), name, limits)
+    check_count(len(words), name, limits)
     for index, word in enumerate(words):
         if len(word) > limits.word_length:
             raise InvalidRequestError(
@@ -207,7 +207,12 @@ def _check_words(words: Sequence[str], name: str, limits: Limits) -> None:
             )
 
 
-def _check_count(count: int, name: str, limits: Limits) -> None:
+def check_count(count: int, name: str, limits: Limits) -> None:
+    """Refuse a prompt of too many items.
+
+    Raises:
+        TooManyItemsError: there are more than `limits.prompt_items`.
+    """
     if count > limits.prompt_items:
         raise TooManyItemsError(
             f"`{name}` has {count} items; at most {limits.prompt_items} are taken."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from service.app import create_app
 from service.backends import load_solver
@@ -47,13 +48,13 @@ class _Server(uvicorn.Server):
 
     Args:
         config: Of uvicorn.
-        keys: Read again on SIGHUP.
+        app: What is served; its keys are read again on SIGHUP.
         file: The settings file; None where there is none to be read again.
     """
 
-    def __init__(self, config: uvicorn.Config, keys: Keys, file: Path | None) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, file: Path | None) -> None:
         super().__init__(config)
-        self._keys = keys
+        self._state = app.state
         self._file = file
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -63,14 +64,22 @@ class _Server(uvicorn.Server):
         # Without a file SIGHUP keeps its meaning, that the terminal is gone.
         if self._file is not None and sys.platform != "win32":
             asyncio.get_running_loop().add_signal_handler(
-                signal.SIGHUP, reload_keys, self._keys, self._file
+                signal.SIGHUP, reload_keys, self._state.keys, self._file
             )
         # Not from the settings: port 0 becomes a real one here.
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(f"clickorder serves on {address} (documentation: {address}/docs)", flush=True)
+        if self._state.rpc is not None:
+            print(f"clickorder serves gRPC on {self._state.rpc.address}", flush=True)
         if (_ROOT / EXAMPLE).is_file():
             print(f"Try it from {_ROOT}:\n\n{example_curl(address)}\n", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._state.rpc is not None:
+            # At the same time as HTTP; the lifespan, which ends after that, waits for it.
+            self._state.rpc.begin_stop()
+        await super().shutdown(sockets=sockets)
 
 
 def reload_keys(keys: Keys, file: Path) -> None:
@@ -99,6 +108,7 @@ def run_server(
 
     Raises:
         KeysRequiredError: the service must have API keys and has none.
+        RpcMissingError: it is to serve gRPC, which is not installed.
         KeepingError: the folder of `keep.dir` cannot be used.
         BackendError, ModelFileError, CalibrationError: the models cannot be used.
         SystemExit: the port cannot be opened; the log says why.
@@ -122,7 +132,7 @@ def run_server(
             server_header=False,
             timeout_graceful_shutdown=settings.shutdown_s,
         ),
-        app.state.keys,
+        app,
         settings.settings,
     )
     # uvicorn raises the signal again after it has shut down in good order.

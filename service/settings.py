@@ -46,6 +46,8 @@ class Limits(BaseModel):
     """Puzzles of one batch; beyond that 422."""
     batch_bytes: Count = 64 * 2**20
     """Bytes of the body of a batch; beyond that 413."""
+    batches: Count = 4
+    """Batches that are answered at the same time; beyond that 503."""
     queue: Annotated[int, Field(ge=0)] = 32
     """Requests that wait for a worker; beyond that 503 with `Retry-After`."""
 
@@ -130,6 +132,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """0 takes a free port."""
+    grpc_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """Where gRPC is served as well, on the same host; 0 takes a free port, None serves none."""
     backend: Literal["auto", "own", "ddddocr"] = "auto"
     """`auto` takes own weights where they are installed and the embedded default elsewhere."""
     models_dir: Path | None = None

@@ -1,7 +1,9 @@
 """The settings file, and what is said where a setting is wrong.
 
 ConfigurationError         the service cannot be run as it is told to
-└── KeysRequiredError      it must have API keys and has none
+├── KeysRequiredError      it must have API keys and has none
+├── RpcMissingError        it is to serve gRPC, which is not installed
+└── RpcPortError           it is to serve gRPC on a port that cannot be opened
 """
 
 import os
@@ -24,6 +26,14 @@ class ConfigurationError(Exception):
 
 class KeysRequiredError(ConfigurationError):
     """The service must have API keys and has none."""
+
+
+class RpcMissingError(ConfigurationError):
+    """The service is to serve gRPC, which is not installed."""
+
+
+class RpcPortError(ConfigurationError):
+    """The service is to serve gRPC on a port that cannot be opened."""
 
 
 def file_source(

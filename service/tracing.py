@@ -7,7 +7,8 @@ See https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-varia
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,7 +20,7 @@ from service.spans import Traced, traced
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.trace import Tracer
+    from opentelemetry.trace import Span, Tracer
 
 _NAME = "clickorder"
 _MAX_PATH = 200
@@ -69,7 +70,7 @@ class Tracing:
             except ImportError:
                 fault = (
                     "The OTEL_ variables ask for traces, but OpenTelemetry is not installed; "
-                    'install it with pip install "clickorder[tracing]", or unset them.'
+                    'install it with pip install -e ".[tracing]", or unset them.'
                 )
             except Exception as error:  # noqa: BLE001 - a wrong variable must not stop the service
                 fault = (
@@ -85,6 +86,43 @@ class Tracing:
             sender = threading.Thread(target=self._provider.shutdown, daemon=True)
             sender.start()
             sender.join(_CLOSE_S)
+
+    @contextmanager
+    def served(
+        self, name: str, headers: Mapping[str, str], attributes: Mapping[str, str]
+    ) -> Iterator["Span | None"]:
+        """A span around one request, and its `trace_id` on every line that it logs.
+
+        Args:
+            name: Of the span.
+            headers: Of the request, names in lower case; the caller's `traceparent` is one.
+            attributes: What is known already.
+
+        Yields:
+            The span; None where traces are not sent.
+        """
+        if self.tracer is None:
+            yield None
+            return
+        from opentelemetry.trace import SpanKind
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        sent = {key: headers[key] for key in ("traceparent", "tracestate") if key in headers}
+        with self.tracer.start_as_current_span(
+            name,
+            context=TraceContextTextMapPropagator().extract(sent),
+            kind=SpanKind.SERVER,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as server:
+            token = traced.set(Traced(self.tracer, server))
+            trace_id = f"{server.get_span_context().trace_id:032x}"
+            try:
+                with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+                    yield server
+            finally:
+                traced.reset(token)
 
     def _fault(self) -> str | None:
         for name in self._exporters:
@@ -128,6 +166,25 @@ class Tracing:
         self.tracer = provider.get_tracer(_NAME)
 
 
+def end_span(server: "Span", request_id: str | None, status: int, code: str | None) -> None:
+    """Say how a request ended.
+
+    Args:
+        server: Its span.
+        request_id: None where it never had one.
+        status: Of HTTP, or what it would be there; 0 where there is no answer.
+        code: Of the problem.
+    """
+    from opentelemetry.trace import StatusCode
+
+    if request_id is not None:
+        server.set_attribute("clickorder.request_id", request_id)
+    if code is not None:
+        server.set_attribute("error.type", code)
+    if status >= 500:
+        server.set_status(StatusCode.ERROR)
+
+
 class TraceRequests:
     """Puts a span around every request, and its `trace_id` on every line that it logs."""
 
@@ -137,13 +194,9 @@ class TraceRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        tracer = self._tracing.tracer
-        if tracer is None or scope["type"] != "http":
+        if self._tracing.tracer is None or scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        from opentelemetry.trace import SpanKind, StatusCode
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
         status = 0
 
         async def watched_send(message: Message) -> None:
@@ -152,37 +205,23 @@ class TraceRequests:
                 status = message["status"]
             await send(message)
 
-        headers = Headers(scope=scope)
-        sent = {key: headers[key] for key in ("traceparent", "tracestate") if key in headers}
         path = scope.get("raw_path") or scope["path"].encode()
-        with tracer.start_as_current_span(
-            scope["method"],
-            context=TraceContextTextMapPropagator().extract(sent),
-            kind=SpanKind.SERVER,
-            attributes={
-                "http.request.method": scope["method"],
-                "url.path": path[:_MAX_PATH].decode("latin-1"),
-                "url.scheme": scope.get("scheme", "http"),
-            },
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as server:
-            token = traced.set(Traced(tracer, server))
-            trace_id = f"{server.get_span_context().trace_id:032x}"
+        attributes = {
+            "http.request.method": scope["method"],
+            "url.path": path[:_MAX_PATH].decode("latin-1"),
+            "url.scheme": scope.get("scheme", "http"),
+        }
+        headers = Headers(scope=scope)
+        with self._tracing.served(scope["method"], headers, attributes) as server:
             try:
-                with structlog.contextvars.bound_contextvars(trace_id=trace_id):
-                    await self._app(scope, receive, watched_send)
+                await self._app(scope, receive, watched_send)
             finally:
-                traced.reset(token)
-                route, state = route_of(scope), scope.get("state", {})
+                assert server is not None  # noqa: S101 - there is a tracer
+                state = scope.get("state", {})
+                route = route_of(scope)
                 if route != UNMATCHED:
                     server.update_name(f"{scope['method']} {route}")
                     server.set_attribute("http.route", route)
-                if "request_id" in state:
-                    server.set_attribute("clickorder.request_id", state["request_id"])
                 if status:
                     server.set_attribute("http.response.status_code", status)
-                if "code" in state:
-                    server.set_attribute("error.type", state["code"])
-                if status >= 500:
-                    server.set_status(StatusCode.ERROR)
+                end_span(server, state.get("request_id"), status, state.get("code"))

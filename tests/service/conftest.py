@@ -178,6 +178,18 @@ def serve() -> Callable[..., AbstractContextManager[str]]:
     return serving
 
 
+@pytest.fixture(scope="session")
+def open_app() -> Callable[[ASGIApp], AbstractContextManager[str]]:
+    """`running`, for tests that make the app themselves."""
+    return running
+
+
+@pytest.fixture(scope="session")
+def colours() -> Callable[[Settings], Solver]:
+    """Makes the solver of `serving`."""
+    return colour_solver
+
+
 @pytest.fixture
 def gated() -> GatedSolver:
     return GatedSolver()

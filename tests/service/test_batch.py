@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from service.keys import hash_of, new_key
 from service.prompts import Prompt
-from service.settings import Limits, Settings
+from service.settings import KeyEntry, Limits, Settings
 from service.solver import Answer, Solver
 
 COLOURS = ((220, 30, 30), (30, 170, 60), (40, 60, 220))
@@ -122,7 +123,7 @@ class Slow(Solver):
 
 def test_answers_come_in_order_of_completion(serve, gated) -> None:
     solver = Slow(gated)
-    with serve(Settings(workers=2), lambda _: solver) as url:
+    with serve(Settings(workers=3), lambda _: solver) as url:
         body = {"puzzles": [puzzle("blue"), puzzle("red"), puzzle("green")]}
         with httpx.stream("POST", f"{url}/solve/batch", json=body, timeout=30) as response:
             arriving = response.iter_lines()
@@ -210,3 +211,71 @@ def test_a_whole_batch_may_be_larger_than_one_request(serve) -> None:
         assert len(lines(url, *many)) == 20
         response = httpx.post(f"{url}/solve/batch", json={"puzzles": [puzzle("red")] * 400})
         assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+
+
+def test_batches_leave_a_worker_to_single_requests(serve, gated) -> None:
+    solver = Slow(gated)
+    with serve(Settings(workers=2, limits=Limits(queue=2)), lambda _: solver) as url:
+        body = {"puzzles": [puzzle("blue") for _ in range(20)]}
+        callers = [
+            threading.Thread(
+                target=httpx.post,
+                args=(f"{url}/solve/batch",),
+                kwargs={"json": body, "timeout": 60},
+            )
+            for _ in range(3)
+        ]
+        for caller in callers:
+            caller.start()
+        deadline = time.monotonic() + 20
+        while not solver.begun:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        try:
+            for _ in range(5):
+                assert httpx.post(f"{url}/solve", json=puzzle("red"), timeout=30).status_code == 200
+        finally:
+            solver.gate.set()
+        for caller in callers:
+            caller.join(30)
+
+
+def test_more_batches_than_are_taken_are_refused_and_their_places_come_back(serve, gated) -> None:
+    solver = Slow(gated)
+    with serve(Settings(limits=Limits(batches=1)), lambda _: solver) as url:
+        body = {"puzzles": [puzzle("red"), puzzle("blue")]}
+        with httpx.stream("POST", f"{url}/solve/batch", json=body, timeout=30) as response:
+            arriving = response.iter_lines()  # Held: the connection closes with it.
+            next(arriving)
+            refused = httpx.post(f"{url}/solve/batch", json=body, timeout=30)
+            assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+            assert refused.headers["retry-after"]
+        deadline = time.monotonic() + 20
+        for broken in ("{", '{"puzzles": []}'):  # These give their place back as well.
+            headers = {"content-type": "application/json"}
+            while (
+                httpx.post(
+                    f"{url}/solve/batch", content=broken, headers=headers, timeout=30
+                ).status_code
+                == 503
+            ):
+                assert time.monotonic() < deadline, "the place never comes back"
+                time.sleep(0.02)
+        assert lines(url, puzzle("red"))[0]["status"] == 200
+
+
+def test_each_puzzle_counts_for_the_rate_of_a_key(serve) -> None:
+    key = new_key()
+    entry = KeyEntry(name="qa", hash=hash_of(key), rate_per_minute=10)
+    with serve(Settings(keys=(entry,), keys_required=True)) as url:
+        headers = {"Authorization": f"Bearer {key}"}
+
+        def ask(count: int) -> httpx.Response:
+            body = {"puzzles": [puzzle("red")] * count}
+            return httpx.post(f"{url}/solve/batch", json=body, headers=headers, timeout=30)
+
+        assert ask(6).status_code == 200
+        refused = ask(6)
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert ask(2).status_code == 200

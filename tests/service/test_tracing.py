@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 import structlog
@@ -21,6 +22,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from PIL import Image
 
+from service.app import create_app
+from service.rpc import clickorder_pb2 as pb
+from service.settings import Settings
 from service.tracing import Tracing
 
 HERE = Path(__file__).parent
@@ -170,6 +174,36 @@ def test_puzzles_of_a_batch_are_below_the_one_request(serve, collector, monkeypa
     decodes = [span for span in collector.spans if span.name == "decode"]
     assert len(decodes) == 2
     assert {span.parent_span_id for span in decodes} == {server.span_id}
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "code"), [("red", 0, None), ("紫", 3, "unknown_word")], ids=["fine", "wrong"]
+)
+def test_a_call_over_grpc_is_a_span_too(
+    open_app, colours, collector, monkeypatch, word, status, code
+):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    app = create_app(Settings(grpc_port=0), colours)
+    sent = pb.SolveRequest(
+        background=FILE.getvalue(), prompt=pb.Prompt(words=pb.Words(words=[word]))
+    )
+    path = "clickorder.v1.Clickorder/Solve"
+    with open_app(app), grpc.insecure_channel(app.state.rpc.address) as channel:
+        raw = channel.unary_unary(f"/{path}", pb.SolveRequest.SerializeToString)
+        metadata = [("traceparent", f"00-{TRACE}-{PARENT}-01"), ("x-request-id", "mine")]
+        assert raw.future(sent, timeout=30, metadata=metadata).code().value[0] == status
+    (server,) = [span for span in collector.spans if span.kind == Span.SPAN_KIND_SERVER]
+    assert (server.name, server.trace_id.hex()) == (path, TRACE)
+    assert server.parent_span_id.hex() == PARENT
+    told = attributes(server)
+    assert told["rpc.system"] == "grpc"
+    assert f"{told['rpc.service']}/{told['rpc.method']}" == path
+    assert told["rpc.grpc.status_code"] == status
+    assert told["clickorder.request_id"] == "mine"
+    assert told.get("error.type") == code
+    (decode,) = [span for span in collector.spans if span.name == "decode"]
+    assert decode.parent_span_id == server.span_id
+    assert "紫" not in str(collector.spans)
 
 
 FAILURES = {
