@@ -143,6 +143,17 @@ def serve(
         int | None,
         typer.Option(min=0, max=65535, help="Port; 0 takes a free one. [default: 8000]"),
     ] = None,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port of gRPC beside HTTP; 0 takes a free one. [default: none]",
+        ),
+    ] = None,
+    models_dir: Annotated[
+        Path | None, typer.Option(help="Folder of bundles; see `clickorder models`.")
+    ] = None,
     backend: BackendOption = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="[default: info]")] = None,
     workers: Annotated[
@@ -178,6 +189,8 @@ def serve(
             settings=settings,
             host=host,
             port=port,
+            grpc_port=grpc_port,
+            models_dir=models_dir,
             backend=backend,
             workers=workers,
             level=log_level,
@@ -219,6 +232,15 @@ def solve(
             help="For a service that wants one; in CLICKORDER_API_KEY fewer people see it."
         ),
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Bundle of the service that is to answer.")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Where the picture is from; bundles say what they serve.")
+    ] = None,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="Which of the site's kinds of puzzle it is.")
+    ] = None,
     draw: Annotated[
         Path | None, typer.Option(help="Write the picture with boxes and clicks here.")
     ] = None,
@@ -243,8 +265,10 @@ def solve(
 
     if url is not None and backend is not None:
         raise UsageError(_TWO_SOLVERS)
-    if url is None and api_key is not None:
-        raise UsageError("--api-key is for a service; give its --url too.")
+    where = {"model": model, "site": site, "type": type_}
+    for option, value in ({"api-key": api_key} | where).items():
+        if url is None and value is not None:
+            raise UsageError(f"--{option} is for a service; give its --url too.")
     if puzzle is not None:
         if background or words or icon or image or region:
             raise UsageError(
@@ -261,7 +285,7 @@ def solve(
     from training.scoring import read_reply, score_reply
 
     if url is not None:
-        body = question.put_to(url, api_key, min_confidence)
+        body = question.put_to(url, api_key, min_confidence, where)
     else:
         from clickorder.local import LocalSolver
 

@@ -73,13 +73,20 @@ class Question:
             )
         return cls(Path(), str(background), prompt)
 
-    def put_to(self, url: str, api_key: str | None, min_confidence: float) -> dict[str, Any]:
+    def put_to(
+        self,
+        url: str,
+        api_key: str | None,
+        min_confidence: float,
+        where: Mapping[str, str | None],
+    ) -> dict[str, Any]:
         """The body that a service answers.
 
         Args:
             url: Of the service.
             api_key: Where it wants one; None for what CLICKORDER_API_KEY holds.
             min_confidence: Below this the service abstains.
+            where: `model`, `site` and `type` of the request.
 
         Raises:
             ClientError: there is no answer.
@@ -97,6 +104,9 @@ class Question:
                 image=None if image is None else self.folder / image,
                 region=cast("Box | None", self.prompt.get("region")),
                 min_confidence=min_confidence,
+                model=where.get("model"),
+                site=where.get("site"),
+                type=where.get("type"),
             )
         body = asdict(answer)
         del body["drawing"]

@@ -184,6 +184,8 @@ REFUSED = {
     # arguments behind the picture, exit code, part of the sentence
     "backend": (["--backend", "own", "--url", "{}"], 2, "a service at --url has its own"),
     "key-alone": (["--api-key", "x"], 2, "--api-key is for a service"),
+    "site-alone": (["--site", "x"], 2, "--site is for a service"),
+    "no-such-model": (["--url", "{}", "--model", "nobody"], 1, "no bundle 'nobody'"),
     "no-url": (["--url", "127.0.0.1:8000"], 1, "is not a URL"),
     "no-key": (["--url", "{}", "--api-key", "a b"], 1, "API key"),
     "unknown-word": (["--url", "{}", "--words", "☃"], 1, "does not know"),
