@@ -16,7 +16,7 @@ from clickorder.labels_cli import labels_app
 from clickorder.models_cli import models_app
 from clickorder.solve_command import SolveCommand
 from clickorder.text_cli import text_app
-from clickorder.training_cli import CacheOption, generate, ingredients, quantise
+from clickorder.training_cli import CacheOption, average, generate, ingredients, quantise
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,7 +92,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
 app.add_typer(text_app, name="text")
 app.command()(adapt)
-for command in (generate, ingredients, quantise):
+for command in (generate, ingredients, average, quantise):
     app.command()(command)
 
 BackendOption = Annotated[

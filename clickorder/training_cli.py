@@ -1,4 +1,4 @@
-"""`clickorder generate`, `ingredients` and `quantise`: what the trainers need."""
+"""`clickorder generate`, `ingredients`, `average` and `quantise`: around the trainers."""
 
 import os
 from enum import StrEnum
@@ -74,6 +74,42 @@ def ingredients(
     from training.synthetic.fetch import run_ingredients
 
     run_ingredients(cache=cache, jobs=jobs, offline=offline)
+
+
+def average(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of train-siamese, two or more.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the mean: a new run.")],
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(help="How much a run counts, once for each, in order. [default: alike]"),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=10, help="Small puzzles to measure on.")] = 500,
+    name: Annotated[str, typer.Option(help="Prefix of the models' names.")] = "clickorder",
+    version: Annotated[str, typer.Option(help="Of the weights.")] = "1.0.0",
+    cache: CacheOption = None,
+) -> None:
+    """Write the mean of several training runs, which is often better than any of them.
+
+    The runs began with the same weights (`--from` one another). Says what each of them and the
+    mean solve; the new folder has `siamese.onnx` and `classifier.onnx` like any other run's.
+
+    For example:
+
+    - `clickorder average runs/siamese-1 runs/siamese-2 --out runs/siamese-mean`
+    """
+    try:
+        from training.averaging import average_runs
+        from training.loop import Schedule
+        from training.matching_run import Settings
+    except ImportError as error:
+        raise CommandError(
+            f"Averaging needs packages that are not installed ({error.name}); install them with "
+            'pip install -e ".[train]".'
+        ) from error
+    settings = Settings(Schedule(steps=1, decay_steps=1), trials=trials, name=name, version=version)
+    average_runs(runs, out, settings, weights=weight or (), cache=cache)
 
 
 def quantise(
