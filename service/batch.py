@@ -129,7 +129,8 @@ class _HoldingResponse(StreamingResponse):
         with self._held:
             await super().__call__(scope, receive, send)
         # Of a batch, megabytes were taken in small pieces, which the C library would keep.
-        await asyncio.to_thread(release)
+        # The caller has its answer: nobody waits for this.
+        asyncio.get_running_loop().run_in_executor(None, release)
 
 
 async def _received(request: Request, service: Service, key: str) -> deque[_Item]:

@@ -49,7 +49,9 @@ Picture = Annotated[
 ]
 Length = Annotated[int, Field(ge=0, le=64)]
 Word = Annotated[str, AfterValidator(_not_blank)]
-Words = Annotated[list[Word], Field(min_length=1)]
+# Far more than any service takes; without both, a million empty words are a million errors to hold.
+_MOST_LISTED = 1000
+Words = Annotated[list[Word], Field(min_length=1, max_length=_MOST_LISTED, fail_fast=True)]
 Pixel = Annotated[int, Field(description="Pixels of the picture as displayed.")]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 # Strict applies to the numbers; only the container may be a list, as JSON has no tuples.
@@ -112,7 +114,12 @@ class PromptField(BaseModel):
     words: Annotated[Words | None, Field(description="The words to click, in order.")] = None
     icons: Annotated[
         list[Picture] | None,
-        Field(min_length=1, description="One picture per item, in click order."),
+        Field(
+            min_length=1,
+            max_length=_MOST_LISTED,
+            fail_fast=True,
+            description="One picture per item, in click order.",
+        ),
     ] = None
     image: Annotated[
         Picture | None, Field(description="One picture of the whole prompt, read left to right.")

@@ -468,3 +468,12 @@ def test_any_other_request_id_is_replaced(client, sent):
     assert sent not in got
     assert len(set(got)) == 2
     assert all(len(request_id) == 32 for request_id in got)
+
+
+@pytest.mark.parametrize("kind", ["words", "icons"])
+def test_a_million_wrong_items_are_one_error_and_not_a_million(client, kind):
+    body = json.dumps({"background": "AAAA", "prompt": {kind: [""] * 300_000}})
+    headers = {"content-type": "application/json"}
+    response = client.post("/solve", content=body, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert len(response.json()["errors"]) == 1

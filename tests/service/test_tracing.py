@@ -328,7 +328,7 @@ def test_a_missing_package_is_told_and_the_service_goes_on(serve, monkeypatch):
     with structlog.testing.capture_logs() as lines, serve() as url:
         assert httpx.post(f"{url}/solve", json=PUZZLE, timeout=30).status_code == 200
     (told,) = [line for line in lines if line["event"] == "tracing"]
-    assert 'pip install "clickorder[tracing]"' in told["detail"]
+    assert 'pip install -e ".[tracing]"' in told["detail"]
 
 
 SERVER = """

@@ -1,0 +1,133 @@
+"""The messages of `clickorder.proto` as the requests and answers of the HTTP side, and back.
+
+All of it runs in a worker, and the checks are those of `service.schemas`: what is refused there is
+refused here, with the same code and the same sentence.
+"""
+
+import base64
+from typing import Any, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from service import responses
+from service.answers import Reason
+from service.bodies import check_fields
+from service.errors import BadRequestBodyError
+from service.jobs import Job
+from service.reading import read_picture
+from service.routes import check_count, solve_puzzle
+from service.rpc import clickorder_pb2 as pb
+from service.schemas import ReadRequest, SolveRequest
+
+T = TypeVar("T", bound=Message)
+
+REASONS: dict[Reason | None, pb.Reason] = {
+    None: pb.REASON_UNSPECIFIED,
+    "missed_target": pb.REASON_MISSED_TARGET,
+    "ambiguous": pb.REASON_AMBIGUOUS,
+    "low_confidence": pb.REASON_LOW_CONFIDENCE,
+    "empty_prompt_image": pb.REASON_EMPTY_PROMPT_IMAGE,
+}
+
+
+def parse(data: bytes, message: type[T]) -> T:
+    """A message as it came.
+
+    Raises:
+        BadRequestBodyError: the bytes are no such message.
+    """
+    try:
+        return message.FromString(data)
+    except DecodeError as error:
+        raise BadRequestBodyError(
+            f"The message is no {message.DESCRIPTOR.full_name}; make the client from "
+            "clickorder.proto again."
+        ) from error
+
+
+def solve(job: Job, sent: pb.SolveRequest) -> pb.SolveResponse:
+    """The answer to one puzzle, in a worker; raises what is in `service.errors`."""
+    # Before every word is looked at: millions of empty ones fit into a message.
+    check_count(len(sent.prompt.words.words), "prompt.words", job.limits)
+    check_count(len(sent.prompt.icons.pictures), "prompt.icons", job.limits)
+    fields = _route(sent) | {
+        "prompt": _prompt(sent.prompt),
+        "options": {
+            "min_confidence": sent.options.min_confidence,
+            "draw": sent.options.draw,
+        },
+    }
+    if sent.background:
+        fields["background"] = sent.background
+    answer = solve_puzzle(job, check_fields(fields, SolveRequest))
+    told = pb.SolveResponse(
+        solved=answer.solved,
+        reason=REASONS[answer.reason],
+        confidence=answer.confidence,
+        clicks=[
+            pb.Click(x=c.x, y=c.y, box=_box(c.box), label=c.label, confidence=c.confidence)
+            for c in answer.clicks
+        ],
+        boxes=[pb.DetectedBox(box=_box(b.box), confidence=b.confidence) for b in answer.boxes],
+        image=pb.Size(width=answer.image.width, height=answer.image.height),
+        models=answer.models,
+        timings_ms=answer.timings_ms,
+        request_id=answer.request_id,
+    )
+    if answer.drawing is not None:
+        told.drawing = base64.b64decode(answer.drawing.partition(",")[2])
+    return told
+
+
+def read(job: Job, sent: pb.ReadRequest) -> pb.ReadResponse:
+    """The text of one picture, in a worker; raises what is in `service.errors`."""
+    fields = _route(sent)
+    if sent.image:
+        fields["image"] = sent.image
+    if sent.HasField("charset"):
+        fields["charset"] = sent.charset
+    if sent.HasField("color"):
+        fields["color"] = sent.color
+    if sent.HasField("length"):
+        least, greatest = sent.length.least, sent.length.greatest
+        fields["length"] = least if least == greatest else [least, greatest]
+    answer: responses.ReadResponse = read_picture(job, check_fields(fields, ReadRequest))
+    return pb.ReadResponse(
+        text=answer.text,
+        confidence=answer.confidence,
+        characters=[pb.Character(char=c.char, confidence=c.confidence) for c in answer.characters],
+        models=answer.models,
+        timings_ms=answer.timings_ms,
+        request_id=answer.request_id,
+    )
+
+
+def _route(sent: pb.SolveRequest | pb.ReadRequest) -> dict[str, Any]:
+    """What the caller says of the bundle; a field that is set but empty is not left out."""
+    fields: dict[str, Any] = {}
+    if sent.HasField("model"):
+        fields["model"] = sent.model
+    if sent.HasField("site"):
+        fields["site"] = sent.site
+    if sent.HasField("type"):
+        fields["type"] = sent.type
+    return fields
+
+
+def _prompt(sent: pb.Prompt) -> dict[str, Any]:
+    match sent.WhichOneof("kind"):
+        case "words":
+            return {"words": list(sent.words.words)}
+        case "icons":
+            return {"icons": list(sent.icons.pictures)}
+        case "image":
+            return {"image": sent.image}
+        case "region":
+            region = sent.region
+            return {"region": (region.x1, region.y1, region.x2, region.y2)}
+    return {}
+
+
+def _box(box: tuple[int, int, int, int]) -> pb.Box:
+    x1, y1, x2, y2 = box
+    return pb.Box(x1=x1, y1=y1, x2=x2, y2=y2)
