@@ -235,7 +235,7 @@ def train(
     except ImportError as error:
         typer.echo(
             f"Training needs packages that are not installed ({error.name}); install them with "
-            'pip install "clickorder[train]".',
+            'pip install -e ".[train]".',
             err=True,
         )
         raise typer.Exit(2) from error

@@ -202,7 +202,7 @@ class _CaptchaPackage:
         except ImportError as error:
             raise TextTrainingError(
                 "Drawing with the captcha package needs it; install it with pip install "
-                '"clickorder[train]".'
+                '".[train]".'
             ) from error
         self.characters = [c for c in plan.characters if c < _CHINESE_FROM]
         if not self.characters:

@@ -33,6 +33,7 @@ class Named(Solver):
 def open_named(bundle: Bundle) -> Named:
     bundle.verify()
     text = (bundle.folder / "detector.onnx").read_text()
+    bundle.verify()  # As `Bundle.open` does: the file may have changed while it was read.
     if text == "broken":
         raise BundleError(f"{bundle.folder.name} is broken.")
     if text == "odd":

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
+from classifier.text_reader import TextReader
 from service.app import create_app
 from service.keys import hash_of, new_key
 from service.settings import KeyDefaults, KeyEntry, Settings
+from service.solver import Solver
 
 EXAMPLES = os.environ.get("CLICKORDER_FUZZ_EXAMPLES", "25")
 # No schema can say that text is the base64 of a picture, or that a bundle of that name is served:
@@ -21,6 +23,10 @@ positive_data_acceptance.enabled = false
 # An item of a batch that does not fit is an error of its own, and the rest go on.
 [[operations]]
 include-path = "/solve/batch"
+checks.negative_data_rejection.enabled = false
+
+[[operations]]
+include-path = "/read/batch"
 checks.negative_data_rejection.enabled = false
 """
 
@@ -43,13 +49,16 @@ def ask(document, tmp_path, *options):
 
 
 @pytest.mark.parametrize("with_keys", [False, True], ids=["open", "with-keys"])
-def test_answers_are_as_documented(serve, tmp_path, with_keys):
+def test_answers_are_as_documented(serve, gated, stripes, tmp_path, with_keys):
     key = new_key()
     entry = KeyEntry(name="fuzz", hash=hash_of(key), admin=True)
     fast = KeyDefaults(rate_per_minute=1_000_000)
     settings = Settings(keys=(entry,), key_defaults=fast) if with_keys else Settings()
     options = ["--header", f"Authorization: Bearer {key}"] if with_keys else []
-    with serve(settings) as url:
+    like = gated.parts
+    text = TextReader.load(stripes.model(tmp_path / "text.onnx"))
+    solver = Solver(like.detector, like.classifier, like.matcher, text=text)
+    with serve(settings, lambda _: solver) as url:
         done = ask(f"{url}/openapi.json", tmp_path, *options)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert " passed" in done.stdout
