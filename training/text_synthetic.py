@@ -201,8 +201,7 @@ class _CaptchaPackage:
             from captcha import image
         except ImportError as error:
             raise TextTrainingError(
-                "Drawing with the captcha package needs it; install it with pip install "
-                '".[train]".'
+                'Drawing with the captcha package needs it; install it with pip install ".[train]".'
             ) from error
         self.characters = [c for c in plan.characters if c < _CHINESE_FROM]
         if not self.characters:
