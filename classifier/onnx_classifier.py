@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from classifier.charset import Charset
 from classifier.evidence import CtcReadings, SoftmaxReadings
+from classifier.inputs import batch_axis
 from classifier.preprocess import check_picture, cut, own_input
 from modelfile import (
     ModelMetadata,
@@ -147,18 +148,4 @@ class OnnxClassifier:
     def _check_input(self) -> int | None:
         """The batch axis of the input, None where it is free."""
         width, height = self._metadata.input_size
-        wanted = (self._metadata.channels, height, width)
-        shapes = [spec.shape for spec in self._session.inputs]
-        if len(shapes) != 1 or len(shapes[0]) != 4:
-            raise ModelShapeError(
-                f"{self._session.source} has the inputs {shapes}, but a classifier has one of "
-                "(N, C, height, width); export it again."
-            )
-        batch, *rest = shapes[0]
-        fits = all(a is None or a == b for a, b in zip(rest, wanted, strict=True))
-        if not fits or batch not in (None, 1):
-            raise ModelShapeError(
-                f"{self._session.source} declares an input of {shapes[0]}, but its metadata asks "
-                f"for (N, {wanted[0]}, {wanted[1]}, {wanted[2]}); export it again."
-            )
-        return batch
+        return batch_axis(self._session, (self._metadata.channels, height, width), "a classifier")

@@ -14,6 +14,7 @@ from classifier.colours import Rgb, rgb_of
 from classifier.dddd_trainer import DdddTrainerClassifier
 from classifier.errors import ReadingError
 from classifier.evidence import CtcReadings
+from classifier.inputs import batch_axis
 from classifier.text_decode import Decoded, Lengths, decode_ctc, decode_fixed
 from classifier.text_preprocess import TextPreprocess
 from modelfile import (
@@ -239,21 +240,7 @@ class _OwnNetwork:
     def _check_input(self) -> int | None:
         """The batch axis of the input, None where it is free."""
         width, height = self.metadata.input_size
-        wanted = (self._preprocess.channels, height, width)
-        shapes = [spec.shape for spec in self._session.inputs]
-        if len(shapes) != 1 or len(shapes[0]) != 4:
-            raise ModelShapeError(
-                f"{self._session.source} has the inputs {shapes}, but a text model has one of "
-                "(N, C, height, width); export it again."
-            )
-        batch, *rest = shapes[0]
-        fits = all(a is None or a == b for a, b in zip(rest, wanted, strict=True))
-        if not fits or batch not in (None, 1):
-            raise ModelShapeError(
-                f"{self._session.source} declares an input of {shapes[0]}, but its metadata asks "
-                f"for (N, {wanted[0]}, {wanted[1]}, {wanted[2]}); export it again."
-            )
-        return batch
+        return batch_axis(self._session, (self._preprocess.channels, height, width), "a text model")
 
 
 class _TrainerNetwork:

@@ -164,7 +164,7 @@ def lent_paths() -> list[str]:
         str(Path(word.removeprefix("file://")).parent) if word.startswith("file://") else word
         for word in words
     ]
-    files = ["/etc/pip.conf", "/root/.config/pip", "/root/.pip"]
+    files = ["/etc/pip.conf", *(str(Path.home() / name) for name in (".config/pip", ".pip"))]
     found = [path for path in [*files, *paths] if path.startswith("/") and Path(path).exists()]
     return [path for path in dict.fromkeys(found) if not path.startswith(("/usr/", "/etc/ssl"))]
 

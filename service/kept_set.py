@@ -26,6 +26,7 @@ from PIL import Image
 
 from labels.atomic import write_atomically
 from labels.errors import PuzzleSetError
+from labels.pictures import UNREADABLE
 from labels.puzzle import Box, PromptValue, Puzzle, parse_puzzle
 from labels.puzzles import PUZZLES_FILE, check_pictures
 from service.pictures import FORMATS
@@ -358,7 +359,7 @@ def _suffix(picture: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
             return _SUFFIXES.get(image.format or "")
-    except Exception:  # noqa: BLE001 - Pillow raises a dozen kinds
+    except UNREADABLE:
         return None
 
 
