@@ -34,6 +34,7 @@ _ANY_COLOUR = 0.2
 _FONT_PX = (26, 46)
 _CHINESE_FROM = "\u2e80"
 _HAN_SHARE = 0.8
+_COLOURED_HAN_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,12 @@ class TextDrawer:
         count = int(self._rng.integers(low, high + 1))
         return "".join(characters[i] for i in self._rng.integers(len(characters), size=count))
 
+    def _alphabet(self, han_share: float) -> list[str]:
+        """The Chinese characters of the charset or the others; texts here do not mix them."""
+        han = [c for c in self._plan.characters if c >= _CHINESE_FROM]
+        rest = [c for c in self._plan.characters if c < _CHINESE_FROM]
+        return han if han and (not rest or self._rng.random() < han_share) else rest
+
     def _captcha(self) -> DrawnText:
         if self._package is None:
             self._package = _CaptchaPackage(self._plan, int(self._rng.integers(2**63)))
@@ -117,10 +124,8 @@ class TextDrawer:
                 "Strips need at least one Chinese font in this split, and there is none; run "
                 "`clickorder ingredients`."
             )
-        han = [c for c in self._plan.characters if c >= _CHINESE_FROM]
-        rest = [c for c in self._plan.characters if c < _CHINESE_FROM]
-        chosen = han if han and (not rest or rng.random() < _HAN_SHARE) else rest
-        if chosen is rest and self._palette.latin:
+        chosen = self._alphabet(_HAN_SHARE)
+        if chosen[0] < _CHINESE_FROM and self._palette.latin:
             faces = self._palette.latin
         for _ in range(200):
             face = faces[int(rng.integers(len(faces)))]
@@ -142,7 +147,7 @@ class TextDrawer:
     def _two_colours(self) -> DrawnText:
         rng = self._rng
         ground, inks = _ground_and_inks(rng, 2 if rng.random() < 0.8 else 3)
-        text = self._text(self._plan.characters)
+        text = self._text(self._alphabet(_COLOURED_HAN_SHARE))
         owners = rng.integers(len(inks), size=len(text))
         picture = Image.new("RGB", self._plan.size, ground)
         self._scatter(picture, text, [_jittered(inks[i][1], rng) for i in owners])
