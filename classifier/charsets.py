@@ -13,8 +13,10 @@ from classifier.errors import CharacterSetError
 Fold = Literal["", "lower", "upper"]
 FOLDS: tuple[Fold, ...] = get_args(Fold)
 
-PRESETS = ("numeric", "lower", "upper", "alphabet", "alphanumeric", "chinese")
+PRESETS = ("numeric", "lower", "upper", "alphabet", "alphanumeric", "common-chinese", "chinese")
 """Names that `characters_of` knows; smaller ones first."""
+
+_HAN = ("common-chinese", "chinese")
 
 _SUFFIXES = (".txt", ".json")
 
@@ -37,6 +39,16 @@ def gb2312(first: int, last: int) -> str:
     return "".join(found)
 
 
+@cache
+def common_chinese() -> str:
+    """The 2,000 characters of GB 2312's level 1 that are the most frequent, those first.
+
+    Together they are 96 % of what is written, by the word counts of jieba 0.42's dictionary.
+    """
+    file = Path(__file__).with_name("common_chinese.txt")
+    return "".join(file.read_text("utf-8").split())
+
+
 def preset(name: str) -> str:
     """The characters of one of `PRESETS`, in their customary order.
 
@@ -52,6 +64,8 @@ def preset(name: str) -> str:
     }
     if name == "chinese":
         return gb2312(16, 55)
+    if name == "common-chinese":
+        return common_chinese()
     if name not in presets:
         raise CharacterSetError(
             f"There is no charset preset {name!r}; use one of {', '.join(PRESETS)}."
@@ -100,8 +114,7 @@ def fitting_preset(characters: Iterable[str]) -> str | None:
     sums = [
         *PRESETS,
         *(f"numeric+{name}" for name in ("lower", "upper")),
-        "numeric+chinese",
-        "alphanumeric+chinese",
+        *(f"{name}+{han}" for name in ("numeric", "alphanumeric") for han in _HAN),
     ]
     sizes = {name: characters_of(name) for name in sums}
     fitting = [name for name, have in sizes.items() if needed <= set(have)]

@@ -110,7 +110,9 @@ def measure(
             pictures, reader, charset=allowed, length=length, colour=color, track=_read_aloud
         )
         score = score_texts(outcomes)
-        drawn = draw_text_sheet(outcomes, Lettering.find()) if sheet is not None else None
+        drawn = None
+        if sheet is not None:
+            drawn = draw_text_sheet((o.on_sheet for o in outcomes), Lettering.find())
     table = Table(title=reader.name, title_justify="left", show_header=False)
     table.add_row("whole pictures", str(score.pictures))
     table.add_row("characters", str(score.characters))

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from classifier.text_preprocess import TextPreprocess
 from training.feed import Feeder
@@ -32,6 +33,13 @@ class TextBlock:
 
     inputs: U8
     words: tuple[str, ...]
+
+    def seen(self, at: int) -> Image.Image:
+        """A picture as the network sees it, but for the channel of the wanted colour."""
+        planes = self.inputs[at]
+        if len(planes) < 3:
+            return Image.fromarray(planes[0]).convert("RGB")
+        return Image.fromarray(np.ascontiguousarray(planes[:3].transpose(1, 2, 0)))
 
 
 def prepared(batch: NDArray[np.float32]) -> U8:

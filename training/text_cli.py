@@ -87,8 +87,9 @@ def train(
     charset: Annotated[
         str | None,
         typer.Option(
-            help="numeric, lower, upper, alphabet, alphanumeric, chinese, sums with +, the "
-            "characters themselves, or a file. [default: what labels have, or numeric+upper]",
+            help="numeric, lower, upper, alphabet, alphanumeric, common-chinese (2,000), chinese "
+            "(3,755), sums with +, the characters themselves, or a file. [default: what "
+            "labels have, or numeric+upper]",
             rich_help_panel=_TEXTS,
         ),
     ] = None,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from rich.progress import track
 
 from classifier.text_network import Head, TextNetwork, Trunk, frames_of, needed_frames
 from training.errors import TextTrainingError
+from training.failures import Lettering
 from training.joint_model import load_checkpoint
 from training.loop import Schedule, device_of_choice
 from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
@@ -32,8 +34,8 @@ from training.text_data import TextSet, hold_out, labelled, read_records
 from training.text_export import TextModel, export_text, text_metadata
 from training.text_loop import METRIC, Enough, TextTraining, Variation
 from training.text_measures import Alphabet, answers_of, measures_of, to_input
-from training.text_mistakes import draw_text_mistakes
 from training.text_settings import HEADS, TRUNKS, TextSettings
+from training.text_sheet import SheetReading, draw_text_sheet
 from training.text_synthetic import HELD_OUT, DrawingPlan, TextDrawer
 
 MODEL_FILE = "text.onnx"
@@ -377,11 +379,16 @@ def _conclude(plan: _Plan, run: RunFolder, held_out: TextBlock, revision: str) -
     file = run.path / MODEL_FILE
     off = export_text(network, metadata, file, inputs)
     run.draw_curves(_PANELS)
-    wrong = draw_text_mistakes(held_out, answers, run.path / MISTAKES_FILE)
+    readings = [
+        SheetReading(held_out.words[at], text, answers.confidences[at], partial(held_out.seen, at))
+        for at, text in enumerate(answers.texts)
+    ]
+    draw_text_sheet(readings, Lettering.find()).save(run.path / MISTAKES_FILE)
+    wrong = sum(not reading.right for reading in readings)
     plan.console.print(
         f"Best {METRIC} {measures['accuracy']:.2%} of {len(held_out.words)} held-out pictures at "
         f"step {state['step']} (characters {measures['character_accuracy']:.3%}); wrote {file} "
         f"({file.stat().st_size / 1e6:.1f} MB, within {off:.3f} of the trained network), "
-        f"curves.png and {MISTAKES_FILE} with {wrong} mistakes.",
+        f"curves.png and {MISTAKES_FILE} with the worst of {wrong} mistakes.",
         highlight=False,
     )

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from classifier.charsets import LabelRule
 from classifier.text_reader import TextReading
@@ -17,6 +18,7 @@ from labels.pictures import UNREADABLE, load_rgb
 from labels.texts import TextPicture
 from training.errors import TrainingError
 from training.statistics import wilson_interval
+from training.text_sheet import SheetReading
 
 Pair = tuple[str, str]
 """What was there and what was read in its place; `""` for nothing."""
@@ -62,6 +64,16 @@ class TextOutcome:
     def right(self) -> bool:
         """Whether all of it was read."""
         return self.reading.text == self.truth
+
+    @property
+    def on_sheet(self) -> SheetReading:
+        """The same, to be drawn."""
+        return SheetReading(
+            self.truth,
+            self.reading.text,
+            self.reading.confidence,
+            lambda: Image.fromarray(load_rgb(self.path)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +216,6 @@ def differing(truth: str, text: str) -> list[Pair]:
             j -= 1
             found.append(("", text[j]))
     return found[::-1]
-
-
-def worst_first(outcomes: Iterable[TextOutcome]) -> list[TextOutcome]:
-    """Wrong ones before right ones; of the wrong ones the surest first, of the others the last."""
-    return sorted(
-        outcomes,
-        key=lambda o: (o.right, o.reading.confidence if o.right else -o.reading.confidence),
-    )
 
 
 def score_json(score: TextScore, outcomes: Iterable[TextOutcome]) -> dict[str, object]:

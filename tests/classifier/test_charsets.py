@@ -38,7 +38,7 @@ def test_choices(choice, wanted):
 
 
 def test_presets():
-    assert [len(preset(name)) for name in PRESETS] == [10, 26, 26, 52, 62, 3755]
+    assert [len(preset(name)) for name in PRESETS] == [10, 26, 26, 52, 62, 2000, 3755]
     assert all(len(set(preset(name))) == len(preset(name)) for name in PRESETS)
     assert set("啊成行做") <= set(preset("chinese"))
     assert gb2312(16, 16)[0] == "啊"
@@ -97,9 +97,11 @@ def test_choices_that_cannot_be_used(tmp_path, choice, content, sentence):
         ("a1", "numeric+lower"),
         ("A1", "numeric+upper"),
         ("aA1", "alphanumeric"),
-        ("成", "chinese"),
-        ("成1", "numeric+chinese"),
-        ("成a", "alphanumeric+chinese"),
+        ("成", "common-chinese"),
+        ("成1", "numeric+common-chinese"),
+        ("成a", "alphanumeric+common-chinese"),
+        ("成鳃", "chinese"),
+        ("成鳃a", "alphanumeric+chinese"),
         ("a-", None),
         ("", None),
     ],

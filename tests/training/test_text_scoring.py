@@ -20,9 +20,8 @@ from training.text_scoring import (
     read_all,
     score_json,
     score_texts,
-    worst_first,
 )
-from training.text_sheet import MOST, draw_text_sheet
+from training.text_sheet import MOST, draw_text_sheet, worst_first
 
 short = st.text("ab0", max_size=5)
 
@@ -93,8 +92,8 @@ def test_more_was_read_than_there_is():
 
 def test_the_surest_mistake_is_the_worst():
     ordered = [
-        outcome("a", "b", 0.99), outcome("a", "b", 0.2), outcome("a", "a", 0.3),
-        outcome("a", "a", 0.9),
+        outcome("a", "b", 0.99).on_sheet, outcome("a", "b", 0.2).on_sheet,
+        outcome("a", "a", 0.3).on_sheet, outcome("a", "a", 0.9).on_sheet,
     ]  # fmt: skip
     assert worst_first(ordered[::-1]) == ordered
 
@@ -132,8 +131,8 @@ def test_reading_folds_the_truth_and_passes_restrictions_on(tmp_path):
 def test_the_sheet_shows_what_was_wrong(tmp_path):
     path = tmp_path / "x.png"
     Image.fromarray(np.full((40, 90, 3), (10, 90, 200), np.uint8)).save(path)
-    wrong = [outcome("a成", "b", path=path)]
-    right = [outcome("a", "a", path=path)]
+    wrong = [outcome("a成", "b", path=path).on_sheet]
+    right = [outcome("a", "a", path=path).on_sheet]
     lettering = Lettering.find()
     sheets = [np.asarray(draw_text_sheet(found, lettering), int) for found in (wrong, right)]
     assert all((sheet == (10, 90, 200)).all(axis=2).sum() > 90 * 40 for sheet in sheets)
