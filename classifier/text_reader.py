@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -29,6 +30,9 @@ from modelfile import (
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+
+SHIPPED = Path(__file__).with_name("weights") / "text.onnx"
+"""The model that comes with this project."""
 
 _MOST_AT_ONCE = 32  # pictures in one run: more gain nothing on a CPU and want memory
 

@@ -33,8 +33,11 @@ class Part(StrEnum):
 
 
 Model = Annotated[
-    Path,
-    typer.Option(help="ONNX file of `train-text`, or of dddd_trainer with its `charsets.json`."),
+    Path | None,
+    typer.Option(
+        help="ONNX file of `train-text`, or of dddd_trainer with its `charsets.json`. "
+        "[default: the shipped one]"
+    ),
 ]
 Length = Annotated[
     int | None, typer.Option(min=1, help="How many characters there are. [default: any]")
@@ -52,7 +55,7 @@ Threads = Annotated[int, typer.Option(min=1, help="Threads that one run of the m
 
 def measure(
     folders: Folders,
-    model: Model,
+    model: Model = None,
     pattern: Pattern = None,
     part: Annotated[
         Part, typer.Option(help="Which part of what `split` decided. [default: all]")
@@ -83,7 +86,7 @@ def measure(
     from rich.table import Table
 
     from classifier.charsets import characters_of
-    from classifier.text_reader import TextReader
+    from classifier.text_reader import SHIPPED, TextReader
     from labels.atomic import write_atomically
     from labels.text_split import kept_split
     from training.failures import Lettering
@@ -95,7 +98,7 @@ def measure(
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise UsageError(f"{sheet} is no .png; the sheet is written as PNG.")
     allowed = None if charset is None else characters_of(charset)
-    reader = TextReader.load(model, threads=threads)
+    reader = TextReader.load(model or SHIPPED, threads=threads)
     with told_in_a_sentence(folders[0]):
         texts = read_folders(folders, pattern)
         pictures = texts.pictures
@@ -141,7 +144,7 @@ def measure(
 
 def read(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures.")],
-    model: Model,
+    model: Model = None,
     charset: CharsetOption = None,
     length: Length = None,
     color: Color = None,
@@ -156,15 +159,15 @@ def read(
 
     For example:
 
-    - `clickorder text read captcha.png --model text.onnx`
+    - `clickorder text read captcha.png`
     - `clickorder text read *.png --model text.onnx --charset numeric --length 4 --json`
     """
     from classifier.charsets import characters_of
-    from classifier.text_reader import TextReader
+    from classifier.text_reader import SHIPPED, TextReader
     from labels.pictures import UNREADABLE, load_rgb
 
     allowed = None if charset is None else characters_of(charset)
-    reader = TextReader.load(model, threads=threads)
+    reader = TextReader.load(model or SHIPPED, threads=threads)
     failed = False
     for file in files:
         try:

@@ -14,7 +14,7 @@ from classifier.dddd_trainer import DdddTrainerClassifier
 from classifier.ddddocr import DdddocrClassifier
 from classifier.onnx_classifier import OnnxClassifier
 from classifier.readings import Classifier
-from classifier.text_reader import TextReader
+from classifier.text_reader import SHIPPED, TextReader
 from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector
 from detector.yolo import YoloDetector
@@ -172,10 +172,9 @@ def _embedded(settings: Settings, files: Mapping[str, Path]) -> Classifier | Non
 
 def _text_file(models_dir: Path | None) -> dict[str, Path]:
     """The text model, whose own file may stand alone: nothing else works with it."""
-    shipped = Path(__file__).resolve().parent.parent / "classifier" / "weights"
-    for folder in (models_dir, shipped):
-        if folder is not None and (folder / f"{TEXT}.onnx").is_file():
-            return {TEXT: folder / f"{TEXT}.onnx"}
+    for file in (models_dir and models_dir / f"{TEXT}.onnx", SHIPPED):
+        if file is not None and file.is_file():
+            return {TEXT: file}
     return {}
 
 
