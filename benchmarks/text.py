@@ -35,7 +35,9 @@ from training.text_synthetic import BENCHMARK, DrawingPlan, DrawnText, TextDrawe
 
 SMALL = 20_000
 _SMALL_SEED = 20_000
-_SIDES = (128, 64)
+_INPUT = (128, 64)
+_AS_SHIPPED = (160, 60)
+"""What the package draws unless told otherwise, `(width, height)` in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Task:
         head: Of the network.
         published: The figure that others report.
         least: What ours must reach, 0..1.
+        sides: `(width, height)` of the pictures.
         flags: More of `train-text`.
     """
 
@@ -58,16 +61,18 @@ class Task:
     head: str
     published: str
     least: float
+    sides: tuple[int, int] = _AS_SHIPPED
     flags: tuple[str, ...] = ()
 
 
 TASKS = {
     "upper4-ctc": Task(
         "4 of digits and capitals, CTC", "numeric+upper", (4, 4), "ctc-conv",
-        "99.21 % (Keras), 99.57 % (PyTorch)", 0.993,
+        "99.21 % (Keras), 99.57 % (PyTorch)", 0.993, (128, 64),
     ),
     "upper4-fixed": Task(
-        "4 of digits and capitals, fixed length", "numeric+upper", (4, 4), "fixed", "98.26 %", 0.985
+        "4 of digits and capitals, fixed length", "numeric+upper", (4, 4), "fixed", "98.26 %",
+        0.985, (128, 64),
     ),
     "digits4": Task("4 digits", "numeric", (4, 4), "ctc-conv", "99.9999 % claimed", 0.9995),
     "lower4": Task(
@@ -78,7 +83,7 @@ TASKS = {
     ),
     "small": Task(
         "4 of digits and lower case, 20,000 pictures", "numeric+lower", (4, 4), "ctc-conv",
-        "37 %", 0.95,
+        "37 %", 0.95, (128, 64),
     ),
 }  # fmt: skip
 
@@ -92,7 +97,7 @@ def characters(task: Task) -> str:
 
 def drawn(task: Task, purpose: int, seed: int, count: int) -> Iterator[DrawnText]:
     """Pictures of a task, the same ones every time."""
-    drawer = TextDrawer(DrawingPlan(characters(task), task.lengths, _SIDES), purpose, seed)
+    drawer = TextDrawer(DrawingPlan(characters(task), task.lengths, task.sides), purpose, seed)
     for _ in range(count):
         yield drawer.draw("captcha")
 
@@ -117,7 +122,8 @@ def train(name: str, run: Path, python: str, minutes: float, more: tuple[str, ..
     low, high = task.lengths
     length = str(low) if low == high else f"{low}-{high}"
     arguments = [
-        "--head", task.head, "--charset", task.charset, "--size", "x".join(map(str, _SIDES)),
+        "--head", task.head, "--charset", task.charset, "--size", "x".join(map(str, _INPUT)),
+        "--draw", "x".join(map(str, task.sides)),
         "--length", length, "--minutes", f"{minutes:g}", "--out", str(run),
         "--name", f"benchmark-{name}", *task.flags, *more,
     ]  # fmt: skip

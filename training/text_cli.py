@@ -93,6 +93,13 @@ def train(
             rich_help_panel=_TEXTS,
         ),
     ] = None,
+    often: Annotated[
+        str | None,
+        typer.Option(
+            help="Characters to draw four times as often, as 0O where these are confused.",
+            rich_help_panel=_TEXTS,
+        ),
+    ] = None,
     exclude: Annotated[
         str | None, typer.Option(help="Characters to leave out.", rich_help_panel=_TEXTS)
     ] = None,

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -138,14 +138,16 @@ class _Plan:
             charset=settings.charset, synthetic=settings.synthetic, exclude=settings.exclude,
             grey=settings.grey,
         ).characters()  # fmt: skip
-        return DrawingPlan(characters, settings.lengths or (4, 4), settings.drawn_sides)
+        return DrawingPlan(
+            characters, settings.lengths or (4, 4), settings.drawn_sides, settings.often
+        )
 
     def held_out(self) -> TextBlock:
         """Pictures to measure on."""
         if self.held_out_pictures is not None:
             return self._all(self.held_out_pictures, "Reading held-out pictures")
         kinds = self.settings.kinds
-        drawer = TextDrawer(self.drawing, HELD_OUT, self.settings.seed)
+        drawer = TextDrawer(replace(self.drawing, often=""), HELD_OUT, self.settings.seed)
         count = max(1, self.settings.trials // sum(kinds.values()))
         blocks = [
             drawn_block(drawer, kind, self.preprocess, count * share)

@@ -36,6 +36,8 @@ class TextSettings:
         charset: A preset, several with `+`, the characters themselves, or a file; empty collects
             them from the labels, or takes digits and capitals where pictures are drawn.
         exclude: Characters to leave out.
+        often: Characters that are drawn four times as often to learn from, as those that are
+            taken for each other.
         replace: What stands for what, in pairs: `O0I1`.
         fold: `lower`, `upper`, or empty for labels as they are.
         length: Characters of a text: `4`, or `4-6`; empty for that of the labels, or 4.
@@ -82,6 +84,7 @@ class TextSettings:
     trunk: str = "slim"
     charset: str = ""
     exclude: str = ""
+    often: str = ""
     replace: str = ""
     fold: str = ""
     length: str = ""
@@ -279,7 +282,7 @@ def _value(key: str, value: object, kind: type) -> object:
         return value
     if kind is float and isinstance(value, int):
         return float(value)
-    if key in ("charset", "exclude") and isinstance(value, list):
+    if key in ("charset", "exclude", "often") and isinstance(value, list):
         return "".join(map(str, value))
     if key == "replace" and isinstance(value, dict):
         return "".join(f"{old}{new}" for old, new in value.items())

@@ -31,6 +31,9 @@ _APART, _OFF_GROUND = 120.0, 110.0
 _ANY_COLOUR = 0.2
 """Share of pictures of which the whole text is wanted."""
 
+_OFTEN = 4
+"""Times that confused characters come."""
+
 _FONT_PX = (26, 46)
 _CHINESE_FROM = "\u2e80"
 _HAN_SHARE = 0.8
@@ -60,11 +63,13 @@ class DrawingPlan:
         characters: To choose from.
         lengths: Shortest and longest text.
         size: `(width, height)` in pixels; strips keep their own.
+        often: Those of the characters that are drawn four times as often.
     """
 
     characters: str
     lengths: tuple[int, int]
     size: tuple[int, int]
+    often: str = ""
 
 
 class TextDrawer:
@@ -101,7 +106,9 @@ class TextDrawer:
     def _text(self, characters: Sequence[str]) -> str:
         low, high = self._plan.lengths
         count = int(self._rng.integers(low, high + 1))
-        return "".join(characters[i] for i in self._rng.integers(len(characters), size=count))
+        often = [c for c in characters if c in self._plan.often]
+        choice = [*characters, *often * (_OFTEN - 1)]
+        return "".join(choice[i] for i in self._rng.integers(len(choice), size=count))
 
     def _alphabet(self, han_share: float) -> list[str]:
         """The Chinese characters of the charset or the others; texts here do not mix them."""

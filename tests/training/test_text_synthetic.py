@@ -1,6 +1,7 @@
 """Drawn pictures of text: seeds, lengths, colours."""
 
 import secrets
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -149,3 +150,11 @@ def test_files_come_once_before_any_comes_again() -> None:
     first, second = source.block(""), source.block("")
     assert sorted(first.words + second.words) == list(Ten.texts)
     assert [chr(97 + int(value)) for value in first.inputs[:, 0, 0, 0]] == list(first.words)
+
+
+def test_characters_that_are_confused_come_more_often():
+    drawer = TextDrawer(DrawingPlan("0123456789", (4, 4), (96, 40), often="01"), 0, 3)
+    counts = Counter("".join(drawer.draw("two-colours").text for _ in range(300)))
+    usual = sum(counts[c] for c in "23456789") / 8
+    assert 3 < counts["0"] / usual < 5.3
+    assert 3 < counts["1"] / usual < 5.3
