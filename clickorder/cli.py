@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from clickorder.adapt_cli import adapt
+from clickorder.bench_cli import bench_app
 from clickorder.errors import CommandError, UsageError
 from clickorder.keys_cli import keys_app
 from clickorder.labels_cli import labels_app
@@ -91,6 +92,7 @@ app.add_typer(labels_app, name="labels")
 app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
 app.add_typer(text_app, name="text")
+app.add_typer(bench_app, name="bench")
 app.command()(adapt)
 for command in (generate, ingredients, average, quantise):
     app.command()(command)
