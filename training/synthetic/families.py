@@ -39,7 +39,14 @@ from training.synthetic.scenes import (
     random_spacing,
 )
 from training.synthetic.store import FontFace
-from training.synthetic.strips import Strip, draw_prompt_icon, draw_strip, encode_strip
+from training.synthetic.strips import (
+    Strip,
+    draw_prompt_icon,
+    draw_strip,
+    encode_strip,
+    icon_readable,
+    on_page,
+)
 from training.synthetic.styles import Style, random_style
 
 FAMILIES = (
@@ -47,6 +54,8 @@ FAMILIES = (
 )  # fmt: skip
 
 _ATTEMPTS = 40
+_STRIPS = 6
+_PAGES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +199,18 @@ def _scene(
     found = place(ground, [(items[i], poses[i]) for i in order], own, spacing, rng)
     if found is None:
         return None
-    picture = compose(ground, found)
+    clean = picture = compose(ground, found)
     if rng.random() < 0.5:
+        picture = clean.copy()
         strew(picture, rng, 0.3 if min(sizes) < 22 else 1.0)
+    picture = wear(picture, rng)
     placed = tuple(found[order.index(i)] for i in range(len(items)))
+    if not all(
+        one.readable(picture)
+        for one in placed[: len(request.targets)]
+        if one.is_altered(found, clean, picture)
+    ):
+        return None
     style = styles if isinstance(styles, Style) else styles[0]
     meta: dict[str, object] = {
         "rotation": [round(p.angle_deg) for p in placed],
@@ -205,7 +222,7 @@ def _scene(
         "extrusion": style.extrusion,
         "shadow": style.shadow,
     }
-    return _Scene(wear(picture, rng), placed, tuple(p.box for p in placed), meta)
+    return _Scene(picture, placed, tuple(p.box for p in placed), meta)
 
 
 def _counts(rng: Generator) -> tuple[int, int]:
@@ -301,6 +318,18 @@ def _strip_items(items: Sequence[Item], palette: Palette, rng: Generator) -> lis
     ]
 
 
+def _strip(
+    items: Sequence[Item], palette: Palette, rng: Generator, size: tuple[int, int] | None = None
+) -> Strip | None:
+    """A prompt strip that a person could read; None for items that leave no such strip."""
+    for _ in range(_STRIPS):
+        shown = _strip_items(items, palette, rng)
+        strip = draw_strip(shown, palette.photos, rng, size=size)
+        if strip.readable():
+            return strip
+    return None
+
+
 # The families
 
 
@@ -327,7 +356,9 @@ def _with_strip(request: _Request | None, palette: Palette, rng: Generator) -> D
     scene = request and _scene(request, _ground(_size(rng), palette, rng), rng)
     if not request or not scene:
         return None
-    strip = draw_strip(_strip_items(request.targets, palette, rng), palette.photos, rng)
+    strip = _strip(request.targets, palette, rng)
+    if strip is None:
+        return None
     picture = encode_strip(strip.picture)
     return _finish(scene, request.targets, "image", pictures=(picture,), strip=strip)
 
@@ -371,14 +402,19 @@ def _icon_list(palette: Palette, rng: Generator) -> Drawn | None:
         (int(rng.integers(0, 70)),) * 3 if rng.random() < 0.75 else random_colour(rng, "dark")
     )
     side = int(rng.integers(24, 65))
-    pictures = []
-    for item in request.targets:
-        icon = draw_prompt_icon(item, ink, rng, side)
-        if scene.picture.width % 3 == 0:
-            flat = Image.new("RGB", icon.size, (255, 255, 255))
-            flat.paste(icon, (0, 0), icon)
-            icon = flat
-        pictures.append(encode_strip(icon))
+    icons = [draw_prompt_icon(item, ink, rng, side) for item in request.targets]
+    page: RGB = (255, 255, 255)
+    for _ in range(_PAGES):
+        drawn = zip(icons, request.targets, strict=True)
+        if all(icon_readable(icon, item, page) for icon, item in drawn):
+            break
+        # Never a dark one: there are black icons beside the white ones.
+        page = random_colour(rng, "pastel" if rng.random() < 0.5 else "vivid")
+    else:
+        return None
+    if page != (255, 255, 255) or scene.picture.width % 3 == 0:
+        icons = [on_page(icon, page) for icon in icons]
+    pictures = [encode_strip(icon) for icon in icons]
     return _finish(scene, request.targets, "icons", pictures=tuple(pictures))
 
 
@@ -397,9 +433,10 @@ def _composite(palette: Palette, rng: Generator) -> Drawn | None:
     if scene is None:
         return None
     region = (0, height, width, height + band) if below else (0, 0, width, band)
-    shown = _strip_items(request.targets, palette, rng)
     strip_width = min(width, 400)
-    strip = draw_strip(shown, palette.photos, rng, size=(strip_width, band))
+    strip = _strip(request.targets, palette, rng, (strip_width, band))
+    if strip is None:
+        return None
     picture = scene.picture.copy()
     if rng.random() < 0.8:
         filler = strip.picture.convert("RGBA").getpixel((0, 0))

@@ -162,6 +162,23 @@ def paint_cut(
     return fade(cut.coloured.copy(), style.opacity)
 
 
+def known_by(cut: Cut, layer: Image.Image, style: Style) -> Cut:
+    """The shape by which a person knows a painted item; it has the same centre as the layer.
+
+    That is the item's own, but of a hollow one the rim, which is all that there is to see.
+
+    Args:
+        cut: As it was cut out.
+        layer: Mode `RGBA`, as it was painted.
+        style: How.
+    """
+    if style.fill != "hollow" or cut.coloured is not None:
+        return cut
+    alpha = layer.getchannel("A")
+    strongest = max(1, int(np.asarray(alpha).max()))
+    return Cut(alpha.point([min(255, value * 255 // strongest) for value in range(256)]))
+
+
 def distinct_icons(
     collections: tuple[IconCollection, ...], count: int, rng: Generator
 ) -> list[IconItem]:

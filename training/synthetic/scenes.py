@@ -7,22 +7,20 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
-from training.synthetic.colours import LUMA
 from training.synthetic.grounds import mean_colour
-from training.synthetic.items import Cut, Item, Pose, cut_out, paint_cut
-from training.synthetic.styles import Style, ink_box, legible
+from training.synthetic.items import Cut, Item, Pose, cut_out, known_by, paint_cut
+from training.synthetic.legibility import readable
+from training.synthetic.styles import Style, ink_box, legible, stronger
 
 Box = tuple[int, int, int, int]
 
 _TRIES = 60
 _SHRINK_EVERY = 15
-_REPAINTS = 5
+_REPAINTS = 3
+_UNREADABLE_PLACES = 4
+"""Places at which an item that nobody could read is painted anew, stronger each time."""
 
-_LEAST_DIFFERENCE = 16.0
-"""Levels by which an item's strokes differ from what is under them, on average, to be seen."""
-
-_LEAST_LIKENESS = 0.22
-"""Correlation of what is seen with the item's shape below which nobody could read it."""
+_SURROUND_PX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,8 @@ class Placed:
         y: Row of the layer's top edge.
         box: `x1, y1, x2, y2` of what is seen of it in scene pixels, `x2`/`y2` exclusive.
         angle_deg: Its rotation.
+        known: The shape by which a person knows it, with the same centre as `layer`; None where
+            that is all that the layer covers.
     """
 
     item: Item
@@ -44,6 +44,58 @@ class Placed:
     y: int
     box: Box
     angle_deg: float
+    known: Cut | None = None
+
+    def readable(self, picture: Image.Image, corner: tuple[int, int] = (0, 0)) -> bool:
+        """Whether a person could read it.
+
+        Args:
+            picture: Mode `RGB`, the scene or a part of it, with the item.
+            corner: Of `picture` in scene pixels.
+        """
+        known = self.known or Cut(self.layer.getchannel("A"))
+        x = self.x + (self.layer.width - known.mask.width) // 2 - corner[0]
+        y = self.y + (self.layer.height - known.mask.height) // 2 - corner[1]
+        return readable(picture, known.mask, (x, y), known.coloured)
+
+    def is_altered(
+        self, others: Sequence["Placed"], composed: Image.Image, finished: Image.Image
+    ) -> bool:
+        """Whether anything came over it or near it since it was painted on the bare ground.
+
+        Args:
+            others: All items of the scene; itself among them does not count.
+            composed: Mode `RGB`, the scene with nothing but its items.
+            finished: The same size, with clutter and wear.
+        """
+        x1, y1, x2, y2 = mine = self._surround(composed.size)
+        return any(
+            other is not self
+            and other.x < x2
+            and x1 < other.x + other.layer.width
+            and other.y < y2
+            and y1 < other.y + other.layer.height
+            for other in others
+        ) or (
+            composed is not finished
+            and composed.crop(mine).tobytes() != finished.crop(mine).tobytes()
+        )
+
+    def _surround(self, size: tuple[int, int]) -> Box:
+        """The layer's frame with what counts as near it, cut to a scene of `size`."""
+        return (
+            max(0, self.x - _SURROUND_PX),
+            max(0, self.y - _SURROUND_PX),
+            min(size[0], self.x + self.layer.width + _SURROUND_PX),
+            min(size[1], self.y + self.layer.height + _SURROUND_PX),
+        )
+
+    def stands_out(self, ground: Image.Image) -> bool:
+        """Whether a person could read it on a ground of mode `RGB`, which is not changed."""
+        around = self._surround(ground.size)
+        part = ground.crop(around)
+        part.paste(self.layer, (self.x - around[0], self.y - around[1]), self.layer)
+        return self.readable(part, around[:2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +163,7 @@ def _place_one(
 ) -> Placed | None:
     left, top, right, bottom = spacing.free or (0, 0, ground.width, ground.height)
     cut = cut_out(item, pose, rng)
+    unreadable = 0
     for attempt in range(1, _TRIES + 1):
         if attempt % _SHRINK_EVERY == 0:
             if pose.size_px < 18:
@@ -133,7 +186,13 @@ def _place_one(
         rough = (x, y, x + width, y + height)
         if any(_near(rough, other, spacing.gap_px) for other in taken):
             continue
-        return _paint_at(ground, item, cut, pose, style, (x, y), rng)
+        found = _paint_at(ground, item, cut, pose, style, (x, y), rng)
+        if found is not None:
+            return found
+        unreadable += 1
+        if unreadable == _UNREADABLE_PLACES:
+            return None
+        style = stronger(style)
     return None
 
 
@@ -157,59 +216,23 @@ def _paint_at(
     style = legible(style, pose.size_px, busy)
     for _ in range(_REPAINTS):
         layer = paint_cut(cut, style, mean_colour(beneath), rng)
-        if _stands_out(layer, cut, ground, corner, style):
-            break
-    x -= (layer.width - width) // 2
-    y -= (layer.height - height) // 2
-    ink = ink_box(layer)
-    if ink is None:
-        return None
-    box = (
-        max(0, x + ink[0]),
-        max(0, y + ink[1]),
-        min(ground.width, x + ink[2]),
-        min(ground.height, y + ink[3]),
-    )
-    if box[2] - box[0] < 4 or box[3] - box[1] < 2:
-        return None
-    return Placed(item, layer, x, y, box, pose.angle_deg)
-
-
-def _stands_out(
-    layer: Image.Image, cut: Cut, ground: Image.Image, corner: tuple[int, int], style: Style
-) -> bool:
-    """Whether a person would find the painted item, and recognise its shape.
-
-    Args:
-        layer: Mode `RGBA`, painted, with the same centre as the cut's mask.
-        cut: The item's shape.
-        ground: Mode `RGB`.
-        corner: Of the cut's mask in ground pixels.
-        style: How the layer was painted.
-    """
-    width, height = cut.mask.size
-    inset = ((layer.width - width) // 2, (layer.height - height) // 2)
-    own = layer.crop((*inset, inset[0] + width, inset[1] + height))
-    box = (*corner, corner[0] + width, corner[1] + height)
-    under = ground.crop(box)  # Black where the item reaches beyond the picture.
-    seen = under.convert("RGBA")
-    seen.alpha_composite(own)
-    after = np.asarray(seen)[..., :3].astype(np.float32)
-    before = np.asarray(under).astype(np.float32)
-    strokes = np.asarray(own.getchannel("A")) > 40
-    if not strokes.any():
-        return False
-    change = np.abs(after - before)[strokes]
-    luma = np.abs((after - before)[strokes] @ LUMA.astype(np.float32))
-    if (change.max(axis=1) + luma).mean() / 2 < _LEAST_DIFFERENCE:
-        return False
-    if style.fill in ("hollow", "strokes") or cut.coloured is not None:
-        return True
-    shape = np.asarray(cut.mask, np.float32).ravel()
-    shape = shape - shape.mean()
-    channels = after.reshape(-1, 3) - after.reshape(-1, 3).mean(axis=0)
-    norms = np.linalg.norm(channels, axis=0) * np.linalg.norm(shape) + 1e-6
-    return float(np.abs(shape @ channels / norms).max()) >= _LEAST_LIKENESS
+        left, top = x - (layer.width - width) // 2, y - (layer.height - height) // 2
+        ink = ink_box(layer)
+        if ink is None:
+            continue
+        box = (
+            max(0, left + ink[0]),
+            max(0, top + ink[1]),
+            min(ground.width, left + ink[2]),
+            min(ground.height, top + ink[3]),
+        )
+        if box[2] - box[0] < 4 or box[3] - box[1] < 2:
+            continue
+        known = known_by(cut, layer, style)
+        placed = Placed(item, layer, left, top, box, pose.angle_deg, known)
+        if placed.stands_out(ground):
+            return placed
+    return None
 
 
 def _near(first: Box, second: Box, gap_px: int) -> bool:

@@ -18,7 +18,8 @@ from training.synthetic.grounds import (
     photo_ground,
     soften,
 )
-from training.synthetic.items import IconItem, Item, Motion, cut_out, paint_cut
+from training.synthetic.items import Cut, IconItem, Item, Motion, cut_out, known_by, paint_cut
+from training.synthetic.legibility import readable
 from training.synthetic.store import Photo
 from training.synthetic.styles import Style, fade, ink_box, random_style
 
@@ -37,11 +38,18 @@ class Strip:
         picture: Mode `RGB`, or `RGBA` where the ground is transparent.
         boxes: Of the items, left to right, `x1, y1, x2, y2` in picture pixels, end exclusive.
         look: How it is drawn.
+        shapes: By what each item is known, with its top left corner in picture pixels.
     """
 
     picture: Image.Image
     boxes: tuple[Box, ...]
     look: Look
+    shapes: tuple[tuple[Cut, tuple[int, int]], ...] = ()
+
+    def readable(self) -> bool:
+        """Whether a person could read every item, on a white page where the ground is clear."""
+        page = on_page(self.picture)
+        return all(readable(page, cut.mask, at, cut.coloured) for cut, at in self.shapes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +175,8 @@ def _draw(
         start -= 0.12 * side  # The first item is clipped.
     picture = Image.new("RGBA", (width, height)) if plan.clear else plan.ground.convert("RGBA")
     boxes: list[Box] = []
-    for (_, layer, _), advance in zip(layers, advances, strict=True):
+    shapes: list[tuple[Cut, tuple[int, int]]] = []
+    for (_, layer, cut), advance in zip(layers, advances, strict=True):
         x = round(start + (advance - gap * side - layer.width) / 2)
         wobble = 0.5 * (height - side) * rng.uniform(-0.8, 0.8)
         y = round((height - layer.height) / 2 + wobble)
@@ -176,9 +185,13 @@ def _draw(
         if cut_x < layer.width and x < width:
             picture.alpha_composite(layer, (x + cut_x, y + cut_y), (cut_x, cut_y))
         boxes.append(_clipped(layer, x, y, width, height))
+        known = known_by(cut, layer, plan.style)
+        inset = (layer.width - known.mask.width) // 2, (layer.height - known.mask.height) // 2
+        shapes.append((known, (x + inset[0], y + inset[1])))
     if plan.clear:
-        return Strip(picture, tuple(boxes), look)
-    return Strip(_finish(picture.convert("RGB"), look, side, rng), tuple(boxes), look)
+        return Strip(picture, tuple(boxes), look, tuple(shapes))
+    picture = _finish(picture.convert("RGB"), look, side, rng)
+    return Strip(picture, tuple(boxes), look, tuple(shapes))
 
 
 def _clipped(layer: Image.Image, x: int, y: int, width: int, height: int) -> Box:
@@ -232,6 +245,22 @@ def draw_prompt_icon(item: Item, ink: RGB, rng: Generator, side_px: int) -> Imag
     corner = ((side_px - layer.width) // 2, (side_px - layer.height) // 2)
     picture.alpha_composite(layer, corner)
     return picture
+
+
+def on_page(picture: Image.Image, tone: RGB = (255, 255, 255)) -> Image.Image:
+    """A picture as a page of that colour shows it, mode `RGB`."""
+    if picture.mode == "RGB":
+        return picture
+    page = Image.new("RGBA", picture.size, (*tone, 255))
+    page.alpha_composite(picture)
+    return page.convert("RGB")
+
+
+def icon_readable(picture: Image.Image, item: Item, tone: RGB) -> bool:
+    """Whether a person could tell what `draw_prompt_icon` drew, on a page of that colour."""
+    coloured = isinstance(item, IconItem) and not item.collection.monochrome
+    alpha = picture.getchannel("A")
+    return readable(on_page(picture, tone), alpha, (0, 0), picture if coloured else None)
 
 
 def encode_strip(picture: Image.Image) -> bytes:
