@@ -8,18 +8,18 @@ export const SAMPLES = [
     words: "痰 痈 釉 痪",
   },
   {
-    title: "sampleIcons", background: "icon-list-00015.jpg", kind: "icons",
+    title: "sampleIcons", background: "icon-list-00063.jpg", kind: "icons",
     icons: [
-      "icon-list-00015.prompt0.png", "icon-list-00015.prompt1.png", "icon-list-00015.prompt2.png",
+      "icon-list-00063.prompt0.png", "icon-list-00063.prompt1.png", "icon-list-00063.prompt2.png",
     ],
   },
   {
-    title: "sampleImage", background: "icon-strip-00028.jpg", kind: "image",
-    image: "icon-strip-00028.prompt.png",
+    title: "sampleImage", background: "icon-strip-00031.jpg", kind: "image",
+    image: "icon-strip-00031.prompt.png",
   },
   {
-    title: "sampleRegion", background: "composite-00006.webp", kind: "region",
-    region: [0, 244, 577, 294],
+    title: "sampleRegion", background: "composite-00056.webp", kind: "region",
+    region: [0, 0, 502, 58],
   },
 ];
 

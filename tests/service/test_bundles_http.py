@@ -202,7 +202,7 @@ def test_words_name_the_pictures_of_a_gallery(url: str, models: Path, tmp_path: 
 
 def test_a_bundle_must_solve_its_own_selftest(url: str, models: Path) -> None:
     source = ROOT / "benchmarks/puzzles/text-words"
-    line = json.loads((source / "puzzles.jsonl").read_text("utf-8").splitlines()[1])
+    line = json.loads((source / "puzzles.jsonl").read_text("utf-8").splitlines()[0])
     nowhere = [[0, 0, 9, 9] for _ in line["targets"]]
     for name, targets in (("right", line["targets"]), ("wrong", nowhere)):
         folder = models / f".{name}/selftest"

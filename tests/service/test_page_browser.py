@@ -739,9 +739,9 @@ def test_the_result_is_announced_and_every_field_has_a_name(tabs):
 
 SAMPLES = {
     "words": "text-words-00001",
-    "icons": "icon-list-00015",
-    "image": "icon-strip-00028",
-    "region": "composite-00006",
+    "icons": "icon-list-00063",
+    "image": "icon-strip-00031",
+    "region": "composite-00056",
 }
 
 
