@@ -264,7 +264,9 @@ def main(
         if not model.is_file():
             console.print(f"{name}: no {model}; add --train.", highlight=False)
             continue
-        lines[name] = measure(name, model, pictures, console)
+        line = measure(name, model, pictures, console)
+        # Read again: another of these may have written meanwhile.
+        lines = read_lines(results) | {name: line}
         content = {
             "seeds": "training.text_synthetic.BENCHMARK",
             "numpy": np.__version__,
