@@ -30,6 +30,7 @@ def graph_of(
     *,
     inputs: dict[str, tuple[str | None, ...]],
     outputs: dict[str, tuple[str | None, ...]],
+    half: bool = True,
 ) -> bytes:
     """The network as ONNX, with our metadata.
 
@@ -39,6 +40,7 @@ def graph_of(
         metadata: What the file says of itself.
         inputs: Names, and names of free axes from the first on; None for one that is not free.
         outputs: The same.
+        half: Whether weights are kept in 16 bits.
     """
     axes = {
         name: {at: axis for at, axis in enumerate(free) if axis is not None}
@@ -59,7 +61,9 @@ def graph_of(
             output_names=list(outputs),
             dynamic_axes=axes,
         )
-    model = halved(onnx.load_from_string(buffer.getvalue()))
+    model = onnx.load_from_string(buffer.getvalue())
+    if half:
+        model = halved(model)
     helper.set_model_props(model, metadata.to_properties())
     model.producer_name, model.producer_version = metadata.name, metadata.version
     onnx.checker.check_model(model)

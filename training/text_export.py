@@ -14,7 +14,7 @@ from classifier.text_reader import TextReader
 from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
 from training.matching_export import LICENCE
-from training.onnx_graph import difference_of, graph_of
+from training.onnx_graph import ExportError, difference_of, graph_of
 from training.text_measures import Alphabet
 
 
@@ -67,7 +67,8 @@ def export_text(network: nn.Module, metadata: ModelMetadata, file: Path, inputs:
     Args:
         network: Trained.
         metadata: What the file says of itself.
-        file: Where it goes; replaced only by a file that passed the check.
+        file: Where it goes; replaced only by a file that passed the check, with weights in 16 bits
+            or, where that is not enough, in 32.
         inputs: `(N, C, H, W)` float in 0..1, at least three, to compare on.
 
     Returns:
@@ -78,6 +79,16 @@ def export_text(network: nn.Module, metadata: ModelMetadata, file: Path, inputs:
     """
     network = copy.deepcopy(network).float().cpu().eval()
     inputs = inputs.float().cpu().contiguous()
+    try:
+        return _exported(network, metadata, file, inputs, half=True)
+    except ExportError:
+        # With thousands of characters, 16 bits may be too coarse for one of them.
+        return _exported(network, metadata, file, inputs, half=False)
+
+
+def _exported(
+    network: nn.Module, metadata: ModelMetadata, file: Path, inputs: Tensor, *, half: bool
+) -> float:
     free = "width" if metadata.options.get("fit") == "pad" and metadata.decoding == "ctc" else None
     steps = "frames" if free else None
     content = graph_of(
@@ -86,6 +97,7 @@ def export_text(network: nn.Module, metadata: ModelMetadata, file: Path, inputs:
         metadata,
         inputs={"image": ("pictures", None, None, free)},
         outputs={"logits": ("pictures", steps)},
+        half=half,
     )
     session = OnnxSession(content, source="The exported file")
     samples = [inputs, inputs[:1]]

@@ -63,8 +63,13 @@ def test_shipped_weights_are_those_of_their_manifest(file: Path) -> None:
 
 
 def test_all_weights_are_shipped() -> None:
-    assert [file.name for file in SHIPPED] == ["classifier.onnx", "detector.onnx", "siamese.onnx"]
+    assert [file.name for file in SHIPPED] == [
+        "classifier.onnx",
+        "text.onnx",
+        "detector.onnx",
+        "siamese.onnx",
+    ]
     assert sum(file.stat().st_size for file in SHIPPED) < 30e6
     for file in SHIPPED:
-        card = (file.parent / "CARD.md").read_text("utf-8")
+        card = (file.parent / ("TEXT-CARD.md" if file.stem == "text" else "CARD.md")).read_text("utf-8")
         assert all(f"## {part}" in card for part in ("Data", "Figures", "Licence", "Not for"))

@@ -27,7 +27,7 @@ def embedded():
 
 
 def test_the_embedded_backend_names_its_models(embedded) -> None:
-    assert set(embedded.models) == {"detector", "classifier"}
+    assert set(embedded.models) == {"detector", "classifier", "text"}
     assert embedded.models["detector"].startswith("ddddocr-detector 1.")
 
 
@@ -80,6 +80,7 @@ def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend() -> 
         "detector": "clickorder-detector",
         "classifier": "clickorder-classifier",
         "siamese": "clickorder-siamese",
+        "text": "clickorder-text",
     }
     puzzles = read_puzzles(PUZZLES / "text-words")
     solved = 0
@@ -110,7 +111,7 @@ def test_weights_that_are_not_those_of_their_manifest_are_not_loaded(tmp_path: P
         load_solver(Settings(models_dir=tmp_path))
     (tmp_path / MANIFEST).unlink()
     assert set(load_solver(Settings(models_dir=tmp_path)).models) == {
-        "detector", "classifier", "siamese"
+        "detector", "classifier", "siamese", "text"
     }  # fmt: skip
 
 

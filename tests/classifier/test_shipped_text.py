@@ -1,0 +1,50 @@
+"""The text model that is shipped reads what its card says it reads."""
+
+import pytest
+
+from classifier.charsets import characters_of
+from classifier.text_reader import SHIPPED, TextReader
+from training.synthetic.palette import Palette
+from training.text_synthetic import BENCHMARK, DrawingPlan, TextDrawer
+
+NOTHING = Palette((), (), (), ())
+COUNT = 60
+
+
+@pytest.fixture(scope="module")
+def reader() -> TextReader:
+    return TextReader.load(SHIPPED)
+
+
+def test_it_knows_digits_both_cases_and_common_chinese(reader: TextReader) -> None:
+    wanted = characters_of("alphanumeric+common-chinese")
+    assert set(wanted) <= set(reader.charset.symbols)
+
+
+@pytest.mark.parametrize(
+    ("charset", "least"), [("numeric", 0.9), ("numeric+upper", 0.75)], ids=["digits", "capitals"]
+)
+def test_it_reads_the_captcha_package(reader: TextReader, charset: str, least: float) -> None:
+    characters = characters_of(charset)
+    drawer = TextDrawer(DrawingPlan(characters, (4, 4), (160, 60)), BENCHMARK, 7)
+    drawn = [drawer.draw("captcha") for _ in range(COUNT)]
+    read = reader.read([one.picture for one in drawn], charset=characters, length=4)
+    right = sum(one.text == reading.text for one, reading in zip(drawn, read, strict=True))
+    assert right / COUNT >= least
+
+
+def test_it_reads_the_characters_of_one_colour(reader: TextReader) -> None:
+    """Drawn with Pillow's own font, the only one that is everywhere."""
+    plan = DrawingPlan(characters_of("numeric"), (4, 4), (160, 60))
+    drawer = TextDrawer(plan, BENCHMARK, 8, palette=NOTHING)
+    drawn = [drawer.draw("two-colours") for _ in range(COUNT)]
+    coloured = [one for one in drawn if one.colour is not None]
+    right = told = 0
+    for one in coloured:
+        (reading,) = reader.read([one.picture], colour="#{:02x}{:02x}{:02x}".format(*one.colour))
+        (plain,) = reader.read([one.picture])
+        right += reading.text == one.text
+        told += plain.text == one.text
+    assert right / len(coloured) >= 0.6
+    # Told nothing of colours, it reads them all, which is another text.
+    assert told < right / 2
