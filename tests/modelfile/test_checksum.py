@@ -71,5 +71,6 @@ def test_all_weights_are_shipped() -> None:
     ]
     assert sum(file.stat().st_size for file in SHIPPED) < 30e6
     for file in SHIPPED:
-        card = (file.parent / ("TEXT-CARD.md" if file.stem == "text" else "CARD.md")).read_text("utf-8")
+        name = "TEXT-CARD.md" if file.stem == "text" else "CARD.md"
+        card = (file.parent / name).read_text("utf-8")
         assert all(f"## {part}" in card for part in ("Data", "Figures", "Licence", "Not for"))
