@@ -15,6 +15,7 @@ from time import thread_time
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import track
 
 from classifier.charsets import characters_of
@@ -97,7 +98,7 @@ def _line(reader: TextReader, case: Case, palette: Palette, seed: int, count: in
     charset = plan.characters if case.knowing else None
     length = case.lengths[0] if case.knowing and case.lengths[0] == case.lengths[1] else None
     right, characters, same, times = 0, 0, 0, []
-    for _ in track(range(count), case.told, transient=True):
+    for _ in track(range(count), case.told, transient=True, console=Console(stderr=True)):
         one = drawer.draw(case.kind)
         # A caller names the colour; its value is what the name stands for.
         colour = None if one.colour is None else "#{:02x}{:02x}{:02x}".format(*one.colour)
