@@ -24,7 +24,7 @@ def test_the_same_pictures_are_drawn_every_time_and_others_for_training() -> Non
         assert a.text == b.text
         np.testing.assert_array_equal(a.picture, b.picture)
     assert [a.text for a in first] != [a.text for a in other]
-    assert {one.picture.shape for one in first} == {(64, 128, 3)}
+    assert {one.picture.shape for one in first} == {(60, 160, 3)}
 
 
 @pytest.mark.parametrize("name", text.TASKS)

@@ -294,6 +294,8 @@ def test_ctrl_c_ends_the_test_and_writes_what_was_measured(pictures, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | {"MPLBACKEND": "Agg"},
+            # Whoever runs the tests in the background has them ignore it, and theirs with them.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             deadline = time.monotonic() + 120
