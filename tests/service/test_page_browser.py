@@ -256,8 +256,9 @@ def test_keyboard_alone(tabs):
                 return
         pytest.fail(f"{name} cannot be reached")
 
-    tab_to("background-file")
+    # Asked for before the way there: the browser is told to hand choosers over without an answer.
     with tab.page.expect_file_chooser() as chooser:
+        tab_to("background-file")
         keys.press("Enter")
     chooser.value.set_files([named("scene.png", COMPOSITE)])
     tab_to("kind-words")
