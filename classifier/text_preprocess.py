@@ -50,6 +50,8 @@ class TextPreprocess:
         colours: Whether the network takes a wanted colour: one channel more.
         fold: The case that labels were folded to; `""` for none.
         replace: What stands for what in labels, in pairs: `"O0l1"` makes O a 0, and l a 1.
+        shortest: Characters of the shortest text that was learnt.
+        longest: Of the longest; 0 where unknown.
 
     Raises:
         ModelMetadataError: a value makes no sense.
@@ -65,6 +67,8 @@ class TextPreprocess:
     colours: bool = False
     fold: Fold = ""
     replace: str = ""
+    shortest: int = 0
+    longest: int = 0
 
     def __post_init__(self) -> None:
         checks = (
@@ -78,6 +82,10 @@ class TextPreprocess:
             (math.isfinite(self.blur) and self.blur >= 0, f"blur {self.blur} is less than 0"),
             (self.fold in FOLDS, f"fold {self.fold!r} is none of lower, upper and ''"),
             (len(self.replace) % 2 == 0, f"replace {self.replace!r} is not made of pairs"),
+            (
+                0 <= self.shortest <= self.longest,
+                f"shortest {self.shortest} and longest {self.longest} are no lengths of texts",
+            ),
         )
         for passed, fault in checks:
             if not passed:
@@ -125,6 +133,8 @@ class TextPreprocess:
                 colours=_flag(options.get("colours", 0), "colours"),
                 fold=cast("Fold", options.get("fold", "")),
                 replace=str(options.get("replace", "")),
+                shortest=_whole(options.get("shortest", 0), "shortest"),
+                longest=_whole(options.get("longest", 0), "longest"),
             )
         except ModelMetadataError as error:
             raise ModelMetadataError(f"{source}: {error}") from error
@@ -144,6 +154,11 @@ class TextPreprocess:
     def rule(self) -> LabelRule:
         """What is done to labels before they are learnt or compared."""
         return LabelRule(self.fold, self.replace)
+
+    @property
+    def lengths(self) -> tuple[int, int] | None:
+        """Lengths of the shortest and the longest text that was learnt; None where unknown."""
+        return (self.shortest, self.longest) if self.longest else None
 
     def options(self) -> Mapping[str, str | float]:
         """What belongs into the metadata of a model file."""

@@ -64,6 +64,9 @@ class _Network(Protocol):
     @property
     def rule(self) -> LabelRule: ...
 
+    @property
+    def lengths(self) -> Lengths | None: ...
+
     def frames(self, pictures: Sequence[U8], colour: Rgb | None) -> Iterator[F32]:
         """N arrays of `(T, C)` float32, logits or log-probabilities."""
         ...
@@ -150,7 +153,8 @@ class TextReader:
             pictures: N pictures, `(H, W, 3)` uint8 RGB, of any sizes.
             charset: Characters that may occur; those that the model does not know are no matter.
                 Names of presets resolve with `classifier.charsets.characters_of`.
-            length: How many characters there are: a number, or the least and the greatest.
+            length: How many characters there are: a number, or the least and the greatest. Where
+                it is not given, a text as long as those that the model learnt is preferred.
             colour: Read only the characters of this colour: a name or `#rrggbb`.
 
         Returns:
@@ -171,8 +175,9 @@ class TextReader:
                 "colour out, or use a model that was."
             )
         decode = decode_fixed if self._fixed else decode_ctc
+        usual = self._network.lengths
         return [
-            self._reading(decode(frames, allowed=allowed, lengths=lengths))
+            self._reading(decode(frames, allowed=allowed, lengths=lengths, usual=usual))
             for frames in self._network.frames(pictures, wanted)
         ]
 
@@ -212,6 +217,7 @@ class _OwnNetwork:
         self._preprocess = TextPreprocess.of(self.metadata, source=session.source)
         self._session = session
         self.rule = self._preprocess.rule
+        self.lengths = self._preprocess.lengths
         self.charset = Charset(self.metadata.charset, blank=True, source=session.source)
         self._at_once = _MOST_AT_ONCE if self._check_input() is None else 1
         if len(session.outputs) != 1 or len(session.outputs[0].shape) not in (0, 3):
@@ -251,6 +257,7 @@ class _TrainerNetwork:
     """An export of dddd_trainer that reads sequences."""
 
     rule = LabelRule()
+    lengths = None
 
     def __init__(self, classifier: DdddTrainerClassifier) -> None:
         if not classifier.charset.blank:

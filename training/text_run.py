@@ -211,6 +211,12 @@ class _Plan:
             minutes=settings.minutes,
         )
 
+    def lengths_of(self, held_out: Sequence[str]) -> set[int]:
+        """How long the texts are that the model learns, and those that it is measured on."""
+        learnt = self.settings.lengths or (4, 4) if self.pictures is None else ()
+        read = () if self.pictures is None else map(len, self.pictures.texts)
+        return {*learnt, *read, *map(len, held_out)}
+
     @property
     def statement(self) -> str:
         """What the weights were trained on."""
@@ -373,7 +379,9 @@ def _conclude(plan: _Plan, run: RunFolder, held_out: TextBlock, revision: str) -
     measures = measures_of(answers, held_out.words)
     figures = {f"held_out_{name}": round(value, 6) for name, value in measures.items()}
     model = TextModel(settings.name, settings.version, plan.statement, revision, figures)
-    metadata = text_metadata(model, plan.alphabet, plan.preprocess)
+    counts = plan.lengths_of(held_out.words)
+    preprocess = replace(plan.preprocess, shortest=min(counts), longest=max(counts))
+    metadata = text_metadata(model, plan.alphabet, preprocess)
     first = TextBlock(held_out.inputs[:_COMPARED], held_out.words[:_COMPARED])
     inputs = to_input(first, "cpu")
     if len(inputs) < 3:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.text_decode import decode_ctc, decode_fixed
+from classifier.text_decode import UNUSUAL, decode_ctc, decode_fixed
 
 
 def logits(rows):
@@ -54,6 +54,16 @@ def fixed_masses(values, allowed=None, lengths=None):
             )
     total = sum(masses.values())
     return {text: mass / total for text, mass in masses.items()}
+
+
+def by_habit(masses, usual):
+    """Shares where texts of other lengths count less."""
+    weighed = {
+        text: mass * (1 if usual[0] <= len(text) <= usual[1] else UNUSUAL)
+        for text, mass in masses.items()
+    }
+    total = sum(weighed.values())
+    return {text: mass / total for text, mass in weighed.items()} if total else {}
 
 
 def replaced(masses, text, place):
@@ -113,6 +123,38 @@ def test_against_every_path(decode, oracle, question):
     for place, share in enumerate(found.characters):
         wanted = unbound[found.symbols] / replaced(unbound, found.symbols, place)
         assert share == pytest.approx(wanted, rel=1e-4)
+
+
+@DECODERS
+@given(question=questions(), usual=st.tuples(st.integers(1, 5), st.integers(0, 2)))
+def test_usual_lengths_against_every_path(decode, oracle, question, usual):
+    values, allowed, lengths = question
+    usual = (usual[0], sum(usual))
+    masses = oracle(values, allowed, lengths)
+    if lengths is None:
+        masses = by_habit(masses, usual)
+    masses = {text: mass for text, mass in masses.items() if mass > 0}
+    found = decode(values, allowed=allowed, lengths=lengths, usual=usual)
+    if not masses:
+        assert (found.symbols, found.confidence) == ((), 0)
+        return
+    assert masses.get(found.symbols, 0.0) == pytest.approx(max(masses.values()), rel=1e-4)
+    assert found.confidence == pytest.approx(masses[found.symbols], rel=1e-4)
+
+
+def test_a_habit_finds_a_faint_character_and_gives_way_to_plain_ones():
+    plain, faint = [-9.0, 9.0, -9.0], [2.0, -9.0, 0.0]
+    blank = [9.0, -9.0, -9.0]
+    three = logits([plain, blank, plain, blank, faint, blank])
+    assert decode_ctc(three).symbols == (1, 1)
+    found = decode_ctc(three, usual=(3, 3))
+    assert found.symbols == (1, 1, 2)
+    assert found.confidence > 0.9
+    two = logits([plain, blank, plain, blank, blank, blank])
+    for length in (3, 4):
+        found = decode_ctc(two, usual=(length, length))
+        assert found.symbols == (1, 1)
+        assert found.confidence > 0.99
 
 
 @given(question=questions())

@@ -91,6 +91,20 @@ def test_a_length_decides_whether_something_is_a_character(tmp_path, stripes):
         reader.read([faint], length=-1)
 
 
+def test_texts_as_long_as_those_learnt_are_preferred(tmp_path, stripes):
+    options = {"shortest": 3, "longest": 4}
+    reader = TextReader.load(stripes.model(tmp_path / "a.onnx", options=options))
+    faint = stripes.picture("0  b  0").copy()
+    faint[:, 3] = 240
+    found = read_one(reader, faint)
+    assert found.text == "0b0"
+    assert found.confidence > 0.8
+    # Who says a length knows better, and plain pictures of other lengths stay what they are.
+    assert read_one(reader, faint, length=2).text == "00"
+    assert read_one(reader, stripes.picture("0  b")).text == "0b"
+    assert read_one(reader, stripes.picture("0 b 0 b a")).text == "0b0ba"
+
+
 def test_a_folded_charset(tmp_path, stripes):
     path = stripes.model(tmp_path / "a.onnx", options={"fold": "lower", "replace": "o0"})
     reader = TextReader.load(path)
@@ -122,6 +136,12 @@ def test_characters_of_one_colour(tmp_path, stripes):
         pytest.param({"std": (0.5,)}, ModelMetadataError, "not GRAY or RGB in 0..1", id="std"),
         pytest.param(
             {"options": {"sharpen": 1}}, ModelMetadataError, "option 'sharpen'", id="option"
+        ),
+        pytest.param(
+            {"options": {"shortest": 5, "longest": 4}},
+            ModelMetadataError,
+            "shortest 5 and longest 4 are no lengths",
+            id="lengths",
         ),
         pytest.param({"options": {"smooth": 2}}, ModelMetadataError, "smooth 2", id="smooth"),
         pytest.param({"options": {"width": 9}}, ModelMetadataError, "width 9", id="width"),

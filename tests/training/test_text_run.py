@@ -94,6 +94,7 @@ def test_the_exported_file_reads_new_pictures(ctc_run: Path) -> None:
     assert metadata is not None
     assert (metadata.kind, metadata.decoding, metadata.charset) == ("text", "ctc", ("", "0", "1"))
     assert metadata.calibration["held_out_accuracy"] > 0.8
+    assert (metadata.options["shortest"], metadata.options["longest"]) == (2, 3)
 
 
 @pytest.mark.parametrize("head", ["fixed", "ctc"])
