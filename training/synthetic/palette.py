@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from training.synthetic.catalogue import Split
+from training.synthetic.colouring import with_coloured
 from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.store import FontFace, IconCollection, IngredientStore, Photo
 
@@ -28,12 +29,13 @@ class Palette:
 
     @classmethod
     def of(cls, store: IngredientStore, split: Split) -> "Palette":
-        """What a store has for a split."""
+        """What a store has for a split; the icons to train on also coloured in."""
         han = store.fonts(split, "han")
+        icons = store.icons(split)
         return cls(
             han,
             store.fonts(split, "latin"),
-            store.icons(split),
+            with_coloured(icons) if split == "train" else icons,
             store.photos(split),
             max(han, key=lambda face: len(face.characters()), default=None),
         )

@@ -73,12 +73,17 @@ class IconCollection:
         Returns:
             `(96, 96, 4)` uint8 RGBA, straight alpha, a fresh array.
         """
-        stored = _pictures(self.path)[i]
+        stored = self.stored(i)
         if not self.monochrome:
             return np.array(stored)
         picture = np.zeros((*stored.shape, 4), np.uint8)
         picture[..., 3] = stored
         return picture
+
+    def stored(self, i: int) -> NDArray[np.uint8]:
+        """The i-th icon as it is kept: `(96, 96)` uint8 alpha, or `(96, 96, 4)` RGBA."""
+        stored: NDArray[np.uint8] = _pictures(self.path)[i]
+        return stored
 
 
 @dataclass(frozen=True, slots=True)
