@@ -14,6 +14,7 @@ from statistics import median
 from time import thread_time
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -40,6 +41,8 @@ class Case:
         lengths: Shortest and longest text.
         knowing: Whether the reader is told the charset, and the length where that is one.
         any_case: Whether a letter in the other case counts as right.
+        among: Characters that the reader is told may occur, those of the picture and others drawn
+            by lot; 0 to tell none.
     """
 
     told: str
@@ -48,6 +51,7 @@ class Case:
     lengths: tuple[int, int]
     knowing: bool = False
     any_case: bool = False
+    among: int = 0
 
 
 CASES = (
@@ -67,6 +71,10 @@ CASES = (
         "the same, either case of a letter counts", "strips", "alphanumeric", (2, 6), any_case=True
     ),
     Case("strips of 2 to 6 common Chinese characters", "strips", "common-chinese", (2, 6)),
+    Case(
+        "the same, told fifty characters that may occur", "strips", "common-chinese", (2, 6),
+        among=50,
+    ),
     Case(
         "one colour of two or three, letters and digits, either case", "two-colours",
         "alphanumeric", (2, 6), any_case=True,
@@ -95,6 +103,7 @@ def main(
 def _line(reader: TextReader, case: Case, palette: Palette, seed: int, count: int) -> str:
     plan = DrawingPlan(characters_of(case.charset), case.lengths, _SIDES)
     drawer = TextDrawer(plan, BENCHMARK, 1000 + seed, palette=palette)
+    lot = np.random.default_rng(seed)
     charset = plan.characters if case.knowing else None
     length = case.lengths[0] if case.knowing and case.lengths[0] == case.lengths[1] else None
     right, characters, same, times = 0, 0, 0, []
@@ -102,6 +111,9 @@ def _line(reader: TextReader, case: Case, palette: Palette, seed: int, count: in
         one = drawer.draw(case.kind)
         # A caller names the colour; its value is what the name stands for.
         colour = None if one.colour is None else "#{:02x}{:02x}{:02x}".format(*one.colour)
+        if case.among:
+            others = lot.choice(list(plan.characters), case.among, replace=False)
+            charset = "".join(dict.fromkeys((*one.text, *others)))[: case.among]
         start = thread_time()
         (reading,) = reader.read([one.picture], charset=charset, length=length, colour=colour)
         times.append(1e3 * (thread_time() - start))
