@@ -310,7 +310,7 @@ class ReadResponse(BaseModel):
                         {"char": "4", "confidence": 0.998},
                         {"char": "7", "confidence": 0.996},
                     ],
-                    "models": {"text": "clickorder-text 1.0.0"},
+                    "models": {"text": "clickorder-text 1.1.0"},
                     "timings_ms": {"decode": 0.4, "read": 2.6, "total": 3.1},
                     "request_id": _REQUEST_ID,
                 }
