@@ -2,9 +2,13 @@
 
 The exported file of any of the three trainers goes in; activations are measured on pictures of
 puzzle sets (static quantisation, weights per output channel). Metadata, inputs and outputs stay.
+
+The first and the last module of a detector stay as they are: in 8 bits, boxes moved by half a pixel
+more, which cost 2 of 100 validation puzzles, and gained no time.
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +36,7 @@ Feed = Mapping[str, F32]
 _CROPS_AT_ONCE = 32
 _COMPARED = 4
 _LEAST_CORRELATION = 0.97
+_MODULE = re.compile(r"^/?model\.(\d+)/")
 
 
 class QuantisationError(TrainingError):
@@ -77,7 +82,7 @@ def quantise(source: Path, sets: Sequence[PuzzleSet], out: Path, *, pictures: in
     given = onnx.load(str(source))
     if any(node.op_type == "QuantizeLinear" for node in given.graph.node):
         raise QuantisationError(f"{source} is quantised already; give the file it was made from.")
-    model = _quantised(widened(given), feeds[_COMPARED:])
+    model = _quantised(widened(given), feeds[_COMPARED:], metadata.kind)
     helper.set_model_props(model, dict(before.properties))
     model = halved(model)
     onnx.checker.check_model(model)
@@ -115,7 +120,7 @@ def run_quantise(source: Path, folders: Sequence[Path], out: Path, pictures: int
     )
 
 
-def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto:
+def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed], kind: str) -> onnx.ModelProto:
     from onnxruntime.quantization import (  # heavy, and only needed here
         CalibrationDataReader,
         QuantFormat,
@@ -136,6 +141,7 @@ def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto
         raw, prepared, done = (Path(folder) / f"{name}.onnx" for name in ("raw", "prep", "done"))
         onnx.save(model, str(raw))
         quant_pre_process(str(raw), str(prepared), skip_symbolic_shape=True)
+        nodes = [node.name for node in onnx.load(str(prepared)).graph.node]
         quantize_static(
             str(prepared),
             str(done),
@@ -145,8 +151,16 @@ def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed]) -> onnx.ModelProto
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv"],
+            nodes_to_exclude=_outer(nodes) if kind == "detector" else [],
         )
         return onnx.load(str(done))
+
+
+def _outer(nodes: Sequence[str]) -> list[str]:
+    """Those nodes of a YOLO graph that are in its first or last module."""
+    modules = {name: int(found[1]) for name in nodes if (found := _MODULE.match(name))}
+    ends = {0, max(modules.values(), default=0)}
+    return [name for name, module in modules.items() if module in ends]
 
 
 def _feeds(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> Iterator[Feed]:

@@ -79,6 +79,20 @@ def test_a_network_survives_in_8_bits(
     assert [output.name for output in after.outputs] == [output.name for output in before.outputs]
 
 
+def test_the_ends_of_a_detector_stay_exact(floats: Path, shapes: PuzzleSet, tmp_path: Path) -> None:
+    quantise(floats / "detector.onnx", [shapes], tmp_path / "8.onnx", pictures=48)
+    kernels = [t for t in onnx.load(tmp_path / "8.onnx").graph.initializer if len(t.dims) == 4]
+    modules = {t.name: int(t.name.split(".")[1]) for t in kernels if t.name.startswith("model.")}
+    ends = {0, max(modules.values())}
+    inner, outer = (
+        {t.data_type for t in kernels if t.name in modules and (modules[t.name] in ends) == end}
+        for end in (False, True)
+    )
+    assert TensorProto.INT8 in inner
+    assert outer
+    assert TensorProto.INT8 not in outer
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_floats_come_back_out_of_8_bits(
     kind: str, floats: Path, shapes: PuzzleSet, tmp_path: Path
