@@ -37,8 +37,8 @@ _RIVAL = -14.0  # log-probability that one must reach in some frame
 _CERTAIN = 1e-5  # what no habit can change any more
 
 UNUSUAL = 1e-3
-"""What a text of no usual length counts. Of 1,500 pictures of four characters none gave the texts of
-that length a smaller share; of 2,000 plain ones of other lengths few gave them a greater one."""
+"""What a text of no usual length counts. Of 1,500 pictures of four characters none gave the texts
+of that length a smaller share; of 2,000 plain ones of other lengths few gave them a greater one."""
 
 
 @dataclass(frozen=True, slots=True)
