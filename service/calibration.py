@@ -31,8 +31,8 @@ class Calibration:
         bias: Added to it.
         sure: Confidence from which on a first look is enough; 0 never looks twice.
         no_partner: Score (before the temperature) above which a box speaks for an item of a cut of
-            a prompt picture, and below which against it. With the shipped weights the right cut of
-            640 validation strips is taken in 88 %, at -2.5 and -3.5 as well within half a percent.
+            a prompt picture, and below which against it. With detector 1.2 the items of 640
+            validation strips are counted right in 92.3 %.
     """
 
     temperature: float = 1.0

@@ -9,7 +9,6 @@ colours of their own, or on a plate.
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from training.synthetic.colours import RGB, away_from, random_colour
-from training.synthetic.store import ICON_PX, IconCollection
+from training.synthetic.store import ICON_PX, DerivedCollection, IconCollection
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
@@ -32,21 +31,13 @@ _TELLING = 0.16
 """Colours that touch are at least so far apart; see `colours.distance`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColouredIn(IconCollection):
+class ColouredIn(DerivedCollection):
     """A collection of one colour, coloured in; an icon has the same colours every time."""
 
     @classmethod
     def of(cls, collection: IconCollection) -> "ColouredIn":
         """The coloured sister of a collection of one colour."""
-        return cls(
-            name=f"{collection.name}-coloured",
-            design=collection.design,
-            split=collection.split,
-            names=collection.names,
-            monochrome=False,
-            path=collection.path,
-        )
+        return cls.derive(collection, "-coloured", monochrome=False)
 
     def picture(self, i: int) -> U8:
         """The i-th icon, centred with a small margin.
@@ -61,7 +52,7 @@ class ColouredIn(IconCollection):
 def _coloured(collection: ColouredIn, i: int) -> U8:
     """Drawing a puzzle asks for the same icon several times."""
     rng = np.random.default_rng((zlib.crc32(collection.name.encode()), i))
-    return coloured_in(collection.stored(i), rng)
+    return coloured_in(collection.source.picture(i)[..., 3], rng)
 
 
 def coloured_in(alpha: U8, rng: Generator) -> U8:
@@ -76,7 +67,7 @@ def coloured_in(alpha: U8, rng: Generator) -> U8:
     """
     ways: list[Literal["regions", "parts", "plate"]] = ["regions", "parts", "plate"]
     way = ways[int(rng.choice(3, p=[0.6, 0.2, 0.2]))]
-    ink = alpha > 127
+    ink = alpha > int(alpha.max()) // 2
     regions = _numbered(_enclosed(ink)) if way == "regions" else []
     if way == "regions" and not regions:
         way = "parts" if rng.random() < 0.6 else "plate"
@@ -143,7 +134,9 @@ def _parts(ink: Bools, rng: Generator) -> F64:
         colours = np.array([first, *(away_from(first, rng, _TELLING) for _ in parts[1:])])
         return np.asarray(colours[numbers[rows, columns] - 1], np.float64)
     second = away_from(first, rng, _TELLING)
-    painted[_ramp(rng) > rng.uniform(-0.15, 0.15)] = second
+    ramp = _ramp(rng)
+    # Through the ink, wherever that is.
+    painted[ramp > np.quantile(ramp[ink], rng.uniform(0.3, 0.7))] = second
     return painted
 
 
@@ -190,9 +183,10 @@ def _laid_over(over: F64, alpha: U8, under: F64) -> U8:
     below = under[..., 3:] / 255 * (1 - above)
     whole = above + below
     colour = (over * above + under[..., :3] * below) / np.maximum(whole, 1e-6)
-    picture = np.concatenate([colour, 255 * whole], axis=2)
-    picture[whole[..., 0] == 0] = 0
-    return np.asarray(np.clip(picture.round(), 0, 255), np.uint8)
+    exact = np.concatenate([colour, 255 * whole], axis=2)
+    picture: U8 = np.clip(exact.round(), 0, 255).astype(np.uint8)
+    picture[picture[..., 3] == 0] = 0
+    return picture
 
 
 def with_coloured(collections: Sequence[IconCollection]) -> tuple[IconCollection, ...]:

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from training.synthetic.glyphs import icon_layers
 from training.synthetic.items import IconItem
-from training.synthetic.store import IconCollection
+from training.synthetic.store import DerivedCollection, IconCollection
 
 U8 = NDArray[np.uint8]
 C64 = NDArray[np.complex64]
@@ -19,24 +19,17 @@ SAME_SHAPE = 0.72
 """Likeness from which a turned icon may pass for another one."""
 
 
-class Mirrored(IconCollection):
+class Mirrored(DerivedCollection):
     """A collection with every icon mirrored, under names of its own."""
 
     @classmethod
     def of(cls, collection: IconCollection) -> "Mirrored":
         """The mirrored twin of a collection."""
-        return cls(
-            name=f"{collection.name}~",
-            design=collection.design,
-            split=collection.split,
-            names=collection.names,
-            monochrome=collection.monochrome,
-            path=collection.path,
-        )
+        return cls.derive(collection, "~", monochrome=collection.monochrome)
 
     def picture(self, i: int) -> U8:
         """The i-th icon, mirrored; `(96, 96, 4)` uint8 RGBA."""
-        return np.ascontiguousarray(IconCollection.picture(self, i)[:, ::-1])
+        return np.ascontiguousarray(self.source.picture(i)[:, ::-1])
 
 
 @lru_cache(maxsize=20_000)

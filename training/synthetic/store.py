@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,17 +73,41 @@ class IconCollection:
         Returns:
             `(96, 96, 4)` uint8 RGBA, straight alpha, a fresh array.
         """
-        stored = self.stored(i)
+        stored = _pictures(self.path)[i]
         if not self.monochrome:
             return np.array(stored)
         picture = np.zeros((*stored.shape, 4), np.uint8)
         picture[..., 3] = stored
         return picture
 
-    def stored(self, i: int) -> NDArray[np.uint8]:
-        """The i-th icon as it is kept: `(96, 96)` uint8 alpha, or `(96, 96, 4)` RGBA."""
-        stored: NDArray[np.uint8] = _pictures(self.path)[i]
-        return stored
+
+@dataclass(frozen=True, slots=True)
+class DerivedCollection(IconCollection):
+    """The icons of another collection, changed when they are asked for, under a name of its own.
+
+    `source` may itself be derived: every kind changes what the pictures of its source look like.
+    """
+
+    source: IconCollection
+
+    @classmethod
+    def derive(cls, source: IconCollection, suffix: str, *, monochrome: bool) -> Self:
+        """A collection of this kind.
+
+        Args:
+            source: Of the icons.
+            suffix: What is appended to its name.
+            monochrome: Whether the changed icons are black.
+        """
+        return cls(
+            name=source.name + suffix,
+            design=source.design,
+            split=source.split,
+            names=source.names,
+            monochrome=monochrome,
+            path=source.path,
+            source=source,
+        )
 
 
 @dataclass(frozen=True, slots=True)

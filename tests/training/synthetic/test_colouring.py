@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from training.synthetic.colouring import ColouredIn, coloured_in, with_coloured
+from training.synthetic.glyphs import icon_layers
+from training.synthetic.icon_likeness import Mirrored
 from training.synthetic.store import IconCollection
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -40,6 +42,7 @@ def collection(tmp_path: Path) -> IconCollection:
 
 @settings(deadline=None, max_examples=60)
 @given(seed=SEEDS, which=st.sampled_from([house, stroke]))
+@example(seed=5979, which=stroke)  # halves whose border missed the ink
 def test_the_icon_stays_what_it_was_and_gets_colours(seed, which):
     alpha = which()
     before = alpha.copy()
@@ -79,6 +82,27 @@ def test_the_same_icon_has_the_same_colours_every_time(collection):
     assert sister.picture(0)[12, 12, 3] == 255
     assert len(sister) == len(collection)
     assert sister.split == "train"
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=SEEDS)
+def test_a_translucent_icon_is_coloured_as_well(seed):
+    picture = coloured_in(stroke() // 3, np.random.default_rng(seed))
+    assert (picture[..., 3][stroke() > 0] > 0).all()
+
+
+def test_a_coloured_icon_is_mirrored_with_its_colours(collection):
+    # Decoys of the matcher's trainer are mirrored, and so are those of coloured icons.
+    sister = ColouredIn.of(collection)
+    twin = Mirrored.of(sister)
+    for at in range(len(sister)):
+        np.testing.assert_array_equal(twin.picture(at), sister.picture(at)[:, ::-1])
+    assert icon_layers(twin, 0, 60).mode == "RGBA"
+    assert {twin.name, sister.name, collection.name} == {
+        "black-coloured~",
+        "black-coloured",
+        "black",
+    }
 
 
 def test_only_collections_of_one_colour_have_sisters(collection, tmp_path):
