@@ -27,13 +27,17 @@ def batches(frames: "EpochFrames", size: int, *, workers: int, pinned: bool) -> 
         num_workers=workers,
         collate_fn=collate,
         pin_memory=pinned,
-        worker_init_fn=_ignore_interrupts,
+        worker_init_fn=_ignore_signals,
     )
 
 
-def _ignore_interrupts(number: int) -> None:  # noqa: ARG001  (as torch calls it)
-    """Ctrl-C reaches every process of the terminal; the training alone answers it."""
+def _ignore_signals(number: int) -> None:  # noqa: ARG001  (as torch calls it)
+    """Ctrl-C and service managers reach every process; the training alone answers, and ends them.
+
+    Of one that ended by itself torch would make an error, in place of a checkpoint.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 class EpochFrames(Dataset):  # type: ignore[misc]  # torch is untyped where it is not installed

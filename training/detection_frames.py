@@ -22,6 +22,16 @@ _MIN_SIDE_PX = 3.0
 
 _STRIP_GAP_PX = 6
 
+_PART_SHARE = 0.35
+"""Of the scenes only a part fills the frame: a close look at a puzzle (`detector.closer`) asks the
+network for parts."""
+
+_PART_SIDES = (0.5, 0.95)
+"""Width and height of such a part, relative to the picture."""
+
+_SEEN_SHARE = 0.4
+"""An item that a part cuts is still one where at least this share of its box is left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -82,9 +92,11 @@ def draw_frame(
     alone = len(samples) == 1
     top = 0
     for sample in samples:
-        picture = sample.load()
+        picture, own, kinds = sample.load(), sample.boxes, sample.classes
+        if not sample.strip and rng.random() < _PART_SHARE:
+            picture, own, kinds = _part(picture, own, kinds, rng)
         scale = 1.0 if rng.random() < 0.4 else float(rng.uniform(0.6, 1.0))
-        inner, scaled = _resized(picture, sample.boxes, size, scale, rng)
+        inner, scaled = _resized(picture, own, size, scale, rng)
         height, width = inner.shape[:2]
         if alone and scale == 1.0:
             left, top = (size[0] - width) // 2, (size[1] - height) // 2
@@ -98,7 +110,7 @@ def draw_frame(
             top = size[1] - height
         pixels[top : top + height, left : left + width] = _tinted(inner, rng)
         boxes.append(scaled + np.array([left, top, left, top], np.float32))
-        classes.append(sample.classes)
+        classes.append(kinds)
         top += height
     all_boxes, all_classes = np.concatenate(boxes), np.concatenate(classes)
     if flips and rng.random() < 0.5:
@@ -122,6 +134,34 @@ def plain_frame(sample: Sample, size: tuple[int, int]) -> Frame:
     """
     pixels, geometry = letterbox(sample.load(), size)
     return Frame(pixels, geometry.to_input(sample.boxes), sample.classes)
+
+
+def _part(
+    picture: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    classes: NDArray[np.int64],
+    rng: Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+    """A part of a scene, with the items of which enough is in it.
+
+    Args:
+        picture: `(H, W, 3)` uint8 RGB.
+        boxes: `(N, 4)` float32, `x1, y1, x2, y2` in picture pixels, `x2`/`y2` exclusive.
+        classes: `(N,)` int64.
+        rng: Decides which part.
+
+    Returns:
+        The same of the part, boxes in its pixels and cut at its borders.
+    """
+    height, width = picture.shape[:2]
+    across, down = rng.uniform(*_PART_SIDES, 2)
+    size = np.array([max(1, round(width * across)), max(1, round(height * down))])
+    left, top = (int(v) for v in rng.integers(0, np.array([width, height]) - size + 1))
+    moved = boxes - np.array([left, top, left, top], np.float32)
+    cut = np.clip(moved, 0, np.tile(size, 2)).astype(np.float32)
+    seen = (cut[:, 2:] - cut[:, :2]).prod(axis=1) / (moved[:, 2:] - moved[:, :2]).prod(axis=1)
+    kept = seen >= _SEEN_SHARE
+    return picture[top : top + size[1], left : left + size[0]], cut[kept], classes[kept]
 
 
 def _resized(

@@ -11,7 +11,7 @@ from training.detection_data import Sample
 
 AP_IOUS = (0.5, 0.75)
 
-_CANDIDATES = tuple(round(0.05 * step, 2) for step in range(1, 15))
+_CANDIDATES = (0.015, 0.02, 0.03, *(round(0.05 * step, 2) for step in range(1, 15)))
 _SPARE_COST = 0.02
 """What a spare box in a scene costs, in shares of a scene: the assignment mostly leaves it over."""
 

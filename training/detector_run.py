@@ -23,6 +23,7 @@ from training.detector_settings import DetectorSettings, Tick
 from training.detector_start import start_from_onnx
 from training.detector_trainer import DetectorTrainer
 from training.generated import GENERATED, mixed
+from training.memory import keep_freed_memory
 from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
 from training.start import has_ingredients
 
@@ -154,6 +155,7 @@ def train_on(
         "from": origin_of(out) if resume else str(start) if start else None,
         "code_revision": code_revision(),
     }
+    keep_freed_memory()
     trainer = DetectorTrainer(data, settings)
     run = RunFolder.start(out, config, resume=resume)
     if resume:

@@ -29,7 +29,7 @@ from training.detection_metrics import DetectionScores, Thresholds, score
 from training.detector_settings import DetectorSettings, Progress, Tick
 from training.errors import DetectorTrainingError
 
-_LOWEST_SCORE = 0.02
+_LOWEST_SCORE = 0.01
 """Boxes from here up make the precision-recall curve."""
 
 _CLIP_NORM = 10.0

@@ -24,6 +24,7 @@ from training.matching_export import (
     siamese_metadata,
 )
 from training.matching_loop import Training
+from training.memory import keep_freed_memory
 from training.mistakes import draw_mistakes
 from training.onnx_start import state_of_both, state_of_onnx, unfold
 from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
@@ -141,6 +142,7 @@ def run_course(
     """
     console = console or Console(stderr=True)
     schedule = settings.schedule
+    keep_freed_memory()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(schedule.seed)

@@ -88,8 +88,7 @@ def score_reply(puzzle: Puzzle, reply: Reply) -> Score:
     abstention that is the solver's own choice (`declined`), a miscounted prompt picture
     (`item-count`), a target without a box (`not-detected`), a wrong assignment (`wrong-item`).
     """
-    accept = puzzle.accept or (None,) * len(puzzle.targets)
-    areas = [own or target for own, target in zip(accept, puzzle.targets, strict=True)]
+    areas = areas_of(puzzle)
     centres = [((x1 + x2) / 2, (y1 + y2) / 2) for x1, y1, x2, y2 in reply.boxes]
     all_found = all(any(contains(area, centre) for centre in centres) for area in areas)
     count_right = _count_right(puzzle, reply)
@@ -108,6 +107,12 @@ def score_reply(puzzle: Puzzle, reply: Reply) -> Score:
     else:
         cause = "wrong-item"
     return Score(cause is None, correct, cause, all_found, count_right)
+
+
+def areas_of(puzzle: Puzzle) -> list[Box]:
+    """Where each click counts, in click order: the `accept` box of a target, or the target."""
+    accept = puzzle.accept or (None,) * len(puzzle.targets)
+    return [own or target for own, target in zip(accept, puzzle.targets, strict=True)]
 
 
 def contains(box: Box, point: Point) -> bool:

@@ -18,6 +18,7 @@ from training.errors import TextTrainingError
 from training.failures import Lettering
 from training.joint_model import load_checkpoint
 from training.loop import Schedule, device_of_choice
+from training.memory import keep_freed_memory
 from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
 from training.text_blocks import (
     DrawnBlocks,
@@ -267,6 +268,7 @@ def run_text_training(
         ExportError: the exported file differs from the network.
     """
     console = console or Console(stderr=True)
+    keep_freed_memory()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)

@@ -62,10 +62,42 @@ def test_the_same_state_draws_the_same_frame(scene: Sample) -> None:
 
 
 def test_without_flips_nothing_is_mirrored(scene: Sample) -> None:
-    for seed in range(10):
-        frame = draw_frame([scene], SIZE, np.random.default_rng(seed), flips=False)
-        assert frame.boxes[0, 0] < frame.boxes[1, 0]
-        assert frame.boxes[0, 1] < frame.boxes[1, 1]
+    frames = [draw_frame([scene], SIZE, np.random.default_rng(n), flips=False) for n in range(20)]
+    both = [frame.boxes for frame in frames if len(frame.boxes) == 2]
+    assert len(both) >= 10
+    for first, second in both:
+        assert (first[:2] < second[:2]).all()
+
+
+def test_some_frames_show_a_part_of_the_scene(scene: Sample) -> None:
+    whole = plain_frame(scene, SIZE).boxes
+    frames = [draw_frame([scene], SIZE, np.random.default_rng(n), flips=False) for n in range(90)]
+    for frame in frames:
+        assert (frame.boxes[:, :2] >= 0).all()
+        assert (frame.boxes[:, 2:] <= SIZE).all()
+    areas = [(frame.boxes[:, 2:] - frame.boxes[:, :2]).prod(axis=1).sum() for frame in frames]
+    enlarged = np.array(areas) > 1.2 * (whole[:, 2:] - whole[:, :2]).prod(axis=1).sum()
+    alone = np.array([len(frame.boxes) < 2 for frame in frames])
+    assert 10 <= (enlarged | alone).sum() <= 45
+    assert alone.any()
+
+
+def test_a_prompt_picture_is_never_cut(strips: list[Sample]) -> None:
+    for seed in range(30):
+        frame = draw_frame(strips[:1], SIZE, np.random.default_rng(seed), flips=False)
+        assert len(frame.boxes) == 2
+
+
+def test_an_item_of_which_little_is_left_is_none(tmp_path: Path) -> None:
+    corner = sample(tmp_path / "corner.png", (300, 200), [[10, 10, 110, 110]])
+    frames = [draw_frame([corner], SIZE, np.random.default_rng(n), flips=False) for n in range(300)]
+    boxes = np.array([frame.boxes[0] for frame in frames if len(frame.boxes)])
+    ratios = (boxes[:, 2] - boxes[:, 0]) / (boxes[:, 3] - boxes[:, 1])
+    assert len(boxes) < 300
+    assert np.ptp(ratios) > 1  # Some are cut on one side,
+    least = 0.4 * 0.85  # by no more than this, a frame's stretch included.
+    assert (least <= ratios).all()
+    assert (ratios <= 1 / least).all()
 
 
 def test_stacked_strips_do_not_touch(strips: list[Sample]) -> None:

@@ -102,3 +102,9 @@ def test_scenes_and_strips_have_thresholds_of_their_own() -> None:
     assert best.scene <= 0.2
     assert best.strip > 0.3
     assert best_thresholds(samples[:1], [weak_but_right]).strip == Thresholds().strip
+
+
+def test_an_item_that_scores_little_is_worth_a_spare_box() -> None:
+    hardly = found((0.9, A), (0.02, B), (0.02, C))
+    assert best_thresholds([truth(A, B)], [hardly]).scene <= 0.02
+    assert best_thresholds([truth(A)], [hardly]).scene > 0.02
