@@ -24,7 +24,7 @@ from service.errors import (
     UnsupportedMediaError,
 )
 from service.jobs import Job, Service, compute, receive_body
-from service.memory import release
+from service.memory import trim
 from service.problems import internal_problem, problem_of
 from service.responses import BatchLine
 from service.routes import solve_puzzle
@@ -130,7 +130,7 @@ class _HoldingResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
         # Of a batch, megabytes were taken in small pieces, which the C library would keep.
         # The caller has its answer: nobody waits for this.
-        asyncio.get_running_loop().run_in_executor(None, release)
+        asyncio.get_running_loop().run_in_executor(None, trim)
 
 
 async def _received(request: Request, service: Service, key: str) -> deque[_Item]:

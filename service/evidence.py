@@ -7,12 +7,12 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from classifier.readings import Classifier
 from detector.closer import detect_closely
 from detector.detections import Detections, Detector
 from service.answers import Box
+from service.assignment import best_assignment
 from service.calibration import Calibration, Calibrations
 from service.errors import (
     InvalidRequestError,
@@ -273,7 +273,7 @@ def _worth(scores: NDArray[np.float64], no_partner: float) -> float:
     No item gains or costs more than a little: a part of an item may look like something else by
     chance, and an item may have been missed in the scene.
     """
-    rows, columns = linear_sum_assignment(scores, maximize=True)
+    rows, columns = best_assignment(scores)
     gains = np.clip(scores[rows, columns] - no_partner, -_MOST_GAIN, _MOST_GAIN)
     # An item without a box in the scene is as bad as one whose box does not fit.
     return float(gains.sum() - _MOST_GAIN * (len(scores) - len(rows)))

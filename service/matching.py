@@ -15,7 +15,8 @@ from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
+
+from service.assignment import best_assignment
 
 MAX_ITEMS = 12
 """Items the subset sum is done for: 2^12 subsets times 60 boxes take some 100 ms, 2^8 some 5."""
@@ -68,7 +69,7 @@ def assign(
         raise ValueError(f"at most {MAX_ITEMS} items can be matched, not {items}")
     labels: list[Hashable] = list(range(items)) if keys is None else list(keys)
 
-    rows, columns = linear_sum_assignment(matrix, maximize=True)
+    rows, columns = best_assignment(matrix)
     chosen = np.full(items, -1, dtype=np.int64)
     chosen[rows] = columns
     for group in _groups(labels):

@@ -40,6 +40,12 @@ def example_curl(address: str) -> str:
     return f"curl -s {address}/solve -F background=@{EXAMPLE} -F 'words={words}'"
 
 
+_KEEP_ALIVE_S = 75
+"""How long an idle connection stays open: longer than clients and load balancers keep theirs.
+
+Where the server closes first, a request that is sent at that moment is lost without an answer.
+"""
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger("service")
 
 
@@ -130,6 +136,7 @@ def run_server(
             log_config=None,  # ours is set already
             access_log=False,  # ours is in service.middleware
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=settings.shutdown_s,
         ),
         app,
