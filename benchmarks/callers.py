@@ -16,6 +16,9 @@ from labels.puzzles import Puzzle, read_puzzles
 NO_ANSWER = 0
 """The status of a request that got none."""
 
+_REFUSED_S = 1.0
+"""What `Retry-After` says by default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -99,7 +102,10 @@ class Callers:
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=timeout_s,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
+            # Closed long before the service would: a request at that moment gets no answer.
+            limits=httpx.Limits(
+                max_connections=None, max_keepalive_connections=50, keepalive_expiry=2
+            ),
             trust_env=False,
         )
 
@@ -126,12 +132,18 @@ class Callers:
         )
 
     async def in_turn(self, callers: int, until: Callable[[], bool]) -> list[Answered]:
-        """Closed loop: so many callers at a time, each asks again once it is answered."""
+        """Closed loop: so many callers at a time, each asks again once it is answered.
+
+        One that is refused comes again after a second, as it is told: askers that do not wait would
+        take the service's processor time from those that it answers.
+        """
         found: list[Answered] = []
 
         async def one() -> None:
             while not until():
                 found.append(await self.ask())
+                if found[-1].status == 503:
+                    await asyncio.sleep(_REFUSED_S)
 
         await asyncio.gather(*(one() for _ in range(callers)))
         return found

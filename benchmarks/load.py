@@ -167,7 +167,7 @@ async def measure(service: ServiceProcess, sets: Sequence[Path], plan: Plan) -> 
         memory = [(at - begin, rss) for at, rss in service.memory if at >= begin]
         # Two seconds' work, as far as the queue takes it.
         running = max(4, min(round(2 * capacity), Settings().limits.queue))
-        last, exit_code = await _stop(service, callers, running)
+        last, exit_code = await _stop(service, callers, running, 1 / max(capacity, 0.1))
     finally:
         await callers.close()
     # Times of the load count from its own first request.
@@ -189,14 +189,14 @@ async def measure(service: ServiceProcess, sets: Sequence[Path], plan: Plan) -> 
 
 
 async def _stop(
-    service: ServiceProcess, callers: Callers, count: int
+    service: ServiceProcess, callers: Callers, count: int, each_s: float
 ) -> tuple[list[Answered], int | None]:
     """SIGTERM while requests run and wait."""
     running = [asyncio.create_task(callers.ask()) for _ in range(count)]
-    await asyncio.sleep(0.5)  # Until their bodies have been taken up.
+    await asyncio.sleep(0.5 + each_s)  # Until their bodies have been taken up; most still wait.
     service.terminate()
     last = list(await asyncio.gather(*running))
-    return last, await asyncio.to_thread(service.wait, 60)
+    return last, await asyncio.to_thread(service.wait, float(Settings().shutdown_s) + 45)
 
 
 def plot(outcome: Outcome, file: Path) -> None:

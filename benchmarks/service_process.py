@@ -16,7 +16,7 @@ from typing import Self
 import psutil
 
 _ADDRESS = re.compile(r"serves on (http://\S+)")
-_STARTS_WITHIN_S = 120
+_STARTS_WITHIN_S = 600
 
 
 class ServiceFailedError(Exception):

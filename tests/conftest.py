@@ -1,16 +1,27 @@
 """For all tests: no proxy is asked for the services of this machine, and no time is asserted."""
 
+import json
 import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+# Nothing is asked over TLS, and a client reads all the authorities there are each time it is made.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.devnull
 
-# A busy machine is no fault of the code.
-settings.register_profile("clickorder", deadline=None)
+# A busy machine is no fault of the code. No file for each example: what fails is printed.
+settings.register_profile("clickorder", deadline=None, database=None, print_blob=True)
 settings.load_profile("clickorder")
 
 
@@ -97,3 +108,136 @@ class Stripes:
 def stripes() -> Stripes:
     """Text models whose answers are known."""
     return Stripes()
+
+
+@pytest.fixture
+def still_rates(monkeypatch):
+    """The rates of keys see no time pass, so that on a slow machine nothing is given back."""
+    from service.keys import TokenBucket
+
+    class StillBucket(TokenBucket):
+        def __init__(self, rate_per_minute, clock=None):
+            super().__init__(rate_per_minute, lambda: 0.0)
+
+    monkeypatch.setattr("service.keys.TokenBucket", StillBucket)
+
+
+class Process:
+    """A process that `Python` has started; what our tests use of `subprocess.Popen`."""
+
+    def __init__(self, connection: socket.socket, stdout: int, stderr: int) -> None:
+        self._connection = connection
+        self.pid = int(self._told())
+        self.returncode: int | None = None
+        self.stdout = os.fdopen(stdout, encoding="utf-8")
+        self.stderr = os.fdopen(stderr, encoding="utf-8")
+
+    def _told(self) -> bytes:
+        told = self._connection.recv(100)
+        assert told, "what starts the processes is gone"
+        return told
+
+    def wait(self, timeout: float | None = None) -> int:
+        """How it ended; less than 0 for a signal."""
+        if self.returncode is None:
+            self._connection.settimeout(timeout)
+            self.returncode = int(self._told())
+        return self.returncode
+
+    def poll(self) -> int | None:
+        try:
+            return self.wait(0)
+        except BlockingIOError:
+            return None
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What is left of its output and errors, and its end."""
+        with ThreadPoolExecutor(1) as reader:
+            faults = reader.submit(self.stderr.read)
+            output = self.stdout.read()
+        self.wait(timeout)
+        return output, faults.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.kill()
+        self.stdout.close()
+        self.stderr.close()
+        self.wait()
+        self._connection.close()
+
+
+class Python:
+    """Starts processes with the packages imported already, in the root of the repository.
+
+    What they import and how long they take to is for tests of a new interpreter.
+    """
+
+    command = "import runpy; runpy.run_module('clickorder', run_name='__main__', alter_sys=True)"
+    root = Path(__file__).resolve().parents[1]
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(
+        self, code: str, *arguments: object, environment: Mapping[str, str] | None = None
+    ) -> Process:
+        """`python -c code *arguments`, with `environment` in place of this process's."""
+        if self._server is None:
+            script = Path(__file__).with_name("fork_server.py")
+            command = [sys.executable, str(script), str(self._place)]
+            path = {"PYTHONPATH": os.pathsep.join([str(self.root), *sys.path])}
+            self._server = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | path
+            )
+            assert self._server.stdout
+            assert self._server.stdout.readline() == b"ready\n"
+        told = {
+            "code": code,
+            "arguments": [str(argument) for argument in arguments],
+            "environment": dict(os.environ if environment is None else environment),
+            "folder": str(self.root),
+        }
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.connect(str(self._place))
+        (stdout, theirs), (stderr, their_errors) = os.pipe(), os.pipe()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        streams = [nothing, theirs, their_errors]
+        socket.send_fds(connection, [json.dumps(told).encode()], streams)
+        for stream in streams:
+            os.close(stream)
+        return Process(connection, stdout, stderr)
+
+    def run(
+        self, code: str, *arguments: object, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Start one and wait for its end."""
+        with self.start(code, *arguments, environment=environment) as process:
+            output, faults = process.communicate()
+        return subprocess.CompletedProcess([], process.wait(), output, faults)
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.communicate()
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Python]:
+    """Processes that start at once."""
+    starter = Python(tmp_path_factory.mktemp("python") / "socket")
+    yield starter
+    starter.close()

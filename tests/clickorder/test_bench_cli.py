@@ -197,6 +197,7 @@ def test_refusals_of_a_full_queue_are_counted_apart(serve, models, pictures, tmp
             assert (line["failed_after_ms"] == "") == (line["error"] == "")
 
 
+@pytest.mark.usefixtures("still_rates")
 def test_keys(serve, models, pictures, tmp_path, monkeypatch):
     key = new_key()
     entry = KeyEntry(name="tester", hash=hash_of(key), rate_per_minute=12)
@@ -214,8 +215,8 @@ def test_keys(serve, models, pictures, tmp_path, monkeypatch):
         limited = run(address, pictures, *more, "--out", tmp_path / "limited")
     assert limited.exit_code == 0, limited.stderr
     (level,) = summary_of(tmp_path / "limited")["levels"]
-    assert level["refused"]["429"] + level["answered"] == 20
-    assert level["refused"]["429"] >= 5
+    # One of the 7 left was for the question whether the service reads text.
+    assert (level["answered"], level["refused"]["429"]) == (6, 14)
     for path in (tmp_path / "limited").iterdir():
         assert key.encode() not in path.read_bytes()
 
@@ -298,13 +299,13 @@ def test_ctrl_c_ends_the_test_and_writes_what_was_measured(pictures, tmp_path):
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 600
             while service.count < 40:
                 assert process.poll() is None, process.communicate()
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
             process.send_signal(signal.SIGINT)
-            told, faults = process.communicate(timeout=60)
+            told, faults = process.communicate(timeout=600)
         finally:
             process.kill()
             process.wait()

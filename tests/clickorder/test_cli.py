@@ -291,7 +291,7 @@ def test_serve_and_evaluate_what_it_serves(puzzles):
         result = run("evaluate", puzzles, "--url", url[0], "--json", "-")
     finally:
         serving.terminate()
-        rest, _ = serving.communicate(timeout=30)
+        rest, _ = serving.communicate(timeout=600)
     assert result.exit_code == 0, result.stderr
     numbers = json.loads(result.stdout)
     (row,) = numbers["groups"]

@@ -4,8 +4,6 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -196,18 +194,13 @@ while True:
 """
 
 
-def test_a_kill_leaves_the_file_whole_and_what_was_told_in_it(file):
+def test_a_kill_leaves_the_file_whole_and_what_was_told_in_it(file, python):
     file.write_text("# mine\nport = 9000\n")
     chance = random.Random(5)
     told: set[int] = set()
     known = 0
     for _ in range(6):
-        with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(file), str(known)],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as writer:
+        with python.start(WRITER, file, known) as writer:
             assert writer.stdout.readline() == "ready\n"
             time.sleep(chance.uniform(0.05, 0.3))
             writer.send_signal(signal.SIGKILL)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -92,18 +90,13 @@ def test_help_still_answers():
     assert run("solve", "a.png", "--words", "并", "细", "--help").exit_code == 0
 
 
-def test_the_line_of_the_readme(tmp_path):
+def test_the_line_of_the_readme(tmp_path, python):
     puzzles = ROOT / "benchmarks" / "puzzles" / "text-words"
     puzzle = read_puzzles(puzzles).find("text-words-00001")
     drawn = tmp_path / "out.png"
-    command = [sys.executable, "-m", "clickorder", "solve", str(puzzles / puzzle.background)]
-    done = subprocess.run(
-        [*command, "--words", *puzzle.words, "--draw", str(drawn)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "CLICKORDER_BACKEND": "ddddocr"},
-    )
+    command = ("solve", puzzles / puzzle.background, "--words", *puzzle.words, "--draw", drawn)
+    environment = {**os.environ, "CLICKORDER_BACKEND": "ddddocr"}
+    done = python.run(python.command, *command, environment=environment)
     verdict, *clicks = done.stdout.splitlines()
     assert verdict.startswith("Solved: ")
     assert [line.split()[1] for line in clicks] == list(puzzle.words)

@@ -3,8 +3,6 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -357,17 +355,15 @@ def spoilt(folder: Path, draw) -> Path:
     return folder
 
 
-def kill_after(seconds: float, folder: Path) -> None:
+def kill_after(python, seconds: float, folder: Path) -> None:
     """Mend a folder in another process, and kill that some time after it began to."""
-    command = [sys.executable, "-c", KILLED, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
+    with python.start(KILLED, folder) as process:
         assert process.stdout.readline() == "begun\n"
         time.sleep(seconds)
         process.kill()
 
 
-def test_killed_and_run_again_nothing_is_lost(tmp_path: Path, draw, snapshot) -> None:
+def test_killed_and_run_again_nothing_is_lost(tmp_path: Path, draw, snapshot, python) -> None:
     start = spoilt(tmp_path / "start", draw)
     whole = Path(shutil.copytree(start, tmp_path / "whole"))
     mend_folder(check_folder(whole))
@@ -378,7 +374,7 @@ def test_killed_and_run_again_nothing_is_lost(tmp_path: Path, draw, snapshot) ->
     for number in range(5):
         folder = Path(shutil.copytree(start, tmp_path / f"killed{number}"))
         for _ in range(2):
-            kill_after(chance.uniform(0, 0.15), folder)
+            kill_after(python, chance.uniform(0, 0.15), folder)
             left = snapshot(folder)
             amid += left.keys() != snapshot(start).keys() and left.keys() != wanted.keys()
             assert set(snapshot(start).values()) <= set(left.values())

@@ -68,7 +68,7 @@ def pictures() -> list[Image.Image]:
     return [Image.open(file).convert("RGB") for file in files]
 
 
-def taken(picture: Image.Image, folder: Path, name: str = "x.png") -> Fingerprint:
+def taken(picture: Image.Image, folder: Path, name: str = "x.bmp") -> Fingerprint:
     picture.save(folder / name)
     return fingerprint(folder / name)
 

@@ -1,8 +1,6 @@
 """A kill -9 at any write: what was there stays, nothing is torn, and a second run ends the work."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,22 +14,31 @@ from labels.reading import read_annotations
 DYING = """
 import os, signal, sys
 from pathlib import Path
-left, replace = int(sys.argv.pop(1)), Path.replace
+from clickorder.cli import app
+
+left, replace = int(sys.argv[1]), Path.replace
+
 def dying(self, target):
     global left
     left -= 1
     if left < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return replace(self, target)
+
 Path.replace = dying
-from clickorder.cli import app
-app()
+app(["labels", *sys.argv[2:]])
 """
 
 
-def run(*arguments, writes=10**6):
-    command = [sys.executable, "-c", DYING, str(writes), "labels", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture
+def run(python):
+    """`run("crop", source, out, writes=3)`: the exit code, less than 0 for a signal; the output."""
+
+    def ran(*arguments, writes=10**6):
+        done = python.run(DYING, writes, *arguments)
+        return done.returncode, done.stdout + done.stderr
+
+    return ran
 
 
 def letters(path, text="HAK", shade=0):
@@ -72,31 +79,34 @@ def contents(folder):
 
 @pytest.mark.parametrize("writes", [0, 1, 4])
 @pytest.mark.parametrize("command", ["crop", "from-puzzles", "prelabel", "group"])
-def test_a_second_run_ends_what_a_kill_began(source, tmp_path, command, writes):
+def test_a_second_run_ends_what_a_kill_began(run, source, tmp_path, command, writes):
     def arguments(out):
         return (command, source, "--out", out) if command == "prelabel" else (command, source, out)
 
     given = contents(source)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert run(*arguments(whole)).returncode == 0
-    first = run(*arguments(killed), writes=writes)
-    assert first.returncode == -signal.SIGKILL, first.stderr
+    code, said = run(*arguments(whole))
+    assert code == 0, said
+    code, said = run(*arguments(killed), writes=writes)
+    assert code == -signal.SIGKILL, said
     partly = contents(killed)
     # What is there is whole, but classes.txt and the like may still grow.
     pictures = {path.relative_to(killed).as_posix() for path in find_pictures(killed)}
     assert all(contents(whole)[name] == partly[name] for name in pictures)
-    second = run(*arguments(killed))
-    assert second.returncode == 0, second.stderr
+    code, said = run(*arguments(killed))
+    assert code == 0, said
     assert contents(killed) == contents(whole)
     assert contents(source) == given
 
 
-def test_labels_drawn_between_a_kill_and_the_next_run_stay(source, tmp_path):
+def test_labels_drawn_between_a_kill_and_the_next_run_stay(run, source, tmp_path):
     out = tmp_path / "out"
-    assert run("prelabel", source, "--out", out, writes=3).returncode == -signal.SIGKILL
+    code, said = run("prelabel", source, "--out", out, writes=3)
+    assert code == -signal.SIGKILL, said
     (done,) = [path for path in out.glob("*.txt") if path.name != "classes.txt"]
     done.write_text("0 0.5 0.5 0.25 0.25\n")
-    assert run("prelabel", source, "--out", out).returncode == 0
+    code, said = run("prelabel", source, "--out", out)
+    assert code == 0, said
     assert done.read_text() == "0 0.5 0.5 0.25 0.25\n"
     assert len(read_annotations(out).pictures) == 3
     assert Path(out / "prelabel.csv").read_text().count("\n") == 4

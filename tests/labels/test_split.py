@@ -3,8 +3,6 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -470,7 +468,9 @@ parts.write_parts(report.annotations, split, out)
 """
 
 
-def test_killed_and_run_again_it_is_as_if_never_interrupted(tmp_path: Path, draw, snapshot) -> None:
+def test_killed_and_run_again_it_is_as_if_never_interrupted(
+    tmp_path: Path, draw, snapshot, python
+) -> None:
     start = tmp_path / "start"
     for number in range(24):
         draw(start / "deep" / f"{number}.png", number)
@@ -484,9 +484,7 @@ def test_killed_and_run_again_it_is_as_if_never_interrupted(tmp_path: Path, draw
         folder = Path(shutil.copytree(start, tmp_path / f"killed{number}"))
         out = tmp_path / f"parts{number}"
         for _ in range(2):
-            command = [sys.executable, "-c", KILLED, str(folder), str(out)]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-                assert process.stdout is not None
+            with python.start(KILLED, folder, out) as process:
                 assert process.stdout.readline() == "begun\n"
                 time.sleep(chance.uniform(0, 0.12))
                 process.kill()

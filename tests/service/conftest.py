@@ -4,11 +4,15 @@ The solver is the real one; its three models are a few lines of NumPy that know 
 the whole HTTP suite runs in seconds and still answers with true coordinates.
 """
 
+import asyncio
+import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
@@ -23,9 +27,13 @@ from starlette.types import ASGIApp
 from detector.detections import Detections
 from service.answers import DetectedBox
 from service.app import create_app
+from service.backends import load_solver
 from service.review import create_review_app
 from service.settings import Settings
 from service.solver import Solver
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
 
@@ -123,7 +131,7 @@ class GatedSolver(Solver):
         with self.lock:
             self.running += 1
             self.peak = max(self.peak, self.running)
-        assert self.gate.wait(30)
+        assert self.gate.wait(600)
         with self.lock:
             self.running -= 1
         return super().detect(image)
@@ -142,23 +150,55 @@ def serving(
         yield url
 
 
+class ToldServer(uvicorn.Server):
+    """Ends as soon as it is told, and wakes once a second.
+
+    uvicorn's own wakes ten times a second to see whether it should end: a tenth of a core for each
+    server that stays for other tests, on a machine that is slow to wake.
+    """
+
+    told: asyncio.Event | None = None
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.open = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.open.set()
+
+    async def main_loop(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.told = asyncio.Event()
+        while not self.should_exit:
+            await self.on_tick(0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.told.wait(), 1)
+
+    def tell(self) -> None:
+        """From any thread; a server that has only begun to start sees it when it has."""
+        self.should_exit = True
+        if self.told is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.told.set)
+
+
 @contextmanager
 def running(app: ASGIApp) -> Iterator[str]:
     """Any app on a free port; yields its URL."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="on", log_config=None))
+    server = ToldServer(uvicorn.Config(app, port=0, lifespan="on", log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        deadline = time.monotonic() + 20
-        while not server.started:
+        deadline = time.monotonic() + 600
+        while not server.open.wait(1):
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline
-            time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.should_exit = True
-        thread.join(20)
+        server.tell()
+        thread.join(120)
         assert not thread.is_alive()
 
 
@@ -190,6 +230,12 @@ def colours() -> Callable[[Settings], Solver]:
     return colour_solver
 
 
+@pytest.fixture(scope="session")
+def shipped() -> Solver:
+    """The solver of the shipped weights, which take a while to load."""
+    return load_solver(Settings())
+
+
 @pytest.fixture
 def gated() -> GatedSolver:
     return GatedSolver()
@@ -203,7 +249,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def client(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with httpx.Client(base_url=url, timeout=600) as http:
         yield http
 
 
@@ -220,6 +266,31 @@ def review_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
         return folder
 
     return make
+
+
+@contextmanager
+def browsing(*flags: str) -> Iterator["Browser"]:
+    """Debian's Chromium; Playwright's own is not downloaded.
+
+    Of its two packages the headless shell where it is installed: the same engine without the
+    window, the extensions and the rest of a browser, a fifth of the work for each page.
+    """
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    found = next(filter(None, map(shutil.which, names)), None)
+    assert found, "install chromium (apt-get install chromium-headless-shell); .ci/run does"
+    arguments = ["--no-sandbox", "--no-zygote", "--in-process-gpu", "--disable-gpu", *flags]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, timeout=600_000, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def open_chromium() -> Callable[..., AbstractContextManager["Browser"]]:
+    """`browsing`: opened by each file of tests, as no other event loop can run beside it."""
+    return browsing
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from service.backends import BackendError, load_solver, own_files
 from service.errors import ModelUnavailableError
 from service.prompts import IconsPrompt, WordsPrompt
 from service.settings import Settings
+from service.solver import Solver
 
 PUZZLES = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles"
 
@@ -66,17 +67,20 @@ def test_a_models_folder_without_models_is_one_sentence(folder: str, tmp_path: P
         load_solver(Settings(backend="auto", models_dir=tmp_path / folder))
 
 
-def test_a_models_folder_of_bundles_leaves_the_shipped_weights_the_default(tmp_path: Path) -> None:
+def test_a_models_folder_of_bundles_leaves_the_shipped_weights_the_default(
+    tmp_path: Path, shipped: Solver
+) -> None:
     (tmp_path / "shop").mkdir()
     for stray in (".gitignore", "README.md"):
         (tmp_path / stray).touch()
-    assert load_solver(Settings(models_dir=tmp_path)).models == load_solver(Settings()).models
+    assert load_solver(Settings(models_dir=tmp_path)).models == shipped.models
 
 
-def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend() -> None:
+def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend(
+    shipped: Solver,
+) -> None:
     """On the frozen puzzles of characters; the embedded backend solves about half of these."""
-    solver = load_solver(Settings())
-    assert {role: name.split()[0] for role, name in solver.models.items()} == {
+    assert {role: name.split()[0] for role, name in shipped.models.items()} == {
         "detector": "clickorder-detector",
         "classifier": "clickorder-classifier",
         "siamese": "clickorder-siamese",
@@ -85,7 +89,7 @@ def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend() -> 
     puzzles = read_puzzles(PUZZLES / "text-words")
     solved = 0
     for puzzle in puzzles.puzzles[:24]:
-        answer = solver.solve(
+        answer = shipped.solve(
             picture(puzzles.folder / puzzle.background), WordsPrompt(puzzle.words)
         )
         solved += len(answer.clicks) == len(puzzle.targets) and all(

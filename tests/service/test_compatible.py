@@ -39,7 +39,7 @@ BASE64 = base64.b64encode(SCENE).decode()
 
 @pytest.fixture(scope="module")
 def client(serve):
-    with serve(Settings(compatible=True)) as url, httpx.Client(base_url=url) as http:
+    with serve(Settings(compatible=True)) as url, httpx.Client(base_url=url, timeout=600) as http:
         yield http
 
 
@@ -164,23 +164,23 @@ def test_bad_requests_are_problems(client, path, sent, status, code, part):
 def test_the_limits_are_those_of_all_routes(serve):
     settings = Settings(compatible=True, limits={"body_bytes": 4096, "pixels": 10_000})
     with serve(settings) as url:
-        large = httpx.post(f"{url}/b", files={"image_file": ("a.png", b"x" * 5000)})
+        large = httpx.post(f"{url}/b", files={"image_file": ("a.png", b"x" * 5000)}, timeout=600)
         assert_problem(large, 413, "body_too_large")
-        wide = httpx.post(f"{url}/ocr", json={"beijing": BASE64})
+        wide = httpx.post(f"{url}/ocr", json={"beijing": BASE64}, timeout=600)
         assert_problem(wide, 413, "picture_too_large")
 
 
 def test_characters_need_a_classifier(serve, gated):
     detector = gated.parts.detector
     with serve(Settings(compatible=True), lambda _: Solver(detector)) as url:
-        answer = httpx.post(f"{url}/ocr", json={"beijing": BASE64})
+        answer = httpx.post(f"{url}/ocr", json={"beijing": BASE64}, timeout=600)
         assert_problem(answer, 503, "model_unavailable", "needs a classifier")
-        assert httpx.post(f"{url}/det", json={"image": BASE64}).status_code == 200
+        assert httpx.post(f"{url}/det", json={"image": BASE64}, timeout=600).status_code == 200
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_off_unless_enabled(path, url):
-    assert_problem(httpx.post(f"{url}{path}", json={}), 404, "not_found")
+    assert_problem(httpx.post(f"{url}{path}", json={}, timeout=600), 404, "not_found")
 
 
 @pytest.mark.parametrize("enabled", [True, False], ids=["enabled", "off"])
@@ -213,7 +213,7 @@ def test_real_models_read_letters(serve):
     sent = base64.b64encode(encode(picture)).decode()
     settings = Settings(compatible=True, backend="ddddocr")
     with serve(settings, load_solver) as url:
-        data = httpx.post(f"{url}/ocr", json={"beijing": sent}, timeout=60).json()["data"]
+        data = httpx.post(f"{url}/ocr", json={"beijing": sent}, timeout=600).json()["data"]
     read = {letter.upper(): centre for letter, centre in data.items()}
     assert len(read) == 3
     assert len(read.keys() & corners.keys()) >= 2, read

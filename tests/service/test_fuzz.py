@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from service.backends import load_solver
 from service.settings import Settings
 
 RNG = np.random.default_rng(5)
@@ -339,15 +338,15 @@ def test_json(client):
     fuzz(st.tuples(st.sampled_from(sorted(bodies)), json_bytes(list(bodies.values()))), one, client)
 
 
-def test_words_and_pictures_with_the_real_models(serve):
+def test_words_and_pictures_with_the_real_models(serve, shipped):
     def one(drawn):
         words, picture, close = drawn
         files = [("background", ("a", picture)), ("words", (None, json.dumps(words)))]
         check(client.post("/solve", files=files if close else [*files[:1], ("image", files[0][1])]))
 
     with (
-        serve(Settings(), load_solver) as url,
-        httpx.Client(base_url=url, timeout=60) as client,
+        serve(Settings(), lambda _: shipped) as url,
+        httpx.Client(base_url=url, timeout=600) as client,
     ):
         characters = st.one_of(st.characters(), st.sampled_from("红绿蓝47\ud800\u0301\u202e"))
         words = st.lists(st.text(characters, min_size=1, max_size=3), min_size=1, max_size=4)
@@ -423,9 +422,9 @@ def test_the_service_outlives_a_client_that_speaks_no_http(url):
         b"POST /solve HTTP/9.9\r\n\r\n",
         b"\0" * 99,
     ):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        with socket.create_connection(("127.0.0.1", port), timeout=600) as caller:
             caller.sendall(said)
             caller.shutdown(socket.SHUT_WR)
             while caller.recv(4096):
                 pass
-    assert httpx.get(f"{url}/healthz").status_code == 200
+    assert httpx.get(f"{url}/healthz", timeout=600).status_code == 200

@@ -81,10 +81,10 @@ class Peer:
         return make(f"/{SERVICE}/{name}", sent.SerializeToString, answer.FromString)
 
     def solve(self, sent: pb.SolveRequest, **call: Any) -> pb.SolveResponse:
-        return self.method("Solve")(sent, **{"timeout": 30, **call})
+        return self.method("Solve")(sent, **{"timeout": 120, **call})
 
     def read(self, sent: pb.ReadRequest) -> pb.ReadResponse:
-        return self.method("Read")(sent, timeout=30)
+        return self.method("Read")(sent, timeout=600)
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +118,7 @@ def failing() -> Iterator[dict[str, Any]]:
     told.update(status=error.code(), detail=error.details())
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
@@ -160,7 +160,7 @@ def test_a_puzzle_is_solved_as_over_http(both, prompt, centres, labels):
         "image": lambda: {"image": base64.b64encode(prompt.image).decode()},
         "region": lambda: {"region": [100, 0, 200, 60]},
     }[kind]()
-    same = httpx.post(f"{both.url}/solve", json=body, timeout=30).json()
+    same = httpx.post(f"{both.url}/solve", json=body, timeout=600).json()
     assert same["confidence"] == answer.confidence
     assert same["models"] == dict(answer.models)
     assert set(same["timings_ms"]) == set(answer.timings_ms)
@@ -346,7 +346,7 @@ SAME: list[tuple[str, pb.SolveRequest, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("sent", "body"), [c[1:] for c in SAME], ids=[c[0] for c in SAME])
 def test_a_wrong_request_is_told_in_the_words_of_http(both, sent, body):
-    problem = httpx.post(f"{both.url}/solve", json=body, timeout=30).json()
+    problem = httpx.post(f"{both.url}/solve", json=body, timeout=600).json()
     with failing() as told:
         both.solve(sent)
     assert told["status"] == grpc.StatusCode.INVALID_ARGUMENT
@@ -405,7 +405,7 @@ def test_the_status_of_every_error(kind, status):
 def test_bytes_that_are_no_message(both, data):
     raw = both.channel.unary_unary(f"/{SERVICE}/Solve")
     with failing() as told:
-        raw(data, timeout=30)
+        raw(data, timeout=600)
     assert told["status"] == grpc.StatusCode.INVALID_ARGUMENT
     assert told["clickorder-code"] == "bad_body"
 
@@ -413,7 +413,7 @@ def test_bytes_that_are_no_message(both, data):
 def test_a_call_without_a_message(both):
     raw = both.channel.stream_stream(f"/{SERVICE}/Solve")
     with failing() as told:
-        list(raw(iter(()), timeout=30))
+        list(raw(iter(()), timeout=600))
     assert told["clickorder-code"] == "bad_body"
 
 
@@ -422,7 +422,7 @@ def test_a_call_without_a_message(both):
 def test_no_bytes_are_a_fault(both, data):
     raw = both.channel.unary_unary(f"/{SERVICE}/Solve")
     with failing() as told:
-        raw(data, timeout=30)
+        raw(data, timeout=600)
     assert told["status"] == grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -436,10 +436,12 @@ def test_no_bytes_are_a_fault(both, data):
 def test_no_message_is_a_fault(both, named, background, confidence, model):
     options = pb.Options(min_confidence=confidence)
     sent = puzzle(*named, background=background, options=options, model=model)
-    call = both.method("Solve").future(sent, timeout=30)
+    call = both.method("Solve").future(sent, timeout=600)
     if call.code() == grpc.StatusCode.OK:
         labels = [click.label for click in call.result().clicks]
-        assert labels == named[: len(labels)]
+        # With fewer boxes than items the best items have one, in the order of the prompt.
+        asked = iter(named)
+        assert all(label in asked for label in labels)
         assert len(labels) == len(named) or not call.result().solved
     else:
         assert call.code() == grpc.StatusCode.INVALID_ARGUMENT
@@ -456,7 +458,7 @@ class Slow(Solver):
 
     def solve(self, *arguments: Any, **named: Any) -> Any:
         self.begun += 1
-        assert self.gate.wait(30)
+        assert self.gate.wait(600)
         try:
             answer = super().solve(*arguments, **named)
         except Exception as error:
@@ -535,11 +537,12 @@ def test_keys(peer, metadata, code):
     assert "co_" not in str(lines)
 
 
+@pytest.mark.usefixtures("still_rates")
 def test_a_rate_is_one_for_both_doors(peer):
     metadata = [("x-api-key", "co_a")]
     with peer(keys=keyed("a", rate_per_minute=2)) as opened:
         assert opened.solve(puzzle("red"), metadata=metadata).solved
-        models = httpx.get(f"{opened.url}/models", headers={"x-api-key": "co_a"})
+        models = httpx.get(f"{opened.url}/models", headers={"x-api-key": "co_a"}, timeout=600)
         assert models.status_code == 200
         with failing() as told:
             opened.solve(puzzle("red"), metadata=metadata)
@@ -552,7 +555,7 @@ def test_a_rate_is_one_for_both_doors(peer):
 def test_a_key_has_so_many_at_once(peer, slow):
     metadata = [("x-api-key", "co_a")]
     with peer(lambda _: slow, keys=keyed("a", concurrency=1)) as opened:
-        first = opened.method("Solve").future(puzzle("red"), timeout=30, metadata=metadata)
+        first = opened.method("Solve").future(puzzle("red"), timeout=600, metadata=metadata)
         wait_for(lambda: slow.begun)
         with failing() as told:
             opened.solve(puzzle("red"), metadata=metadata)
@@ -569,9 +572,9 @@ def test_a_full_queue_refuses_and_a_caller_that_leaves_gives_its_place_up(peer, 
         peer(lambda _: slow, **settings) as opened,
     ):
         solve = opened.method("Solve")
-        running = solve.future(puzzle("red"), timeout=30)
+        running = solve.future(puzzle("red"), timeout=600)
         wait_for(lambda: slow.begun)
-        waiting = solve.future(puzzle("red"), timeout=30)
+        waiting = solve.future(puzzle("red"), timeout=600)
         pool = opened.app.state.service.pool
         wait_for(lambda: not pool.load.room)
         with failing() as told:
@@ -593,17 +596,20 @@ def test_a_full_queue_refuses_and_a_caller_that_leaves_gives_its_place_up(peer, 
 
 @pytest.mark.parametrize("whose", ["service", "caller"])
 def test_a_deadline_ends_the_work(peer, slow, whose):
-    given = {"deadline_s": 1} if whose == "service" else {}
+    given, seconds = ({"deadline_s": 1}, 600) if whose == "service" else ({}, 0.3)
     with structlog.testing.capture_logs() as lines, peer(lambda _: slow, **given) as opened:
-        with failing() as told:
-            opened.solve(puzzle("red"), timeout=30 if whose == "service" else 0.3)
-        wait_for(lambda: any(line["event"] == "request" for line in lines))
+        calls = 0
+        while not slow.begun:  # On a busy machine the first may end before its work begins.
+            with failing() as told:
+                opened.solve(puzzle("red"), timeout=seconds * 2**calls)
+            calls += 1
+        wait_for(lambda: [line["event"] for line in lines].count("request") == calls)
         slow.gate.set()
         wait_for(lambda: slow.ended)
     assert told["status"] == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert slow.ended == ["DeadlineExceededError"]
-    (line,) = [line for line in lines if line["event"] == "request"]
-    assert (line["status"], line["code"]) == (504, "deadline_exceeded")
+    assert set(slow.ended) == {"DeadlineExceededError"}
+    requests = [line for line in lines if line["event"] == "request"]
+    assert {(line["status"], line["code"]) for line in requests} == {(504, "deadline_exceeded")}
     if whose == "service":
         assert told["clickorder-code"] == "deadline_exceeded"
         assert "within 1 s" in told["detail"]
@@ -615,11 +621,11 @@ def silent_call(opened: Peer, name: str = "Solve", *before: bytes) -> dict[str, 
 
     def silent() -> Iterator[bytes]:
         yield from before
-        never.wait(30)
+        never.wait(600)
 
     raw = opened.channel.stream_stream(f"/{SERVICE}/{name}")
     with failing() as told:
-        list(raw(silent(), timeout=30))
+        list(raw(silent(), timeout=600))
     never.set()
     return told
 
@@ -658,7 +664,7 @@ def test_a_model_that_is_not_installed(both):
 )
 def test_the_request_id(both, sent, same):
     answer, call = both.method("Solve").with_call(
-        puzzle("red"), timeout=30, metadata=[("x-request-id", sent)]
+        puzzle("red"), timeout=600, metadata=[("x-request-id", sent)]
     )
     assert (answer.request_id == sent) is same
     assert dict(call.trailing_metadata())["x-request-id"] == answer.request_id
@@ -669,7 +675,7 @@ def test_a_line_in_the_log_and_a_count_each(peer):
         opened.solve(puzzle("red"))
         with failing():
             opened.solve(puzzle("紫"))
-        metrics = httpx.get(f"{opened.url}/metrics").text
+        metrics = httpx.get(f"{opened.url}/metrics", timeout=600).text
     told = [line for line in lines if line.get("path") == f"/{SERVICE}/Solve"]
     assert [(t["method"], t["status"], t["grpc_status"], t.get("code")) for t in told] == [
         ("POST", 200, "OK", None),
@@ -687,7 +693,7 @@ def test_a_line_in_the_log_and_a_count_each(peer):
 
 
 def batched(peer: Peer, *entries: pb.SolveBatchRequest) -> dict[str, pb.SolveBatchResponse]:
-    lines = list(peer.method("SolveBatch")(iter(entries), timeout=30))
+    lines = list(peer.method("SolveBatch")(iter(entries), timeout=600))
     assert len(lines) == len(entries)
     return {line.id: line for line in lines}
 
@@ -715,7 +721,7 @@ def test_a_batch_answers_each_entry(both):
 
 def test_two_entries_of_one_id(both):
     entry = pb.SolveBatchRequest(id="a", puzzle=puzzle("red"))
-    lines = list(both.method("SolveBatch")(iter([entry, entry]), timeout=30))
+    lines = list(both.method("SolveBatch")(iter([entry, entry]), timeout=600))
     assert sorted(line.WhichOneof("result") for line in lines) == ["answer", "problem"]
 
 
@@ -724,7 +730,7 @@ def test_a_batch_of_pictures(texts, stripes):
         pb.ReadBatchRequest(id="a", picture=pb.ReadRequest(image=striped(stripes.picture("1 a")))),
         pb.ReadBatchRequest(id="b", picture=pb.ReadRequest(image=b"AAAA")),
     ]
-    told = {line.id: line for line in texts.method("ReadBatch")(iter(entries), timeout=30)}
+    told = {line.id: line for line in texts.method("ReadBatch")(iter(entries), timeout=600)}
     assert told["a"].answer.text == "1a"
     assert told["b"].problem.code == "bad_picture"
 
@@ -742,11 +748,11 @@ def test_a_batch_may_wait_for_its_answers(both):
 
     def entries() -> Iterator[pb.SolveBatchRequest]:
         for _ in range(5):
-            assert answered.acquire(timeout=20)
+            assert answered.acquire(timeout=600)
             yield pb.SolveBatchRequest(puzzle=puzzle("red"))
 
     seen = []
-    for line in both.method("SolveBatch")(entries(), timeout=30):
+    for line in both.method("SolveBatch")(entries(), timeout=600):
         seen.append(line.id)
         answered.release()
     assert seen == ["0", "1", "2", "3", "4"]
@@ -759,18 +765,19 @@ def test_batches_of_none_and_of_too_many(peer, count, answers, part):
     entries = [pb.SolveBatchRequest(puzzle=puzzle("red")) for _ in range(count)]
     seen = []
     with peer(limits=Limits(batch_items=3)) as opened, failing() as told:
-        seen.extend(opened.method("SolveBatch")(iter(entries), timeout=30))
+        seen.extend(opened.method("SolveBatch")(iter(entries), timeout=600))
     assert told["clickorder-code"] == "invalid_request"
     assert part in told["detail"]
     assert len(seen) == answers
 
 
+@pytest.mark.usefixtures("still_rates")
 def test_each_entry_counts_for_the_rate_of_a_key(peer):
     metadata = [("x-api-key", "co_a")]
     entries = [pb.SolveBatchRequest(puzzle=puzzle("red")) for _ in range(5)]
     seen: list[pb.SolveBatchResponse] = []
     with peer(keys=keyed("a", rate_per_minute=3)) as opened, failing() as told:
-        seen.extend(opened.method("SolveBatch")(iter(entries), timeout=30, metadata=metadata))
+        seen.extend(opened.method("SolveBatch")(iter(entries), timeout=600, metadata=metadata))
     assert told["status"] == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert told["clickorder-code"] == "rate_limited"
     assert int(told["retry-after"]) >= 1
@@ -780,10 +787,10 @@ def test_each_entry_counts_for_the_rate_of_a_key(peer):
 def test_so_many_batches_at_a_time(peer, slow):
     with peer(lambda _: slow, limits=Limits(batches=1)) as opened:
         entries = [pb.SolveBatchRequest(puzzle=puzzle("red"))]
-        first = opened.method("SolveBatch")(iter(entries), timeout=30)
+        first = opened.method("SolveBatch")(iter(entries), timeout=600)
         wait_for(lambda: slow.begun)
         with failing() as told:
-            list(opened.method("SolveBatch")(iter(entries), timeout=30))
+            list(opened.method("SolveBatch")(iter(entries), timeout=600))
         slow.gate.set()
         assert next(first).answer.solved
         wait_for(lambda: first.code() == grpc.StatusCode.OK)
@@ -798,7 +805,7 @@ def test_a_batch_whose_caller_leaves_is_dropped(peer, slow):
         peer(lambda _: slow, workers=3) as opened,  # one of them is left to single calls
     ):
         entries = [pb.SolveBatchRequest(puzzle=puzzle("red")) for _ in range(9)]
-        call = opened.method("SolveBatch")(iter(entries), timeout=30)
+        call = opened.method("SolveBatch")(iter(entries), timeout=600)
         wait_for(lambda: slow.begun == 2)
         call.cancel()
         wait_for(lambda: any(line.get("status") == 499 for line in lines))
@@ -811,7 +818,7 @@ def test_a_batch_whose_caller_leaves_is_dropped(peer, slow):
 
 def health(peer: Peer, service: str = SERVICE) -> int:
     stub = health_pb2_grpc.HealthStub(peer.channel)
-    return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30).status
+    return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=600).status
 
 
 def test_health_is_the_standard_one(both):
@@ -846,10 +853,10 @@ def test_ending_waits_for_what_runs_and_not_for_who_watches(peer, slow, open_app
         channel = grpc.insecure_channel(app.state.rpc.address)
         opened = Peer("", channel, app)
         watch = health_pb2_grpc.HealthStub(channel).Watch(
-            health_pb2.HealthCheckRequest(service=SERVICE), timeout=60
+            health_pb2.HealthCheckRequest(service=SERVICE), timeout=600
         )
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-        running = opened.method("Solve").future(puzzle("red"), timeout=60)
+        running = opened.method("Solve").future(puzzle("red"), timeout=600)
         wait_for(lambda: slow.begun)
         loops[0].call_soon_threadsafe(app.state.rpc.begin_stop)
         # The watcher is told first; from then on nothing new is taken.

@@ -8,10 +8,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -25,6 +25,7 @@ ROOT = HERE.resolve().parents[1]
 PROTO = "service/rpc/clickorder.proto"
 SERVER = """
 import sys, time
+from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import colour_solver
 from service.serve import run_server
@@ -36,7 +37,8 @@ def slowly(settings):
 
     def slow(*arguments, **named):
         print("begun", flush=True)
-        time.sleep(float(sys.argv[2]))
+        while not Path(sys.argv[2]).exists():
+            time.sleep(0.02)
         return solve(*arguments, **named)
 
     solver.solve = slow
@@ -57,19 +59,16 @@ def scene() -> bytes:
 PUZZLE = pb.SolveRequest(background=scene(), prompt=pb.Prompt(words=pb.Words(words=["red"])))
 
 
-def start(code: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    env = os.environ | {"CLICKORDER_PORT": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(HERE), *arguments],
-        env=env | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
+@pytest.fixture
+def start(python):
+    def started(code, *arguments, **environment):
+        env = os.environ | {"CLICKORDER_PORT": "0"} | environment
+        return python.start(code, HERE, *arguments, environment=env)
+
+    return started
 
 
-def addresses_of(server: subprocess.Popen[str]) -> tuple[str, str]:
+def addresses_of(server) -> tuple[str, str]:
     """Those of HTTP and of gRPC."""
     url = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
     line = server.stdout.readline()
@@ -78,14 +77,19 @@ def addresses_of(server: subprocess.Popen[str]) -> tuple[str, str]:
     return url[0], found[1]
 
 
-@contextmanager
-def running(seconds: float = 0) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    with start(SERVER, str(seconds), CLICKORDER_GRPC_PORT="0") as server:
-        try:
-            yield server, *addresses_of(server)
-        finally:
-            if server.poll() is None:
-                server.send_signal(signal.SIGTERM)
+@pytest.fixture
+def running(start):
+    @contextmanager
+    def one(gate=HERE, **environment):
+        """A server whose solver waits until the file `gate` exists."""
+        with start(SERVER, gate, CLICKORDER_GRPC_PORT="0", **environment) as server:
+            try:
+                yield server, *addresses_of(server)
+            finally:
+                if server.poll() is None:
+                    server.send_signal(signal.SIGTERM)
+
+    return one
 
 
 def solve_at(channel: grpc.Channel) -> grpc.Future:
@@ -94,17 +98,33 @@ def solve_at(channel: grpc.Channel) -> grpc.Future:
         pb.SolveRequest.SerializeToString,
         pb.SolveResponse.FromString,
     )
-    return method.future(PUZZLE, timeout=60, metadata=[("x-request-id", "mine")])
+    return method.future(PUZZLE, timeout=600, metadata=[("x-request-id", "mine")])
 
 
-def test_a_call_that_runs_is_answered_before_the_process_ends():
-    with running(seconds=1) as (server, _, address), grpc.insecure_channel(address) as channel:
+def code_once_closed(address: str, running: grpc.Future | Future[Any]) -> grpc.StatusCode:
+    """What a new channel is told once the door is closed, or last before `running` is done."""
+    code = grpc.StatusCode.OK
+    while code != grpc.StatusCode.UNAVAILABLE and not running.done():
+        with grpc.insecure_channel(address) as channel:
+            health = channel.unary_unary("/grpc.health.v1.Health/Check")
+            code = health.future(b"", timeout=600).code()
+    return code
+
+
+def test_a_call_that_runs_is_answered_before_the_process_ends(running, tmp_path):
+    gate = tmp_path / "gate"
+    with (
+        running(gate, CLICKORDER_SHUTDOWN_S="600") as (server, _, address),
+        grpc.insecure_channel(address) as channel,
+    ):
         call = solve_at(channel)
         while server.stdout.readline() != "begun\n":
             pass
         server.send_signal(signal.SIGTERM)
+        assert code_once_closed(address, call) == grpc.StatusCode.UNAVAILABLE
+        gate.touch()
         answer = call.result()
-        log = server.communicate(timeout=30)[1]
+        log = server.communicate(timeout=600)[1]
     assert answer.solved
     assert server.returncode in (0, -signal.SIGTERM)
     lines = [json.loads(line) for line in log.splitlines()]
@@ -115,25 +135,25 @@ def test_a_call_that_runs_is_answered_before_the_process_ends():
     assert "Traceback" not in log
 
 
-def test_both_doors_close_at_the_same_time():
+def test_both_doors_close_at_the_same_time(running, tmp_path):
+    gate = tmp_path / "gate"
     body = {"background": base64.b64encode(scene()).decode(), "prompt": {"words": ["red"]}}
-    with running(seconds=3) as (server, url, address), ThreadPoolExecutor(1) as caller:
-        asked = caller.submit(httpx.post, f"{url}/solve", json=body, timeout=60)
+    with (
+        running(gate, CLICKORDER_SHUTDOWN_S="600") as (server, url, address),
+        ThreadPoolExecutor(1) as caller,
+    ):
+        asked = caller.submit(httpx.post, f"{url}/solve", json=body, timeout=600)
         while server.stdout.readline() != "begun\n":
             pass
         server.send_signal(signal.SIGTERM)
-        codes = []
-        while grpc.StatusCode.UNAVAILABLE not in codes and not asked.done():
-            with grpc.insecure_channel(address) as channel:
-                health = channel.unary_unary("/grpc.health.v1.Health/Check")
-                codes.append(health.future(b"", timeout=10).code())
-        assert codes[-1] == grpc.StatusCode.UNAVAILABLE
+        assert code_once_closed(address, asked) == grpc.StatusCode.UNAVAILABLE
         assert not asked.done()
+        gate.touch()
         assert asked.result().status_code == 200
-        server.communicate(timeout=30)
+        server.communicate(timeout=600)
 
 
-def test_the_option_of_the_command():
+def test_the_option_of_the_command(start):
     code = (
         "from clickorder.cli import app\n"
         "app(['serve', '--backend', 'ddddocr', '--port', '0', '--grpc-port', '0'])"
@@ -145,47 +165,47 @@ def test_the_option_of_the_command():
                 assert call.code() == grpc.StatusCode.OK
         finally:
             server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=30)
+            server.communicate(timeout=600)
 
 
-def test_a_port_in_use_ends_the_process():
+def test_a_port_in_use_ends_the_process(running, start):
     with running() as (first, _, address):
         port = address.rpartition(":")[2]
         with start(SERVER, "0", CLICKORDER_GRPC_PORT=port) as server:
             try:
-                output, log = server.communicate(timeout=30)
+                output, log = server.communicate(timeout=600)
             finally:
                 server.kill()
         first.send_signal(signal.SIGTERM)
-        first.communicate(timeout=30)
+        first.communicate(timeout=600)
     assert server.returncode != 0
     assert output == ""
     assert f"gRPC cannot be served on 127.0.0.1:{port}" in log
 
 
-def test_on_another_address_there_must_be_keys():
+def test_on_another_address_there_must_be_keys(start):
     code = "from clickorder.cli import app; app(['serve', '--host', '0.0.0.0'])"
     with start(code, CLICKORDER_GRPC_PORT="0") as server:
-        output, log = server.communicate(timeout=30)
+        output, log = server.communicate(timeout=600)
     assert (server.returncode, output) == (1, "")
     assert "needs API keys and has none" in log
 
 
 @pytest.mark.parametrize("name", ["grpc", "grpc_health", "grpc_reflection", "google.protobuf"])
-def test_without_the_extra_one_sentence_says_so(name):
+def test_without_the_extra_one_sentence_says_so(name, start):
     code = (
         f"import sys; sys.modules[{name!r}] = None\n"
         "from clickorder.cli import app\n"
         "app(['serve', '--port', '0', '--grpc-port', '0'])"
     )
     with start(code) as server:
-        output, log = server.communicate(timeout=30)
+        output, log = server.communicate(timeout=600)
     assert (server.returncode, output) == (1, "")
     assert 'pip install -e ".[grpc]"' in log
     assert len(log.splitlines()) == 1
 
 
-def test_nothing_is_imported_where_no_port_is_set():
+def test_nothing_is_imported_where_no_port_is_set(start):
     code = (
         "import sys, service.serve\n"
         "from service.app import create_app\n"
@@ -194,7 +214,7 @@ def test_nothing_is_imported_where_no_port_is_set():
         "print(*[m for m in ('grpc', 'google.protobuf', 'service.rpc') if m in sys.modules])"
     )
     with start(code) as process:
-        output, log = process.communicate(timeout=30)
+        output, log = process.communicate(timeout=600)
     assert (output.strip(), log) == ("", "")
 
 
@@ -211,7 +231,7 @@ def test_the_generated_files_are_those_of_the_proto(tmp_path):
         assert kept.read_text() == file.read_text(), "generate it again, as the .proto says"
 
 
-def test_a_client_that_is_generated_from_the_proto_alone(tmp_path):
+def test_a_client_that_is_generated_from_the_proto_alone(tmp_path, running):
     protoc("-I", "service/rpc", f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}",
            "clickorder.proto")  # fmt: skip
     (tmp_path / "scene.png").write_bytes(scene())
@@ -222,9 +242,9 @@ with grpc.insecure_channel(sys.argv[1]) as channel:
     stub = clickorder_pb2_grpc.ClickorderStub(channel)
     prompt = pb.Prompt(words=pb.Words(words=["red"]))
     puzzle = pb.SolveRequest(background=pathlib.Path("scene.png").read_bytes(), prompt=prompt)
-    print([(click.x, click.y) for click in stub.Solve(puzzle, timeout=30).clicks])
+    print([(click.x, click.y) for click in stub.Solve(puzzle, timeout=600).clicks])
     entries = iter([pb.SolveBatchRequest(puzzle=puzzle)] * 2)
-    print(sorted(line.id for line in stub.SolveBatch(entries, timeout=30)))
+    print(sorted(line.id for line in stub.SolveBatch(entries, timeout=600)))
 """
     with running() as (server, _, address):
         done = subprocess.run(
@@ -235,7 +255,7 @@ with grpc.insecure_channel(sys.argv[1]) as channel:
             check=True,
         )
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=30)
+        server.communicate(timeout=600)
     assert done.stdout == "[(25, 25)]\n['0', '1']\n"
 
 

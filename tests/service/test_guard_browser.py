@@ -1,12 +1,10 @@
 """A browser on the service's machine, with a page from elsewhere open in it."""
 
 import http.server
-import shutil
 import threading
 
 import pytest
 import structlog
-from playwright.sync_api import sync_playwright
 
 from service.settings import Settings
 
@@ -23,17 +21,10 @@ ASK = """async ([url, method, mode]) => {
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    """Debian's own; in it another name leads to this machine, as in an attack on name servers."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "install chromium (apt-get install chromium); .ci/run does"
-    rebinding = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", rebinding]
-        )
+def chromium(open_chromium):
+    """In it another name leads to this machine, as in an attack on name servers."""
+    with open_chromium(f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +52,7 @@ def elsewhere():
 @pytest.fixture
 def tab(chromium):
     page = chromium.new_page()
+    page.set_default_timeout(600_000)
     yield page
     page.close()
 

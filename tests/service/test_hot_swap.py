@@ -9,7 +9,7 @@ from benchmarks.service_process import default_sets
 
 def test_two_versions_are_swapped_in_under_load():
     sets = [folder for folder in default_sets(ROOT) if folder.name in ("text-words", "icon-list")]
-    swaps = run(2, sets, each=2)
+    swaps = run(2, sets, each=2, callers=2)
     assert swaps.failed == []
     assert swaps.mixed == []
     assert swaps.missing == []

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "ultralytics", "cv2", "ddddocr")
+HEAVY = ("torch", "ultralytics", "cv2", "ddddocr", "scipy", "matplotlib")
 
 
 @pytest.mark.parametrize("module", ["service.app", "service.serve"])

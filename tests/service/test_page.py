@@ -101,7 +101,7 @@ NOT_SERVED = {
 @pytest.mark.parametrize("path", NOT_SERVED.values(), ids=NOT_SERVED)
 def test_nothing_else_is_served(url, path):
     # httpx resolves dots, so the path goes as it is.
-    with httpx.Client() as client:
+    with httpx.Client(timeout=600) as client:
         request = client.build_request("GET", url)
         request.url = request.url.copy_with(raw_path=path.encode())
         response = client.send(request)
@@ -127,9 +127,9 @@ def test_the_api_document_is_about_the_api(client):
 
 def test_the_page_can_be_switched_off(serve):
     with serve(Settings(page=False)) as url:
-        assert httpx.get(url).status_code == 404
-        assert httpx.get(f"{url}/page/page.js").status_code == 404
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(url, timeout=600).status_code == 404
+        assert httpx.get(f"{url}/page/page.js", timeout=600).status_code == 404
+        assert httpx.get(f"{url}/healthz", timeout=600).status_code == 200
 
 
 def test_all_addresses_are_relative_and_lead_somewhere(client):

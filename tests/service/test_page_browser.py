@@ -10,23 +10,23 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from service.backends import load_solver
 from service.keys import hash_of, new_key
 from service.page import FOLDER
 from service.settings import KeyEntry, Settings
 
 PUZZLES = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles"
+# Patience with a busy machine: nothing here is about speed.
+expect.set_options(timeout=600_000)
+
 WINDOW = {"width": 1200, "height": 800}
 PHONE = {"width": 390, "height": 844}
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
@@ -61,19 +61,14 @@ def named(name, content):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    """Debian's own; Playwright's is not downloaded."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "install chromium (apt-get install chromium); .ci/run does"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+def chromium(open_chromium):
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
-def real_url(serve):
-    with serve(Settings(), load_solver) as address:
+def real_url(serve, shipped):
+    with serve(Settings(), lambda _: shipped) as address:
         yield address
 
 
@@ -118,7 +113,7 @@ class Tab:
         self.is_answered()
 
     def is_answered(self):
-        expect(self["answer"]).to_be_visible(timeout=20_000)
+        expect(self["answer"]).to_be_visible(timeout=600_000)
 
     def drop(self, zone, *files):
         """Drop files from the desktop."""
@@ -189,7 +184,7 @@ def tabs(chromium, url):
 
     def open_tab(address=url, locale="en-GB", viewport=WINDOW, **options):
         context = chromium.new_context(viewport=viewport, locale=locale, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(600_000)
         opened.append(Tab(context, address))
         return opened[-1]
 
@@ -541,7 +536,6 @@ def test_model_site_and_type_are_sent(tabs):
 
 RUN = {
     "curl": lambda lines: ["bash", "-c", lines],
-    "python": lambda lines: [sys.executable, "-c", lines],
     # The Node.js that Playwright brings.
     "javascript": lambda lines: [
         compute_driver_executable()[0], "--input-type=module", "-e", lines,
@@ -550,8 +544,8 @@ RUN = {
 ODD = """it's "a" \\ b; c,d & $HOME `x` 图.png"""
 
 
-@pytest.mark.parametrize("tongue", RUN)
-def test_the_lines_of_the_request_run_as_pasted(tabs, tmp_path, tongue):
+@pytest.mark.parametrize("tongue", ["curl", "python", "javascript"])
+def test_the_lines_of_the_request_run_as_pasted(tabs, tmp_path, python, tongue):
     tab = tabs()
     tab.page.locator(f"label[for=tongue-{tongue}]").click()
     tab.choose(ODD, COMPOSITE)
@@ -565,10 +559,12 @@ def test_the_lines_of_the_request_run_as_pasted(tabs, tmp_path, tongue):
             lines = lines.replace("response.json());", "response.json()));")
         if tongue == "python":
             lines = lines.replace("print(response.json())", "print(response.text)")
-        done = subprocess.run(
-            RUN[tongue](lines), cwd=tmp_path, capture_output=True, text=True, timeout=60,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False,
-        )  # fmt: skip
+            done = python.run(f"import os; os.chdir({str(tmp_path)!r})\n{lines}")
+        else:
+            done = subprocess.run(
+                RUN[tongue](lines), cwd=tmp_path, capture_output=True, text=True, timeout=600,
+                check=False,
+            )  # fmt: skip
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
         wanted = tab.answer()

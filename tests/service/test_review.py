@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import random
 import re
 import signal
@@ -36,7 +35,7 @@ def folder(review_folder):
 
 @pytest.fixture
 def http(folder, serve_review):
-    with serve_review(folder) as url, httpx.Client(base_url=url, timeout=20) as client:
+    with serve_review(folder) as url, httpx.Client(base_url=url, timeout=600) as client:
         yield client
 
 
@@ -51,7 +50,7 @@ def untouched(review_folder):
 
 @pytest.fixture(scope="module")
 def reader(untouched, serve_review):
-    with serve_review(untouched) as url, httpx.Client(base_url=url, timeout=20) as client:
+    with serve_review(untouched) as url, httpx.Client(base_url=url, timeout=600) as client:
         yield client
 
 
@@ -245,13 +244,13 @@ def test_the_wheel_holds_the_page(tmp_path):
     assert shipped == {file.name for file in PAGE.iterdir()}
 
 
-def start(folder, *options):
-    return subprocess.Popen(
-        [sys.executable, "-m", "clickorder", "labels", "review", str(folder), "--port", "0",
-         "--no-browser", *options],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+@pytest.fixture
+def start(python):
+    def started(folder, *options):
+        command = ("labels", "review", folder, "--port", "0", "--no-browser", *options)
+        return python.start(python.command, *command)
+
+    return started
 
 
 def address_of(server):
@@ -274,7 +273,7 @@ def boxes_of(number):
     ]
 
 
-def test_kill_9_in_the_middle_of_saves_loses_nothing(review_folder):
+def test_kill_9_in_the_middle_of_saves_loses_nothing(review_folder, start):
     names = ("a.png", "in/c.png")
     folder = review_folder(dict.fromkeys(names, (300, 200)))
     chance = random.Random(7)
@@ -283,7 +282,7 @@ def test_kill_9_in_the_middle_of_saves_loses_nothing(review_folder):
     for _ in range(4):
         with start(folder) as server:
             asked = dict(confirmed)
-            with httpx.Client(base_url=address_of(server), timeout=20) as http:
+            with httpx.Client(base_url=address_of(server), timeout=600) as http:
                 versions = {n: http.get(f"/api/pictures/{n}").json()["version"] for n in names}
                 killer = threading.Timer(chance.uniform(0, 0.04), server.kill)
                 last = number + chance.randint(3, 8)
@@ -301,7 +300,7 @@ def test_kill_9_in_the_middle_of_saves_loses_nothing(review_folder):
                 except httpx.TransportError:
                     pass
                 killer.join()
-            assert server.wait(20) == -signal.SIGKILL
+            assert server.wait(600) == -signal.SIGKILL
         # As they lie there, before anything of ours finishes what was begun.
         for file in folder.rglob("*.txt"):
             assert file.read_text().endswith("\n"), file
@@ -316,12 +315,12 @@ def test_kill_9_in_the_middle_of_saves_loses_nothing(review_folder):
             assert found in [boxes_of(confirmed[name]), boxes_of(asked[name])]
 
 
-def test_ctrl_c_ends_the_command_in_good_order(folder):
+def test_ctrl_c_ends_the_command_in_good_order(folder, start):
     with start(folder) as server:
         url = address_of(server)
-        assert httpx.get(url).status_code == 200
+        assert httpx.get(url, timeout=600).status_code == 200
         server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0
+        assert server.wait(600) == 0
         assert "Traceback" not in server.stderr.read()
 
 

@@ -36,14 +36,14 @@ def ask(document, tmp_path, *options):
     config.write_text(CONFIG, "utf-8")
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
     always = ["--phases", "examples,coverage,fuzzing", "--no-color", "--max-examples", EXAMPLES]
-    always += ["--seed", "1", "--request-timeout", "30"]
+    always += ["--seed", "1", "--request-timeout", "300"]
     return subprocess.run(
         [*command, document, *always, *options],
         cwd=tmp_path,  # where it keeps what it found
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=280,
+        timeout=800,
         check=False,
     )
 

@@ -1,13 +1,13 @@
 """`run_server` as a process: the address it prints, what it logs, how it ends."""
 
 import base64
+import http.client
 import io
 import json
 import os
 import re
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -30,16 +30,15 @@ run_server(Settings(), colour_solver)
 """
 
 
-def start(code=SERVER, **environment):
-    env = os.environ | {"CLICKORDER_PORT": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(HERE)],
-        env=env | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
+@pytest.fixture
+def start(python):
+    """Starts a server in a process of its own; the environment is given by name."""
+
+    def started(code=SERVER, **environment):
+        env = os.environ | {"CLICKORDER_PORT": "0"} | environment
+        return python.start(code, HERE, environment=env)
+
+    return started
 
 
 def picture(colour):
@@ -57,7 +56,7 @@ def ask(url):
         ("background", ("holiday.png", picture((220, 30, 30)))),
         ("words", (None, "red")),
     ]
-    with httpx.Client(base_url=url, headers={"X-Request-ID": "traced"}, timeout=30) as client:
+    with httpx.Client(base_url=url, headers={"X-Request-ID": "traced"}, timeout=600) as client:
         answers = [
             client.post("/solve", json={"background": scene, "prompt": {"words": ["red"]}}),
             client.post("/solve?token=abc", files=multipart),
@@ -72,7 +71,7 @@ def ask(url):
 
 
 @pytest.mark.parametrize("layout", ["json", "console"])
-def test_a_server_prints_its_address_logs_no_content_and_ends_in_order(layout):
+def test_a_server_prints_its_address_logs_no_content_and_ends_in_order(layout, start):
     with start(CLICKORDER_LOG__FORMAT=layout, CLICKORDER_LOG__LEVEL="debug") as server:
         try:
             line = server.stdout.readline()
@@ -83,7 +82,7 @@ def test_a_server_prints_its_address_logs_no_content_and_ends_in_order(layout):
             scene = ask(address[0])
         finally:
             server.send_signal(signal.SIGTERM)
-            output, log = server.communicate(timeout=30)
+            output, log = server.communicate(timeout=600)
     # uvicorn ends in order and then lets the signal have its way.
     assert server.returncode in (0, -signal.SIGTERM)
     assert example == ["Try it from " + str(ROOT) + ":", "", example_curl(address[0]), ""]
@@ -109,47 +108,65 @@ def test_a_server_prints_its_address_logs_no_content_and_ends_in_order(layout):
         assert requests[-1]["path"].startswith("/forged%0A")
 
 
-def test_a_solver_that_cannot_be_made_ends_the_process():
+def test_a_connection_outlives_the_idle_times_of_common_clients(start):
+    with start() as server:
+        try:
+            host, port = re.search(r"http://([\d.]+):(\d+)", server.stdout.readline()).groups()
+            connection = http.client.HTTPConnection(host, int(port), timeout=600)
+            connection.connect()
+            opened = connection.sock
+            for pause_s in (0, 7):  # uvicorn's own limit is 5 s, as long as httpx keeps one
+                time.sleep(pause_s)
+                connection.request("GET", "/healthz")
+                assert connection.getresponse().read() == b'{"status":"ok"}'
+            assert connection.sock is opened
+            connection.close()
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=600)  # nor does it keep the service from ending
+
+
+def test_a_solver_that_cannot_be_made_ends_the_process(start):
     code = SERVER.replace("colour_solver)", "lambda settings: 1 / 0)")
     with start(code) as server:
-        output, log = server.communicate(timeout=30)
+        output, log = server.communicate(timeout=600)
     assert server.returncode == 1
     assert output == ""
     assert "ZeroDivisionError" in log
 
 
-def test_models_that_are_not_there_end_the_command_in_one_sentence(tmp_path):
+def test_models_that_are_not_there_end_the_command_in_one_sentence(tmp_path, start):
     (tmp_path / "detector.onnx").touch()
     code = "from clickorder.cli import app; app(['serve', '--backend', 'own'])"
     with start(code, CLICKORDER_MODELS_DIR=str(tmp_path)) as server:
-        output, log = server.communicate(timeout=30)
+        output, log = server.communicate(timeout=600)
     assert server.returncode == 1
     assert output == ""
     assert log.startswith("clickorder: The backend 'own' needs detector.onnx")
     assert len(log.splitlines()) == 1
 
 
-def test_a_port_in_use_ends_the_process(url):
+def test_a_port_in_use_ends_the_process(url, start):
     with start(CLICKORDER_PORT=url.rpartition(":")[2]) as server:
-        output, log = server.communicate(timeout=30)
+        output, log = server.communicate(timeout=600)
     assert server.returncode != 0
     assert output == ""
     assert "address already in use" in log
 
 
-def test_the_command_serves_the_embedded_models():
+def test_the_command_serves_the_embedded_models(start):
     code = "from clickorder.cli import app; app(['serve', '--backend', 'ddddocr', '--port', '0'])"
     with start(code) as server:
         try:
             address = re.search(r"http://[\d.:]+", server.stdout.readline())
-            with httpx.Client(base_url=address[0], timeout=60) as client:
+            with httpx.Client(base_url=address[0], timeout=600) as client:
                 assert client.get("/readyz").json() == {"status": "ok"}
                 asked = {"background": EXAMPLE_BACKGROUND, "prompt": {"words": ["4", "7"]}}
                 answer = client.post("/solve", json=asked).json()
                 icons = client.post("/solve", json=asked | {"prompt": {"icons": [EXAMPLE_ITEM]}})
         finally:
             server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=30)
+            server.communicate(timeout=600)
     assert answer["solved"] is True
     for click, (x1, y1, x2, y2) in zip(
         answer["clicks"], [EXAMPLE_BOXES[1], EXAMPLE_BOXES[0]], strict=True

@@ -1,6 +1,7 @@
 """Training a detector for real, on pictures that can be learned in seconds."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ pytest.importorskip("detector.network", exc_type=ImportError)
 from detector import YoloDetector  # noqa: E402
 from modelfile import ModelMetadata  # noqa: E402
 from training import detector_export  # noqa: E402
+from training.detection_batches import EpochFrames, batches  # noqa: E402
 from training.detection_data import DetectionData, read_detection_data  # noqa: E402
 from training.detection_metrics import DetectionScores, Thresholds  # noqa: E402
 from training.detector_export import LICENCE, describe, export_detector  # noqa: E402
@@ -61,6 +63,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def data(folder: Path) -> DetectionData:
     return read_detection_data([folder])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_what_reaches_every_process_leaves_the_frames_coming(data, number):
+    """As from Ctrl-C in a terminal, or from a service manager."""
+    plan = [(index,) for index in range(len(data.train))]
+    frames = EpochFrames(data, (96, 64), plan, key=(0, 0), skip=0)
+    coming = iter(batches(frames, 1, workers=1, pinned=False))
+    next(coming)
+    (worker,) = multiprocessing.active_children()
+    os.kill(worker.pid, number)
+    assert len(list(coming)) == len(plan) - 1
+    worker.join(60)
+    assert worker.exitcode == 0
 
 
 def metadata(**changes: object) -> ModelMetadata:
@@ -300,7 +316,7 @@ class TestCommand:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=100)
+        output, _ = process.communicate(timeout=600)
         assert process.returncode == 0, output
         assert "--resume" in output
         assert (out / "detector.onnx").is_file()

@@ -54,7 +54,7 @@ def test_a_block_is_used_no_more_often_than_allowed() -> None:
 
 def test_two_workers_draw_different_blocks() -> None:
     seeds: set[str] = set()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 600
     with Feed(Numbers(), {"a": 4}, seed=1, workers=2, uses=1) as feed:
         # One process may be up long before the other.
         while len(seeds) < 2 and time.monotonic() < until:

@@ -158,7 +158,7 @@ def test_an_interrupted_run_resumes_to_a_complete_one(shapes: Path, tmp_path: Pa
     while not (out / "last.pt").is_file() and time.monotonic() < deadline:
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 130, said
     assert "--resume" in said
     stopped_at = int(load_checkpoint(out / "last.pt")["step"])

@@ -1,5 +1,8 @@
 """Quantisation of the shipped networks, and the way back to weights to train from."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ from clickorder.cli import app
 from labels.puzzles import Puzzle, PuzzleSet, PuzzleWriter, read_puzzles
 from modelfile import OnnxSession
 from training.onnx_weights import floats_of, halved, widened
-from training.quantisation import QuantisationError, quantise
+from training.quantisation import QuantisationError, Quantised, quantise
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("classifier", "detector", "siamese")
@@ -58,17 +61,38 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> PuzzleSet:
     return read_puzzles(folder)
 
 
+@dataclass(frozen=True)
+class Made:
+    """A network, itself in 8 bits, and what was told of that."""
+
+    source: Path
+    out: Path
+    done: Quantised
+
+
+@pytest.fixture(scope="module")
+def made(
+    floats: Path, shapes: PuzzleSet, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Made]:
+    """Each network in 8 bits, made once."""
+    folder = tmp_path_factory.mktemp("made")
+
+    @cache
+    def one(kind: str) -> Made:
+        source, out = floats / f"{kind}.onnx", folder / "new" / f"{kind}.onnx"
+        return Made(source, out, quantise(source, [shapes], out, pictures=48))
+
+    return one
+
+
 def weight_types(path: Path) -> set[int]:
     """The types in which kernels are stored."""
     return {t.data_type for t in onnx.load(path).graph.initializer if len(t.dims) == 4}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_network_survives_in_8_bits(
-    kind: str, floats: Path, shapes: PuzzleSet, tmp_path: Path
-) -> None:
-    source, out = floats / f"{kind}.onnx", tmp_path / "new" / f"{kind}.onnx"
-    done = quantise(source, [shapes], out, pictures=48)
+def test_a_network_survives_in_8_bits(kind: str, made: Callable[[str], Made]) -> None:
+    source, out, done = made(kind).source, made(kind).out, made(kind).done
     assert done.correlation > 0.97
     assert (done.size_before, done.size_after) == (source.stat().st_size, out.stat().st_size)
     assert weight_types(source) == {TensorProto.FLOAT}
@@ -79,9 +103,8 @@ def test_a_network_survives_in_8_bits(
     assert [output.name for output in after.outputs] == [output.name for output in before.outputs]
 
 
-def test_the_ends_of_a_detector_stay_exact(floats: Path, shapes: PuzzleSet, tmp_path: Path) -> None:
-    quantise(floats / "detector.onnx", [shapes], tmp_path / "8.onnx", pictures=48)
-    kernels = [t for t in onnx.load(tmp_path / "8.onnx").graph.initializer if len(t.dims) == 4]
+def test_the_ends_of_a_detector_stay_exact(made: Callable[[str], Made]) -> None:
+    kernels = [t for t in onnx.load(made("detector").out).graph.initializer if len(t.dims) == 4]
     modules = {t.name: int(t.name.split(".")[1]) for t in kernels if t.name.startswith("model.")}
     ends = {0, max(modules.values())}
     inner, outer = (
@@ -95,14 +118,13 @@ def test_the_ends_of_a_detector_stay_exact(floats: Path, shapes: PuzzleSet, tmp_
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_floats_come_back_out_of_8_bits(
-    kind: str, floats: Path, shapes: PuzzleSet, tmp_path: Path
+    kind: str, made: Callable[[str], Made], tmp_path: Path
 ) -> None:
-    quantise(floats / f"{kind}.onnx", [shapes], tmp_path / "8.onnx", pictures=48)
-    onnx.save(floats_of(onnx.load(tmp_path / "8.onnx")), tmp_path / "32.onnx")
+    onnx.save(floats_of(onnx.load(made(kind).out)), tmp_path / "32.onnx")
     assert weight_types(tmp_path / "32.onnx") == {TensorProto.FLOAT}
     kernels, again = (
         {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(p).graph.initializer}
-        for p in (floats / f"{kind}.onnx", tmp_path / "32.onnx")
+        for p in (made(kind).source, tmp_path / "32.onnx")
     )
     named = [name for name, value in kernels.items() if value.ndim == 4]
     assert named
@@ -111,10 +133,11 @@ def test_floats_come_back_out_of_8_bits(
         assert (np.abs(kernels[name] - again[name]) <= 0.51 * step + 1e-6).all(), name
 
 
-def test_one_already_quantised_is_refused(floats: Path, shapes: PuzzleSet, tmp_path: Path) -> None:
-    quantise(floats / "siamese.onnx", [shapes], tmp_path / "8.onnx", pictures=48)
+def test_one_already_quantised_is_refused(
+    made: Callable[[str], Made], shapes: PuzzleSet, tmp_path: Path
+) -> None:
     with pytest.raises(QuantisationError, match="quantised already"):
-        quantise(tmp_path / "8.onnx", [shapes], tmp_path / "again.onnx", pictures=48)
+        quantise(made("siamese").out, [shapes], tmp_path / "again.onnx", pictures=48)
     assert not (tmp_path / "again.onnx").exists()
 
 

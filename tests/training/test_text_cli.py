@@ -26,7 +26,7 @@ app({arguments!r})
 def run_without_torch(*arguments: str) -> "subprocess.CompletedProcess[str]":
     code = _WITHOUT.format(root=str(ROOT), arguments=list(arguments))
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
 
 

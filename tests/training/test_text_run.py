@@ -203,7 +203,7 @@ def test_an_interrupted_run_resumes_to_a_complete_one(folder: Path, tmp_path: Pa
     while not (out / "best.pt").is_file() and time.monotonic() < deadline:
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 130, said
     assert "--resume" in said
     # What was best so far can be used.
