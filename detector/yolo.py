@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -34,6 +34,7 @@ class YoloFormat:
         input_size: `(width, height)` in pixels.
         classes: Class names in output order; empty where the file does not tell.
         confidence_threshold: Recommended by the file; None where it recommends nothing.
+        calibration: What else our own file says of its scores; empty for others.
         end_to_end: What the metadata says of the output layout; None where it says nothing.
         colour: Channel order of the input.
         scale: Factor on the pixel value.
@@ -45,6 +46,7 @@ class YoloFormat:
     input_size: tuple[int, int]
     classes: tuple[str, ...]
     confidence_threshold: float | None = None
+    calibration: Mapping[str, float] = field(default_factory=dict)
     end_to_end: bool | None = None
     colour: Literal["RGB", "BGR", "GRAY"] = "RGB"
     scale: float = 1 / 255
@@ -131,6 +133,11 @@ class YoloDetector:
         return self._format.classes
 
     @property
+    def calibration(self) -> Mapping[str, float]:
+        """What our own file says of its scores; empty for others."""
+        return self._format.calibration
+
+    @property
     def layout(self) -> Layout:
         """The output layout that was found."""
         return self._layout
@@ -214,6 +221,7 @@ def _own(session: ModelSession) -> YoloFormat:
         input_size=metadata.input_size,
         classes=metadata.classes,
         confidence_threshold=metadata.confidence_threshold,
+        calibration=metadata.calibration,
         colour=metadata.colour,
         scale=metadata.scale,
         mean=metadata.mean,

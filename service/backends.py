@@ -1,7 +1,8 @@
 """Backends: which models a solver is put together from.
 
 Own models are files with these names, in `Settings.models_dir` or where they are shipped:
-`detector.onnx`, `classifier.onnx` (with `charsets.json` beside it: an export of dddd_trainer),
+`detector.onnx`, `prompt_detector.onnx` (beside `detector.onnx`, for prompt pictures),
+`classifier.onnx` (with `charsets.json` beside it: an export of dddd_trainer),
 `siamese.onnx`, `text.onnx` (shipped beside the classifier), and, in `models_dir`,
 `calibration.json`.
 """
@@ -27,6 +28,7 @@ from siamese.matcher import SiameseMatcher
 from siamese.similarity import Matcher
 
 ROLES = ("detector", "classifier", "siamese")
+PROMPT_DETECTOR = "prompt_detector"
 TEXT = "text"
 
 _CALIBRATIONS = Path(__file__).resolve().parent / "calibrations"
@@ -72,6 +74,7 @@ def load_solver(settings: Settings) -> Solver:
             parts.matcher,
             calibrations,
             text=parts.text,
+            prompt_detector=parts.prompt_detector,
         ),
         settings,
     )
@@ -107,6 +110,8 @@ def make_solver(parts: Parts, settings: Settings) -> Solver:
         calibrations=parts.calibrations,
         gallery=parts.gallery,
         text=parts.text,
+        prompt_detector=parts.prompt_detector,
+        prompt_count=parts.prompt_count,
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
         look_twice=settings.look_twice,
@@ -122,6 +127,7 @@ class OpenedParts:
     matcher: Matcher | None
     calibrations: Calibrations | None
     text: TextReader | None
+    prompt_detector: Detector | None = None
 
 
 def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
@@ -135,7 +141,7 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         ModelFileError: a file cannot be used, or is not the one that the manifest names.
         CalibrationError: the calibration file cannot be used.
     """
-    for role in (*ROLES, TEXT):
+    for role in (*ROLES, PROMPT_DETECTOR, TEXT):
         if role in files:
             verify_manifest(files[role])
     classifier: Classifier | None = None
@@ -155,6 +161,9 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         else None,
         calibrations=Calibrations.load(files["calibration"]) if "calibration" in files else None,
         text=TextReader.load(files["text"], threads=threads) if "text" in files else None,
+        prompt_detector=YoloDetector.load(files[PROMPT_DETECTOR], threads=threads)
+        if PROMPT_DETECTOR in files
+        else None,
     )
 
 
@@ -185,13 +194,16 @@ def own_files(models_dir: Path | None) -> dict[str, Path]:
         models_dir: Where to look; None for the places of the shipped weights.
 
     Returns:
-        `detector`, `classifier`, `siamese`, `calibration` and `charsets` to the files found.
+        `detector`, `prompt_detector`, `classifier`, `siamese`, `calibration` and `charsets` to the
+        files found.
     """
     root = Path(__file__).resolve().parent.parent
     folders = {
         role: models_dir if models_dir is not None else root / role / "weights" for role in ROLES
     }
     places = {role: folders[role] / f"{role}.onnx" for role in ROLES}
+    # One that belongs to another detector's folder would not be the one it was calibrated with.
+    places[PROMPT_DETECTOR] = folders["detector"] / f"{PROMPT_DETECTOR}.onnx"
     places["calibration"] = (
         models_dir / "calibration.json" if models_dir is not None else _CALIBRATIONS / "own.json"
     )

@@ -3,6 +3,7 @@
     shop/
       bundle.json          name, version, what it serves, the SHA-256 of every other file
       detector.onnx        any of detector, classifier (and charsets.json), siamese, text
+      prompt_detector.onnx finds the items of prompt pictures; without one, detector.onnx does
       siamese.onnx         (a role without a file is filled by the default models)
       calibration.json     fitted with these models
       gallery/rocket/1.png reference pictures, so that the word `<rocket>` names an icon
@@ -43,12 +44,15 @@ GALLERY, SELFTEST = "gallery", "selftest"
 
 _FILES = {
     "detector": "detector.onnx",
+    "prompt_detector": "prompt_detector.onnx",
     "classifier": "classifier.onnx",
     "charsets": "charsets.json",
     "siamese": "siamese.onnx",
     "text": "text.onnx",
     "calibration": "calibration.json",
 }
+_MODELS = ("detector", "prompt_detector", "classifier", "siamese", "text")
+
 TEXT = "text"
 """What `/read` has in place of a prompt."""
 
@@ -58,6 +62,7 @@ _MOST_BYTES = 2**20
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Plain = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Side = Annotated[int, Field(ge=1, le=100_000)]
+Count = Annotated[int, Field(ge=1, le=100)]
 
 
 class BundleError(ValueError):
@@ -93,6 +98,8 @@ class Manifest(BaseModel):
         version: The same letters; of two folders with one name the later version is served.
         serves: Which requests it answers when none is named.
         default: Whether it answers what no other bundle serves.
+        prompt_count: How many items the site's prompt pictures show: a number, or the least and
+            the greatest; null where any number may come.
         sha256: Path in the bundle, with `/`, to 64 hexadecimal digits.
     """
 
@@ -102,7 +109,21 @@ class Manifest(BaseModel):
     version: Plain
     serves: Serves = EVERYTHING
     default: bool = False
+    prompt_count: Count | tuple[Count, Count] | None = None
     sha256: Mapping[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]]
+
+    @field_validator("prompt_count")
+    @classmethod
+    def _in_order(cls, count: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
+        if isinstance(count, tuple) and count[0] > count[1]:
+            raise ValueError("the least number exceeds the greatest")
+        return count
+
+    @property
+    def prompt_counts(self) -> tuple[int, int] | None:
+        """Least and greatest number of items; None where any number may come."""
+        count = self.prompt_count
+        return (count, count) if isinstance(count, int) else count
 
     @field_validator("name")
     @classmethod
@@ -160,11 +181,11 @@ class Bundle:
             steps = PurePosixPath(name)
             if steps.is_absolute() or ".." in steps.parts or "\\" in name or not steps.parts:
                 raise BundleError(f"{path} names the file {name!r}, which is not inside of it.")
-        models = {_FILES[role] for role in ("detector", "classifier", "siamese", "text")}
+        models = {_FILES[role] for role in _MODELS}
         if not names & models and not any(name.startswith(f"{GALLERY}/") for name in names):
             raise BundleError(
-                f"{path} names none of detector.onnx, classifier.onnx, siamese.onnx, text.onnx and "
-                "no gallery/; a bundle needs one of them."
+                f"{path} names none of {', '.join(_FILES[role] for role in _MODELS)} and no "
+                "gallery/; a bundle needs one of them."
             )
         return cls(folder, manifest, hashlib.sha256(data).hexdigest())
 
@@ -226,6 +247,9 @@ class Bundle:
             opened.calibrations or default.calibrations,
             gallery,
             opened.text or default.text,
+            # The default's own belongs to the default's detector.
+            opened.prompt_detector or (None if opened.detector else default.prompt_detector),
+            self.manifest.prompt_counts,
         )
 
 

@@ -98,6 +98,7 @@ class Witnesses:
         matcher: Compares crops; None where no Siamese model is installed.
         calibrations: Weigh what they say.
         gallery: Words that name pictures.
+        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
     """
@@ -110,10 +111,12 @@ class Witnesses:
         calibrations: Calibrations,
         gallery: Gallery,
         *,
+        prompt_detector: Detector | None = None,
         max_boxes: int,
         max_items: int,
     ) -> None:
         self._detector = detector
+        self._prompt_detector = prompt_detector
         self._recogniser = Recogniser(classifier, matcher, gallery)
         self._calibrations = calibrations
         self._max_boxes = max_boxes
@@ -167,13 +170,15 @@ class Witnesses:
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):
                     return self._picture_evidence(background, scene, whole, look)
-            case ImagePrompt(image):
+            case ImagePrompt(image, count):
                 picture = image
-            case RegionPrompt((x1, y1, x2, y2)):
+            case RegionPrompt((x1, y1, x2, y2), count):
                 picture = background[y1:y2, x1:x2]
         memory = memory or Memory()
         with watch.stage("detect"):
-            found = memory.cuts or candidates(self._detector, picture)
+            found = memory.cuts
+            if found is None:
+                found = candidates(self._prompt_detector or self._detector, picture, count)
             memory.cuts = found
             matched = found.at_most(self._max_items)
             if found.cuts and not matched.cuts:
@@ -208,11 +213,13 @@ class Witnesses:
             for cut in found.cuts
         ]
         rows = list(found.cuts[int(np.argmax(worths))].rows) if worths else []
+        reader = () if self._prompt_detector is None else ("prompt_detector",)
         return replace(
             whole,
             scores=whole.scores[rows],
             labels=(None,) * len(rows),
             keys=tuple(range(len(rows))),
+            used=(*reader, *whole.used),
         )
 
     def _picture_evidence(

@@ -186,7 +186,7 @@ def _content(sample: _Sample) -> Content:
         background=_bytes(sample.background),
         icons=tuple(map(_bytes, prompt.icons or ())),
         image=None if prompt.image is None else _bytes(prompt.image),
-        words=None if prompt.words is None else tuple(prompt.words),
+        words=prompt.all_words or None,
         region=prompt.region,
         meta={
             "reason": answer.reason,

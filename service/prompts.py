@@ -1,6 +1,6 @@
 """What the caller asks for: the four kinds of prompt, decoded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,11 @@ class ImagePrompt:
 
     Attributes:
         image: `(h, w, 3)` uint8 RGB.
+        count: The least and the greatest number of items that it shows; None where nobody knows.
     """
 
     image: NDArray[np.uint8]
+    count: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,18 @@ class RegionPrompt:
 
     Attributes:
         region: `x1, y1, x2, y2` in background pixels, `x2`/`y2` exclusive.
+        count: The least and the greatest number of items that it shows; None where nobody knows.
     """
 
     region: tuple[int, int, int, int]
+    count: tuple[int, int] | None = None
 
 
 Prompt = WordsPrompt | IconsPrompt | ImagePrompt | RegionPrompt
+
+
+def with_count(prompt: Prompt, count: tuple[int, int] | None) -> Prompt:
+    """The prompt with a number of items, where it is a picture that does not say so itself."""
+    if isinstance(prompt, ImagePrompt | RegionPrompt) and prompt.count is None and count:
+        return replace(prompt, count=count)
+    return prompt

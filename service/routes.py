@@ -177,22 +177,22 @@ def _compare(job: Job, sent: CompareRequest) -> CompareResponse:
 
 
 def _prompt(job: Job, sent: PromptField) -> Prompt:
-    if sent.words is not None:
-        return WordsPrompt(tuple(sent.words))
+    if sent.kind == "words":
+        return WordsPrompt(sent.all_words)
     if sent.icons is not None:
         return IconsPrompt(
             tuple(job.picture(icon, f"prompt.icons[{i}]") for i, icon in enumerate(sent.icons))
         )
     if sent.image is not None:
-        return ImagePrompt(job.picture(sent.image, "prompt.image"))
+        return ImagePrompt(job.picture(sent.image, "prompt.image"), sent.counts)
     assert sent.region is not None  # noqa: S101 - the schema has seen that one is given
-    return RegionPrompt(sent.region)
+    return RegionPrompt(sent.region, sent.counts)
 
 
 def _check_prompt(prompt: PromptField, limits: Limits) -> None:
     """Refuse what is too much before anything is decoded."""
-    if prompt.words is not None:
-        _check_words(prompt.words, "prompt.words", limits)
+    if prompt.kind == "words":
+        _check_words(prompt.all_words, "prompt.words", limits)
     if prompt.icons is not None:
         check_count(len(prompt.icons), "prompt.icons", limits)
 

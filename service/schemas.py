@@ -19,8 +19,11 @@ from pydantic import (
 )
 
 from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP
+from service.sentences import words_of
 
 PROMPT_KINDS = ("words", "icons", "image", "region")
+PROMPT_FIELDS = ("words", "text", "icons", "image", "region")
+"""Ways to give a prompt; `text` is a sentence that names the words."""
 
 
 def _not_blank(word: str) -> str:
@@ -48,6 +51,7 @@ Picture = Annotated[
     ),
 ]
 Length = Annotated[int, Field(ge=0, le=64)]
+ItemCount = Annotated[int, Field(ge=1, le=100)]
 Word = Annotated[str, AfterValidator(_not_blank)]
 # Far more than any service takes; without both, a million empty words are a million errors to hold.
 _MOST_LISTED = 1000
@@ -102,16 +106,25 @@ ROUTE: Mapping[str, Part] = {name: Part("text", (name,)) for name in ("model", "
 
 
 class PromptField(BaseModel):
-    """What to click, in order: exactly one of the four."""
+    """What to click, in order: exactly one of words, text, icons, image and region."""
 
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
         frozen=True,
-        json_schema_extra={"oneOf": [{"required": [kind]} for kind in PROMPT_KINDS]},
+        json_schema_extra={"oneOf": [{"required": [kind]} for kind in PROMPT_FIELDS]},
     )
 
     words: Annotated[Words | None, Field(description="The words to click, in order.")] = None
+    text: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=_MOST_LISTED,
+            description="A sentence that names the words to click: quoted or bracketed ones "
+            "(请依次点击【花】【草】), or what follows the colon (Click in order: A7 K2).",
+        ),
+    ] = None
     icons: Annotated[
         list[Picture] | None,
         Field(
@@ -128,18 +141,46 @@ class PromptField(BaseModel):
         BoxField | None,
         Field(description="Where the prompt picture lies inside the background."),
     ] = None
+    count: Annotated[
+        ItemCount | Annotated[list[ItemCount], Field(min_length=2, max_length=2)] | None,
+        Field(
+            description="With `image` or `region`: how many items it shows, where that is known: a "
+            "number, or the least and the greatest."
+        ),
+    ] = None
 
     @property
     def kind(self) -> str:
-        """Which of the four is given."""
-        return next(kind for kind in PROMPT_KINDS if getattr(self, kind) is not None)
+        """Which kind of prompt it is; a sentence is one of words."""
+        given = next(name for name in PROMPT_FIELDS if getattr(self, name) is not None)
+        return "words" if given == "text" else given
+
+    @property
+    def all_words(self) -> tuple[str, ...]:
+        """The words that `words` or `text` names; none for the other kinds."""
+        return words_of(self.text) if self.text is not None else tuple(self.words or ())
+
+    @property
+    def counts(self) -> tuple[int, int] | None:
+        """The least and the greatest number of items; None where it was not said."""
+        if isinstance(self.count, list):
+            return self.count[0], self.count[1]
+        return None if self.count is None else (self.count, self.count)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        given = [kind for kind in PROMPT_KINDS if getattr(self, kind) is not None]
+        given = [name for name in PROMPT_FIELDS if getattr(self, name) is not None]
         if len(given) != 1:
             has = f"has {' and '.join(f'`{kind}`' for kind in given)}" if given else "is empty"
-            raise ValueError(f"{has}; give exactly one of `words`, `icons`, `image` and `region`")
+            raise ValueError(
+                f"{has}; give exactly one of `words`, `text`, `icons`, `image` and `region`"
+            )
+        if self.text is not None:
+            words_of(self.text)  # What names no word is refused here.
+        if self.count is not None and given[0] not in ("image", "region"):
+            raise ValueError("has a `count`, which goes with `image` or `region` only")
+        if isinstance(self.count, list) and self.count[0] > self.count[1]:
+            raise ValueError("has a `count` whose least number exceeds the greatest")
         if self.region is not None:
             x1, y1, x2, y2 = self.region
             if x1 >= x2 or y1 >= y2:
@@ -186,9 +227,11 @@ class SolveRequest(RoutedRequest):
         **ROUTE,
         "background": Part("file", ("background",)),
         "words": Part("words", ("prompt", "words")),
+        "text": Part("text", ("prompt", "text")),
         "icons": Part("files", ("prompt", "icons")),
         "image": Part("file", ("prompt", "image")),
         "region": Part("json", ("prompt", "region")),
+        "count": Part("json", ("prompt", "count")),
         "options": Part("json", ("options",)),
     }
 

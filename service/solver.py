@@ -18,7 +18,7 @@ from service.evidence import Evidence, Memory, Stopwatch, Witnesses
 from service.gallery import NO_GALLERY, Gallery
 from service.looks import CLOSE, FIRST, Look
 from service.matching import MAX_ITEMS, Assignment, assign
-from service.prompts import Prompt
+from service.prompts import Prompt, with_count
 from service.recognition import unknown_word
 from siamese.similarity import Matcher
 
@@ -39,6 +39,9 @@ class Parts:
         calibrations: Turn scores into probabilities.
         gallery: Words that name pictures.
         text: Reads whole pictures of text; None where no text model is installed.
+        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
+        prompt_count: Least and greatest number of items of the prompt pictures that these models
+            are for; None where any number may come.
     """
 
     detector: Detector
@@ -47,6 +50,8 @@ class Parts:
     calibrations: Calibrations = UNCALIBRATED
     gallery: Gallery = NO_GALLERY
     text: TextReader | None = None
+    prompt_detector: Detector | None = None
+    prompt_count: tuple[int, int] | None = None
 
 
 class Solver:
@@ -59,6 +64,9 @@ class Solver:
         calibrations: Turn scores into probabilities.
         gallery: Words that name pictures.
         text: Reads whole pictures of text; None where no text model is installed.
+        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
+        prompt_count: Least and greatest number of items of a prompt picture, where a request does
+            not say so itself; None where any number may come.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
         look_twice: Whether to look closely where a first look is not sure, which takes longer.
@@ -73,6 +81,8 @@ class Solver:
         calibrations: Calibrations | None = None,
         gallery: Gallery | None = None,
         text: TextReader | None = None,
+        prompt_detector: Detector | None = None,
+        prompt_count: tuple[int, int] | None = None,
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
         look_twice: bool = True,
@@ -87,6 +97,8 @@ class Solver:
             calibrations or UNCALIBRATED,
             gallery or NO_GALLERY,
             text,
+            prompt_detector,
+            prompt_count,
         )
         """As given, for another solver that shares some of them."""
         self._witnesses = Witnesses(
@@ -95,10 +107,17 @@ class Solver:
             matcher,
             self.parts.calibrations,
             self.parts.gallery,
+            prompt_detector=prompt_detector,
             max_boxes=max_boxes,
             max_items=max_items,
         )
-        parts = {"detector": detector, "classifier": classifier, "siamese": matcher, "text": text}
+        parts = {
+            "detector": detector,
+            "prompt_detector": prompt_detector,
+            "classifier": classifier,
+            "siamese": matcher,
+            "text": text,
+        }
         self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
         """Role to name and version of every installed model."""
 
@@ -124,6 +143,7 @@ class Solver:
             TooManyItemsError: the prompt has more items than are matched.
             RegionOutsideError: the region is not inside the background.
         """
+        prompt = with_count(prompt, self.parts.prompt_count)
         watch, memory = Stopwatch(check), Memory()
         verdict = self._verdict(background, prompt, watch, memory, FIRST)
         if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
@@ -155,6 +175,7 @@ class Solver:
 
     def evidence(self, background: Picture, prompt: Prompt, look: Look = FIRST) -> Evidence:
         """What one look of `solve` decides on, for fitting a calibration; same errors."""
+        prompt = with_count(prompt, self.parts.prompt_count)
         return self._witnesses.gather(background, prompt, Stopwatch(), look)
 
     def detect(self, image: Picture) -> tuple[DetectedBox, ...]:

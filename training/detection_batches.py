@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,38 @@ from training.detection_data import DetectionData
 from training.detection_frames import Frame, draw_frame
 
 
-def batches(frames: "EpochFrames", size: int, *, workers: int, pinned: bool) -> Any:
+class EpochOfFrames(Protocol):
+    """The frames that an epoch still has, in order."""
+
+    def __len__(self) -> int:
+        """How many are left."""
+        ...
+
+    def __getitem__(self, index: int) -> Frame:
+        """One of them; the same for the same epoch and number, however often it is asked for."""
+        ...
+
+
+class FrameSource(Protocol):
+    """Draws training frames without an end; see `training.drawn_prompts`."""
+
+    @property
+    def epoch_size(self) -> int:
+        """Frames that count as one epoch."""
+        ...
+
+    def frames(self, size: tuple[int, int], key: tuple[int, int], skip: int) -> EpochOfFrames:
+        """The frames of one epoch.
+
+        Args:
+            size: `(width, height)` of a frame in pixels.
+            key: Seed and epoch; decides what is drawn.
+            skip: Frames that were used before an interruption.
+        """
+        ...
+
+
+def batches(frames: EpochOfFrames, size: int, *, workers: int, pinned: bool) -> Any:
     """The frames in batches, as `collate` makes them.
 
     Args:
@@ -22,7 +53,7 @@ def batches(frames: "EpochFrames", size: int, *, workers: int, pinned: bool) -> 
         pinned: Whether the batches go to a GPU.
     """
     return DataLoader(
-        frames,
+        frames,  # type: ignore[arg-type]  # a Dataset by its methods
         batch_size=size,
         num_workers=workers,
         collate_fn=collate,

@@ -5,7 +5,7 @@ with the name of its file.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -314,6 +314,25 @@ def _read_yaml(file: Path, faults: _Faults) -> _Part:
         return tuple(found)
 
     return _Part(file, classes, samples("train"), samples("val"))
+
+
+def prompts_only(data: DetectionData) -> DetectionData:
+    """Only the prompt pictures; of a labelled folder, which cannot say, every picture.
+
+    Raises:
+        DetectionDataError: there are none to learn from or none to check against.
+    """
+    classes = (ITEM,)
+    kept = []
+    for samples in (data.train, data.validation):
+        strips = [sample for sample in samples if sample.strip]
+        kept.append(
+            tuple(
+                replace(sample, strip=True, classes=np.zeros(len(sample.boxes), np.int64))
+                for sample in (strips or samples)
+            )
+        )
+    return DetectionData(classes, kept[0], kept[1], data.sources)
 
 
 def _set_aside(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:

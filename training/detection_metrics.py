@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from detector import Detections, iou_matrix
 from training.detection_data import Sample
@@ -106,6 +107,36 @@ def best_thresholds(samples: Sequence[Sample], found: Sequence[Detections]) -> T
         scene=max(_CANDIDATES, key=of_scenes) if scenes else plain.scene,
         strip=max(_CANDIDATES, key=of_strips) if strips else plain.strip,
     )
+
+
+def item_calibration(
+    samples: Sequence[Sample], found: Sequence[Detections], lowest: float
+) -> tuple[float, float]:
+    """Slope and bias that make the logit of a box's score the logit of "it is an item".
+
+    Platt scaling: the pair that minimises the log loss over the boxes of the validation pictures.
+
+    Args:
+        samples: Validation pictures.
+        found: Their boxes, from a low score up.
+        lowest: Score from which boxes are looked at.
+    """
+    scores, items = [], []
+    for sample, boxes in zip(samples, found, strict=True):
+        kept = counted(boxes, lowest)
+        scores.append(kept.scores)
+        items.append(_right(sample, kept, AP_IOUS[0]))
+    values = np.clip(np.concatenate(scores).astype(np.float64), 1e-3, 1 - 1e-3)
+    logits, right = np.log(values) - np.log1p(-values), np.concatenate(items)
+    if right.all() or not right.any():
+        return 1.0, 0.0
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        scaled = parameters[0] * logits + parameters[1]
+        return float(np.logaddexp(0, np.where(right, -scaled, scaled)).mean())
+
+    slope, bias = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    return float(slope), float(bias)
 
 
 def _share(flags: Sequence[bool]) -> float:

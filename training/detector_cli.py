@@ -16,17 +16,32 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def train(
     data: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             help="Puzzle sets, labelImg folders (classes.txt and a .txt beside each picture) or "
-            "data.yaml files."
+            "data.yaml files. Not needed with --prompts.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     validation: Annotated[
         list[Path] | None,
         typer.Option(help="The same, to check against; else a tenth of DATA is set aside."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/detector"),
+    prompts: Annotated[
+        bool,
+        typer.Option(
+            "--prompts",
+            help="Train the detector of prompt pictures (prompt_detector.onnx): from pictures that "
+            "are drawn while it learns, and from the prompt pictures of DATA where given.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the run. [default: runs/detector, or runs/prompt-detector]",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     start: Annotated[
         str,
@@ -50,8 +65,13 @@ def train(
     ] = None,
     size: Annotated[str, typer.Option(help="Channels: slim, or n for those of YOLO11n.")] = "slim",
     frame: Annotated[
-        str, typer.Option("--input", help="WIDTHxHEIGHT of the network's input.")
-    ] = "384x256",
+        str,
+        typer.Option(
+            "--input",
+            help="WIDTHxHEIGHT of the network's input. [default: 384x256, or 384x96 for prompts]",
+            show_default=False,
+        ),
+    ] = "",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures at most.")] = 60,
     minutes: Annotated[float, typer.Option(min=0, help="Time at most; 0 for no limit.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Frames in a step.")] = 16,
@@ -67,7 +87,13 @@ def train(
     workers: Annotated[int, typer.Option(min=-1, help="Processes that prepare frames.")] = -1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for torch's choice.")] = 0,
     seed: Annotated[int, typer.Option(help="Of weights, order and variation.")] = 0,
-    name: Annotated[str, typer.Option(help="Of the model.")] = "clickorder-detector",
+    name: Annotated[
+        str,
+        typer.Option(
+            help="Of the model. [default: clickorder-detector, or clickorder-prompt-detector]",
+            show_default=False,
+        ),
+    ] = "",
     version: Annotated[str, typer.Option(help="Of the weights.")] = "1.0.0",
     statement: Annotated[
         str, typer.Option(help="What the weights were trained on, for the file's metadata.")
@@ -81,11 +107,15 @@ def train(
     # ONNX Runtime reports usage to its maker unless this is set before it is loaded.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        from training.detector_run import DetectorModel, run_detector_training
+        from training.detector_run import (
+            DetectorModel,
+            run_detector_training,
+            run_prompt_training,
+        )
         from training.detector_settings import DetectorSettings
         from training.generated import GENERATED
         from training.runs import RunFolder
-        from training.start import DETECTOR_RATE, SCRATCH, SHIPPED, starting_files
+        from training.start import DETECTOR_RATE, SCRATCH, SHIPPED, Role, starting_files
     except ImportError as error:
         typer.echo(
             f"Training needs packages that are not installed ({error.name}); install them with "
@@ -94,11 +124,15 @@ def train(
         )
         raise typer.Exit(2) from error
     try:
-        width, height = _sides(frame)
+        if not data and not prompts:
+            raise typer.BadParameter("name what to learn from", param_hint="DATA")
+        out = out or Path("runs/prompt-detector" if prompts else "runs/detector")
+        role: Role = "prompt_detector" if prompts else "detector"
+        width, height = _sides(frame or ("384x96" if prompts else "384x256"))
         if size not in ("n", "slim"):
             raise typer.BadParameter(f"{size} is neither slim nor n", param_hint="--size")
         chosen = start or (SCRATCH if size == "n" else SHIPPED)
-        files = () if resume else starting_files("detector", chosen)
+        files = () if resume else starting_files(role, chosen)
         usual = DETECTOR_RATE if files else 2e-3
         if resume:
             # What was not said again stays as it was.
@@ -117,12 +151,27 @@ def train(
             threads=threads,
             seed=seed,
         )
+        model = DetectorModel(
+            name or f"clickorder-{role.replace('_', '-')}", version, statement, prompts
+        )
+        if prompts:
+            run_prompt_training(
+                data or (),
+                out,
+                settings,
+                validation=validation or (),
+                model=model,
+                start=files[0] if files else None,
+                drawn=mix != 0,
+                resume=resume,
+            )
+            return
         run_detector_training(
-            data,
+            data or (),
             out,
             settings,
             validation=validation or (),
-            model=DetectorModel(name, version, statement),
+            model=model,
             start=files[0] if files else None,
             mix=mix if mix is not None or files else 0,
             resume=resume,

@@ -4,7 +4,7 @@ import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -14,20 +14,34 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from detector import Detections
+from labels.annotations import ITEM
 from modelfile import ModelMetadata, OnnxSession
-from training.detection_data import DetectionData, read_detection_data
-from training.detection_metrics import DetectionScores, Thresholds, best_thresholds, score
+from training.detection_batches import FrameSource
+from training.detection_data import DetectionData, prompts_only, read_detection_data
+from training.detection_metrics import (
+    DetectionScores,
+    Thresholds,
+    best_thresholds,
+    item_calibration,
+    score,
+)
 from training.detection_sheet import draw_mistakes
 from training.detector_export import LICENCE, describe, export_detector
 from training.detector_settings import DetectorSettings, Tick
 from training.detector_start import start_from_onnx
 from training.detector_trainer import DetectorTrainer
+from training.errors import DetectionDataError
 from training.generated import GENERATED, mixed
 from training.memory import keep_freed_memory
 from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
 from training.start import has_ingredients
 
 MODEL_FILE = "detector.onnx"
+PROMPT_MODEL_FILE = "prompt_detector.onnx"
+_VALIDATION_PROMPTS = "validation-prompts"
+
+_PROMPT_SCORE = 0.05
+"""Boxes of a prompt picture are candidates from this score on; the solver weighs them."""
 
 _PANELS = {
     "loss": ("loss_box", "loss_class", "loss_distance"),
@@ -46,11 +60,13 @@ class DetectorModel:
         name: Without the version.
         version: Of the weights.
         training_data: What they were trained on; empty writes one from the data's own names.
+        prompts: Whether it reads prompt pictures, and nothing else.
     """
 
     name: str = "clickorder-detector"
     version: str = "1.0.0"
     training_data: str = ""
+    prompts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,66 @@ def run_detector_training(
     )
 
 
+def run_prompt_training(
+    paths: Sequence[Path],
+    out: Path,
+    settings: DetectorSettings,
+    *,
+    validation: Sequence[Path] = (),
+    model: DetectorModel | None = None,
+    start: Path | None = None,
+    drawn: bool = True,
+    resume: bool = False,
+    console: Console | None = None,
+) -> DetectorResult:
+    """Train a detector of prompt pictures, keep the best weights, and export them.
+
+    Args:
+        paths: Puzzle sets, of which the prompt pictures count, or folders of labelled prompt
+            pictures; may be empty where pictures are drawn.
+        out: The run folder.
+        settings: How to train.
+        validation: What to check against; empty takes drawn pictures, or sets a tenth aside.
+        model: What the exported file says of itself.
+        start: A checkpoint or an exported file to start from; None for random weights.
+        drawn: Whether to draw pictures from the ingredients all the time, beside those of `paths`.
+        resume: Whether to go on with the run in `out`.
+        console: Where progress goes; None for the terminal's error stream.
+
+    Raises:
+        TrainingError: one sentence, or one a line where the data have several faults.
+        PuzzleSetError: a puzzle set does not fit its format.
+        IngredientsMissingError: there is nothing to draw with.
+    """
+    console = console or Console(stderr=True)
+    model = model or DetectorModel("clickorder-prompt-detector", prompts=True)
+    own = prompts_only(read_detection_data(paths, validation)) if paths else None
+    if not drawn:
+        if own is None:
+            raise DetectionDataError(
+                "There is nothing to train on; name puzzle sets or folders, or let it draw."
+            )
+        return train_on(
+            own, out, settings, validation=validation, model=model, start=start, resume=resume,
+            console=console,
+        )  # fmt: skip
+    from training.drawn_prompts import DrawnPrompts, validation_prompts
+
+    source = DrawnPrompts(own=own.train if own else ())
+    source.warm()
+    if own is not None and validation:
+        held = own.validation
+    else:
+        held = tuple(validation_prompts(out.parent / f"{out.name}-{_VALIDATION_PROMPTS}"))
+        held += own.validation if own else ()
+    learned = own.train if own else held[:1]
+    data = DetectionData((ITEM,), learned, held, (*map(str, paths), "drawn prompt pictures"))
+    return train_on(
+        data, out, settings, validation=validation, model=model, start=start, resume=resume,
+        source=source, console=console,
+    )  # fmt: skip
+
+
 def train_on(
     data: DetectionData,
     out: Path,
@@ -128,6 +204,7 @@ def train_on(
     start: Path | None = None,
     resume: bool = False,
     newest: bool = False,
+    source: FrameSource | None = None,
     console: Console | None = None,
 ) -> DetectorResult:
     """Train on data that have been read, keep the best weights, and export them.
@@ -142,13 +219,14 @@ def train_on(
         resume: Whether to go on with the run in `out`.
         newest: Take the last weights and not those that measured best, and keep the thresholds of
             the file that was started from: for data of which little can be held back.
+        source: Draws the frames to learn from, in place of `data.train`.
         console: Where progress goes; None for the terminal's error stream.
 
     Raises:
         TrainingError: one sentence, or one a line where the data have several faults.
     """
     console = console or Console(stderr=True)
-    _say(console, _summary(data))
+    _say(console, _summary(data) if source is None else _drawn_summary(data, source))
     config = asdict(settings) | {
         "data": list(data.sources),
         "validation": [str(path) for path in validation],
@@ -156,7 +234,7 @@ def train_on(
         "code_revision": code_revision(),
     }
     keep_freed_memory()
-    trainer = DetectorTrainer(data, settings)
+    trainer = DetectorTrainer(data, settings, source)
     run = RunFolder.start(out, config, resume=resume)
     if resume:
         trainer.restore(run.last)
@@ -264,6 +342,8 @@ def _finish(
     trainer.start_from(run.best)
     _, found = trainer.validate()
     thresholds = given or best_thresholds(data.validation, found)
+    if model.prompts and given is None:
+        thresholds = Thresholds(_PROMPT_SCORE, thresholds.strip)
     scores = score(data.validation, found, thresholds)
     run.draw_curves(_PANELS)
     count = draw_mistakes(data.validation, found, thresholds, run.path / MISTAKES_FILE)
@@ -273,8 +353,12 @@ def _finish(
         f"Boxes count from a score of {thresholds.scene} ({thresholds.strip} in prompt "
         f"pictures): {_figures(scores)}; {sheet}.",
     )
-    file = run.path / MODEL_FILE
+    file = run.path / (PROMPT_MODEL_FILE if model.prompts else MODEL_FILE)
     metadata = describe(_metadata(trainer, model), thresholds, scores)
+    if model.prompts:
+        slope, bias = item_calibration(data.validation, found, _PROMPT_SCORE)
+        told = {"item_slope": round(slope, 4), "item_bias": round(bias, 4)}
+        metadata = replace(metadata, calibration={**metadata.calibration, **told})
     pictures = _varied(data, found)
     difference = export_detector(trainer.average, metadata, file, pictures)
     size_mb = file.stat().st_size / 1e6
@@ -319,6 +403,13 @@ def _summary(data: DetectionData) -> str:
         f"{len(data.train)} pictures to learn from ({strips} of them prompt pictures) with {boxes} "
         f"boxes, {len(data.validation)} to check against; classes: {', '.join(data.classes[:12])}"
         f"{' ...' if len(data.classes) > 12 else ''}."
+    )
+
+
+def _drawn_summary(data: DetectionData, source: FrameSource) -> str:
+    return (
+        f"Prompt pictures are drawn all the time, {source.epoch_size} an epoch; "
+        f"{len(data.validation)} to check against."
     )
 
 

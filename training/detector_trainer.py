@@ -22,7 +22,7 @@ from torch import nn
 from detector import Detections, Limits, decode, find_layout, letterbox
 from detector.network import build_network
 from detector.selection import select
-from training.detection_batches import EpochFrames, batches
+from training.detection_batches import EpochFrames, EpochOfFrames, FrameSource, batches
 from training.detection_data import DetectionData, Sample
 from training.detection_frames import plan_epoch
 from training.detection_metrics import DetectionScores, Thresholds, score
@@ -40,14 +40,21 @@ _LAST_RATE = 0.02
 class DetectorTrainer:
     """A network with its optimiser, average and progress."""
 
-    def __init__(self, data: DetectionData, settings: DetectorSettings) -> None:
+    def __init__(
+        self,
+        data: DetectionData,
+        settings: DetectorSettings,
+        source: FrameSource | None = None,
+    ) -> None:
         """Build the network.
 
         Args:
             data: Pictures.
             settings: How to train.
+            source: Draws the frames to learn from, in place of the training pictures.
         """
         self.data = data
+        self._source = source
         self.settings = settings
         self.progress = Progress()
         if settings.threads:
@@ -200,24 +207,26 @@ class DetectorTrainer:
     def _batches(self) -> Any:
         """What is left of the epoch; the same frames whether or not it was interrupted."""
         settings, progress = self.settings, self.progress
-        rng = np.random.default_rng([settings.seed, progress.epoch])
-        plan = plan_epoch(self.data.train, settings.frame, rng)
-        if len(plan) > settings.batch:
-            # A last batch of a frame or two would upset the batch statistics.
-            plan = plan[: len(plan) // settings.batch * settings.batch]
-        frames = EpochFrames(
-            self.data,
-            settings.frame,
-            plan,
-            key=(settings.seed, progress.epoch),
-            skip=progress.batch * settings.batch,
-        )
         on_gpu = self.device.type == "cuda"
         workers = settings.workers
         if workers < 0:
-            # Beside a CPU that trains, more processes would only take its cores.
-            workers = min(8, (os.cpu_count() or 2) - 1) if on_gpu else 0
+            # Beside a CPU that trains, more processes would only take its cores; but where frames
+            # are drawn, drawing costs as much as training.
+            beside = 0 if self._source is None else 1
+            workers = min(8, (os.cpu_count() or 2) - 1) if on_gpu else beside
+        frames = self._epoch_frames((settings.seed, progress.epoch), settings.batch)
         return batches(frames, settings.batch, workers=workers, pinned=on_gpu)
+
+    def _epoch_frames(self, key: tuple[int, int], batch: int) -> EpochOfFrames:
+        """What is left of an epoch, in whole batches."""
+        frame, skip = self.settings.frame, self.progress.batch * batch
+        if self._source is not None:
+            return self._source.frames(frame, key, skip)
+        plan = plan_epoch(self.data.train, frame, np.random.default_rng(key))
+        if len(plan) > batch:
+            # A last batch of a frame or two would upset the batch statistics.
+            plan = plan[: len(plan) // batch * batch]
+        return EpochFrames(self.data, frame, plan, key=key, skip=skip)
 
     def _rate(self, batches: int) -> float:
         """Up in a line, then down in half a cosine over the epochs or the time, what ends first."""

@@ -21,9 +21,14 @@ a site with strange icons brought it to 85 % where this brought it to 90 %."""
 DETECTOR_RATE = 5e-4
 """For fine-tuning the detector."""
 
-Role = Literal["detector", "siamese", "classifier"]
+Role = Literal["detector", "prompt_detector", "siamese", "classifier"]
 
-_PACKAGES = {"detector": detector, "siamese": siamese, "classifier": classifier}
+_PACKAGES = {
+    "detector": detector,
+    "prompt_detector": detector,
+    "siamese": siamese,
+    "classifier": classifier,
+}
 
 
 def shipped_file(role: Role) -> Path:
@@ -50,7 +55,7 @@ def starting_files(role: Role, start: str, *, drawn: bool = False) -> Sequence[P
         return ()
     if start != SHIPPED:
         files = [Path(start)]
-    elif drawn and role != "detector":
+    elif drawn and role in ("siamese", "classifier"):
         files = [shipped_file("siamese"), shipped_file("classifier")]
     else:
         files = [shipped_file(role)]
