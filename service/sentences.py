@@ -35,8 +35,8 @@ def words_of(sentence: str) -> tuple[str, ...]:
     if words:
         return words
     raise ValueError(
-        'has a `text` that names no words; quote or bracket each (【花】【草】, "A7" "K2"), or let '
-        "them follow a colon (Click in order: A7 K2)"
+        "has a `text` that names no words; bracket each (【花】【草】), or let them follow a colon "
+        "(Click in order: A7 K2)"
     )
 
 

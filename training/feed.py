@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.queues import Queue
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
@@ -36,6 +36,11 @@ class FeedError(TrainingError):
     """The processes that draw or read crops have ended."""
 
 
+def no_crops() -> U8:
+    """`(0, 64, 64, 3)` uint8."""
+    return np.zeros((0, 64, 64, 3), np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Pairs that belong into one batch because they are hard to tell apart.
@@ -45,12 +50,17 @@ class Block:
         scene: `(N, side, side, 3)` uint8 RGB, the same items in the same order.
         words: What each pair shows; equal words are no negatives of each other.
         labels: `(N,)` int64, index into the charset, -1 for what it does not have.
+        scene_strangers: `(S, side, side, 3)` uint8 RGB, crops of scenes that show no item of the
+            batch: ground, parts, clutter. S may be 0.
+        prompt_strangers: `(P, side, side, 3)` uint8 RGB, the same of prompt pictures.
     """
 
     prompt: U8
     scene: U8
     words: tuple[str, ...]
     labels: NDArray[np.int64]
+    scene_strangers: U8 = field(default_factory=no_crops)
+    prompt_strangers: U8 = field(default_factory=no_crops)
 
 
 class BlockSource(Protocol):
@@ -231,12 +241,27 @@ def join(blocks: Sequence[Block]) -> Block:
         np.concatenate([block.scene for block in blocks]),
         tuple(word for block in blocks for word in block.words),
         np.concatenate([block.labels for block in blocks]),
+        _joined([block.scene_strangers for block in blocks]),
+        _joined([block.prompt_strangers for block in blocks]),
     )
+
+
+def _joined(parts: Sequence[U8]) -> U8:
+    """Crops of several blocks; those without any may have another side."""
+    some = [part for part in parts if len(part)]
+    return np.concatenate(some) if some else no_crops()
 
 
 def changed(block: Block, rng: Generator) -> Block:
     """The block with its crops shifted by a pixel or two, and in other colours now and then."""
-    return Block(_changed(block.prompt, rng), _changed(block.scene, rng), block.words, block.labels)
+    return Block(
+        _changed(block.prompt, rng),
+        _changed(block.scene, rng),
+        block.words,
+        block.labels,
+        _changed(block.scene_strangers, rng),
+        _changed(block.prompt_strangers, rng),
+    )
 
 
 def _changed(crops: U8, rng: Generator) -> U8:

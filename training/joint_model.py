@@ -22,6 +22,9 @@ F32 = NDArray[np.float32]
 SCALE, MEAN, STD = 1 / 255, 0.5, 0.25
 _HARDEST = 8
 _LABEL_SMOOTHING = 0.05
+_UNNAMED = 0.1
+"""Weight of the loss of crops that show no symbol; it starts near the log of their number."""
+
 _EVALUATED_AT_ONCE = 256
 
 
@@ -56,7 +59,13 @@ class JointModel(nn.Module):  # type: ignore[misc]  # torch may be absent
         self.temperature = nn.Parameter(torch.tensor(2.7))
 
     def losses(
-        self, prompt: Tensor, scene: Tensor, same: Tensor, labels: Tensor, weighting: Weighting
+        self,
+        prompt: Tensor,
+        scene: Tensor,
+        same: Tensor,
+        labels: Tensor,
+        weighting: Weighting,
+        strangers: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch.
 
@@ -66,27 +75,41 @@ class JointModel(nn.Module):  # type: ignore[misc]  # torch may be absent
             same: `(N, N)` bool, whether two pairs show the same item; true on the diagonal.
             labels: `(N,)` int64, -1 where the charset does not have the item.
             weighting: Of the parts.
+            strangers: `(S, 3, 64, 64)` crops of scenes and `(P, 3, 64, 64)` of prompts that show no
+                item; None for none of either.
 
         Returns:
             The loss, and its parts for the records.
         """
         count = len(prompt)
-        features = self.siamese.trunk(torch.cat([prompt, scene]))
+        beside = strangers or (prompt[:0], prompt[:0])
+        every = self.siamese.trunk(torch.cat([prompt, scene, *beside]))
+        features, unpaired = every[: 2 * count], every[2 * count :]
+        strange = len(beside[0])
         parts: dict[str, Tensor] = {}
         if weighting.pairs:
             embeddings = functional.normalize(features.float(), dim=1)
             first, second = embeddings[:count], embeddings[count:]
-            cosines = first @ second.T
             others = same & ~torch.eye(count, dtype=torch.bool, device=same.device)
-            logits = (cosines * self.temperature.exp().clamp(max=60)).masked_fill(others, -1e4)
+            aside = functional.normalize(unpaired.float(), dim=1)
+            scale = self.temperature.exp().clamp(max=60)
+            logits = (scale * first @ second.T).masked_fill(others, -1e4)
             target = torch.arange(count, device=logits.device)
+            # Strangers stand beside the items that a partner is looked for among.
+            to_scene = torch.cat([logits, scale * first @ aside[:strange].T], dim=1)
+            to_prompt = torch.cat([logits.T, scale * second @ aside[strange:].T], dim=1)
             parts["loss_match"] = (
-                functional.cross_entropy(logits, target)
-                + functional.cross_entropy(logits.T, target)
+                functional.cross_entropy(to_scene, target)
+                + functional.cross_entropy(to_prompt, target)
             ) / 2
             # Detached: while nothing is learned yet, the hardest strangers are nearer than the
             # partner, and the head would teach the trunk just that.
-            parts["loss_pair"] = self._pair_loss(first.detach(), second.detach(), same)
+            apart = aside.detach()
+            parts["loss_pair"] = self._pair_loss(
+                first.detach(), second.detach(), same, apart[:strange]
+            )
+            if len(apart) > strange:
+                parts["loss_none"] = self._stranger_loss(apart[strange:], second.detach())
         labelled = labels >= 0
         if weighting.symbols and self.characters is not None and bool(labelled.any()):
             both = torch.cat([labelled, labelled])
@@ -94,7 +117,13 @@ class JointModel(nn.Module):  # type: ignore[misc]  # torch may be absent
             parts["loss_symbol"] = functional.cross_entropy(
                 symbols.float(), labels[labelled].repeat(2), label_smoothing=_LABEL_SMOOTHING
             )
+            if len(unpaired):
+                # What is no symbol is named by none: all of them are as unlikely.
+                named = functional.log_softmax(self.characters.name(unpaired).float(), dim=1)
+                parts["loss_unnamed"] = -named.mean()
         weights = {
+            "loss_none": weighting.pairs,
+            "loss_unnamed": _UNNAMED * weighting.symbols,
             "loss_match": weighting.pairs,
             "loss_pair": weighting.pairs,
             "loss_symbol": weighting.symbols,
@@ -102,15 +131,29 @@ class JointModel(nn.Module):  # type: ignore[misc]  # torch may be absent
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
-    def _pair_loss(self, first: Tensor, second: Tensor, same: Tensor) -> Tensor:
+    def _stranger_loss(self, strangers: Tensor, scene: Tensor) -> Tensor:
+        """The head's loss on prompt crops that have no partner: not even the likest is one.
+
+        Args:
+            strangers: `(P, F)` embeddings.
+            scene: `(N, F)` embeddings of items.
+        """
+        likest = (strangers @ scene.T).topk(min(_HARDEST, len(scene)), dim=1).indices
+        logits = self.siamese.head(strangers[:, None], scene[likest]).float()
+        return functional.binary_cross_entropy_with_logits(logits, torch.zeros_like(logits))
+
+    def _pair_loss(self, first: Tensor, second: Tensor, same: Tensor, aside: Tensor) -> Tensor:
         """The head's loss on each item's partner, its hardest strangers and some others.
 
         Args:
             first: `(N, F)` embeddings.
             second: `(N, F)` embeddings of the partners.
             same: `(N, N)` bool.
+            aside: `(S, F)` embeddings of scene crops that show no item.
         """
-        count = min(2 * _HARDEST, len(first) - 1)
+        second = torch.cat([second, aside])
+        same = functional.pad(same, (0, len(aside)))
+        count = min(2 * _HARDEST, len(second) - 1)
         cosines = (first @ second.T).masked_fill(same, -2)
         # Half the hardest, half by chance: lifted, a random half is among the first as well.
         lifted = torch.rand_like(cosines) < _HARDEST / max(len(first), 1)

@@ -86,6 +86,10 @@ class Training(Loop[Block]):
             torch.from_numpy(same_items(batch)).to(device),
             torch.from_numpy(batch.labels).to(device),
             self._weighting,
+            (
+                to_input(batch.scene_strangers, device),
+                to_input(batch.prompt_strangers, device),
+            ),
         )
         return loss, parts, len(batch.words)
 

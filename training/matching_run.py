@@ -31,7 +31,7 @@ from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
 from training.trials import match_outcomes, measures, read_outcomes
 
 _PANELS = {
-    "loss": ("loss_match", "loss_pair", "loss_symbol"),
+    "loss": ("loss_match", "loss_pair", "loss_none", "loss_symbol"),
     "trials solved": ("solved", "match", "words"),
     "by kind": ("match_characters", "match_icons", "match_latin", "match_pictures", "top1"),
     "learning rate": ("learning_rate",),

@@ -5,15 +5,19 @@ from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from training.crop_inputs import Model, Trial, network_input
-from training.feed import Block
+from training.feed import Block, no_crops
 from training.synthetic.catalogue import Split
-from training.synthetic.crops import CHARSET, CropSource, Pair
+from training.synthetic.crops import CHARSET, CropSource, Pair, View
 from training.synthetic.palette import Palette
 from training.synthetic.store import IngredientStore
 
 BLOCK_PAIRS = 12
+_SCENE_STRANGERS, _PROMPT_STRANGERS = 6, 3
+"""Crops without an item in a block, of scenes and of prompts."""
+
 PUZZLE_TARGETS, PUZZLE_BOXES = 4, 7
 _LEAST_EASE = 0.08
 PLAIN_PAIRS = 14_000
@@ -70,12 +74,22 @@ class SyntheticSource:
         models: list[Model] = [
             "siamese" if self._rng.random() < 0.6 else "classifier" for _ in range(2)
         ]
+        scene_strangers = self._taken(self._crops.scene_strangers, _SCENE_STRANGERS, models[1])
+        prompt_strangers = self._taken(self._crops.prompt_strangers, _PROMPT_STRANGERS, models[0])
         return Block(
             np.stack([network_input(pair.prompt, models[0]) for pair in pairs]),
             np.stack([network_input(pair.scene, models[1]) for pair in pairs]),
             tuple(pair.word for pair in pairs),
             np.array([self._index.get(pair.word, -1) for pair in pairs], np.int64),
+            scene_strangers,
+            prompt_strangers,
         )
+
+    def _taken(self, views: list[View], most: int, model: Model) -> NDArray[np.uint8]:
+        """Up to `most` of the views, by chance, as crops; the list is emptied."""
+        chosen = [views[int(i)] for i in self._rng.permutation(len(views))[:most]]
+        views.clear()
+        return np.stack([network_input(view, model) for view in chosen]) if chosen else no_crops()
 
 
 def draw_trials(

@@ -3,6 +3,9 @@
 Items come in groups that are hard to tell apart (look-alike characters, icons of one collection,
 mirrored icons), so that they meet as negatives. Each group of four is drawn on one small scene and
 in one prompt; the crops are then cut by boxes as inexact as a detector's.
+
+A detector also offers boxes of what is no item: ground, parts of items, two items at once, clutter
+of a prompt. Some of these are cut out of every picture, as negatives that have no partner.
 """
 
 from collections.abc import Sequence
@@ -48,7 +51,10 @@ from training.synthetic.items import (
     random_motion,
 )
 from training.synthetic.palette import Palette
-from training.synthetic.scenes import Spacing, compose, place
+from training.synthetic.prompt_pictures import PromptPainter
+from training.synthetic.scenes import Box, Spacing, compose, place
+from training.synthetic.shapes import SHAPE_KINDS, SHAPES
+from training.synthetic.solids import solids_ground
 from training.synthetic.store import FontFace
 from training.synthetic.strips import draw_prompt_icon, draw_strip
 from training.synthetic.styles import Style, random_style
@@ -60,6 +66,12 @@ CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
 
 _SCENE_ITEMS = 4
 _LEAST_CHARACTERS = 24
+_SHAPE_SHARE = 0.12
+"""Of the groups of icons are plain shapes."""
+
+_ALIKE_SHAPES = 0.94
+"""Likeness from which two shapes of one kind are the same for a person as well."""
+
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
 
@@ -98,6 +110,9 @@ class CropSource:
     Attributes:
         ease: Share of the groups that are drawn plainly: unlike items, one font, even grounds. A
             network that knows nothing learns nothing from hard pairs alone.
+        scene_strangers: Views of scenes that show no item, of the pairs drawn last; to be taken
+            away by whoever uses them.
+        prompt_strangers: The same of prompt pictures.
     """
 
     def __init__(self, palette: Palette, rng: Generator) -> None:
@@ -134,6 +149,11 @@ class CropSource:
                 "characters; run `clickorder ingredients`."
             )
         self._grounds: list[Image.Image] = []
+        self._painter = PromptPainter(palette)
+        self.scene_strangers: list[View] = []
+        self.prompt_strangers: list[View] = []
+        names = [collection.design for collection in palette.icons]
+        self._shapes_at = names.index(SHAPES) if SHAPES in names else None
         self._mirrored = tuple(Mirrored.of(collection) for collection in palette.icons)
 
     def pairs(self, kind: str, count: int) -> list[Pair]:
@@ -242,6 +262,9 @@ class CropSource:
         """
         rng = self._rng
         which = int(rng.integers(len(self._palette.icons)))
+        shapes_at = self._shapes_at
+        if shapes_at is not None and rng.random() < _SHAPE_SHARE:
+            which = shapes_at
         collection, near = self._palette.icons[which], rng.random() < 0.4 and not self._easy
         start = int(rng.integers(len(collection)))
         found: list[IconItem] = []
@@ -253,7 +276,12 @@ class CropSource:
                     self._palette.icons[int(rng.integers(len(self._mirrored)))],
                     False,
                 )
-            if near:
+            alike = SAME_SHAPE
+            if near and which == shapes_at and attempt < 40:
+                # Of one kind: discs and scalloped discs, flowers of five and of six petals.
+                index = (start + SHAPE_KINDS * int(rng.integers(12))) % len(collection)
+                alike = _ALIKE_SHAPES
+            elif near:
                 index = (start + int(rng.integers(24))) % len(collection)
             else:
                 index = int(rng.integers(len(collection)))
@@ -261,7 +289,7 @@ class CropSource:
             if found and not self._easy and rng.random() < 0.12 and attempt < 40:
                 item = IconItem(self._mirrored[which], found[-1].index)
             turning = turning_of(item)
-            if likeness(turning, shapes[-40:]) > SAME_SHAPE:
+            if likeness(turning, shapes[-40:]) > alike:
                 continue
             found.append(item)
             shapes.append(turning)
@@ -303,7 +331,54 @@ class CropSource:
             strew(picture, rng, 0.25)
         picture = _reopened(wear(picture, rng), rng) if rng.random() < 0.7 else picture
         pixels = np.asarray(picture)
+        self.scene_strangers += self._strangers(pixels, [one.box for one in placed])
         return [View(pixels, self._jittered(one.box)) for one in placed]
+
+    def _strangers(self, pixels: U8, boxes: Sequence[Box]) -> list[View]:
+        """Boxes of a scene that are no item, though a detector might think so.
+
+        Args:
+            pixels: `(H, W, 3)` uint8 RGB.
+            boxes: Of all items of the scene, in its pixels.
+        """
+        rng = self._rng
+        height, width = pixels.shape[:2]
+        grey = pixels.mean(axis=2)
+        found: list[View] = []
+        usual = float(np.median([max(b[2] - b[0], b[3] - b[1]) for b in boxes]))
+        free: list[tuple[float, tuple[float, float, float, float]]] = []
+        for _ in range(10):
+            w, h = usual * rng.uniform(0.6, 1.3, 2)
+            x, y = rng.uniform(0, max(1, width - w)), rng.uniform(0, max(1, height - h))
+            if all(_shared(b, (x, y, x + w, y + h)) < 0.12 for b in boxes):
+                busy = float(grey[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1].std())
+                free.append((busy, (x, y, x + w, y + h)))
+        # What a detector offers is mostly where the ground has something to show.
+        free.sort(key=lambda one: -one[0] if rng.random() < 0.8 else 0.0)
+        found += [View(pixels, box) for _, box in free[:2]]
+        x1, y1, x2, y2 = boxes[int(rng.integers(len(boxes)))]
+        w, h = x2 - x1, y2 - y1
+        kind = rng.random()
+        if kind < 0.45:  # A part.
+            share = rng.uniform(0.3, 0.6, 2)
+            left, top = (
+                x1 + (1 - share[0]) * w * rng.random(),
+                y1 + (1 - share[1]) * h * rng.random(),
+            )
+            found.append(View(pixels, (left, top, left + share[0] * w, top + share[1] * h)))
+        elif kind < 0.8:  # Displaced by half of it or more.
+            angle = rng.uniform(0, 2 * np.pi)
+            away = rng.uniform(0.55, 0.9)
+            dx, dy = away * w * np.cos(angle), away * h * np.sin(angle)
+            found.append(View(pixels, (x1 + dx, y1 + dy, x2 + dx, y2 + dy)))
+        elif len(boxes) > 1:  # Two items at once.
+            one, two = (boxes[int(i)] for i in rng.choice(len(boxes), 2, replace=False))
+            both = (
+                min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3])
+            )  # fmt: skip
+            if max(both[2] - both[0], both[3] - both[1]) < 2.6 * usual:
+                found.append(View(pixels, both))
+        return [v for v in found if v.box[2] > 2 and v.box[3] > 2 and v.box[0] < width - 2]
 
     def _plain_scene(self, items: Sequence[Item]) -> list[View | None]:
         """The items on an even ground, nearly upright."""
@@ -326,10 +401,21 @@ class CropSource:
             return [self._clean(item) for item in items]
         if kind < (0.2 if icons else 0.22):
             return self._scene(items, icons=icons)
-        if kind < (0.5 if icons else 0.7):
+        if kind < (0.33 if icons else 0.35):
             strip = draw_strip(items, self._palette.photos, rng)
             pixels = np.asarray(_on_paper(strip.picture, rng))
             return [View(pixels, self._jittered(box)) for box in strip.boxes]
+        if kind < 0.75:
+            drawn = self._painter.draw_items(items, rng)
+            pixels = np.asarray(_on_paper(drawn.picture, rng))
+            apart = rng.permutation(len(drawn.clutter))[:2]
+            self.prompt_strangers += [View(pixels, drawn.clutter[int(i)]) for i in apart]
+            x1, y1, x2, y2 = drawn.boxes[int(rng.integers(len(drawn.boxes)))]
+            if rng.random() < 0.3:  # A part of an item is none.
+                across = rng.uniform(0.3, 0.55) * (x2 - x1)
+                left = float(x1 if rng.random() < 0.5 else x2 - across)
+                self.prompt_strangers.append(View(pixels, (left, y1, left + across, y2)))
+            return [View(pixels, self._jittered(box)) for box in drawn.boxes]
         return [self._clean(item) for item in items]
 
     def _clean(self, item: Item) -> View | None:
@@ -372,6 +458,8 @@ class CropSource:
             return illustrated_ground(_GROUND_PX, palette.icons, rng)
         if palette.photos and kind < 0.65:
             return soften(photo_ground(_GROUND_PX, palette.photos, rng), rng)
+        if kind < 0.77:
+            return solids_ground(_GROUND_PX, rng)
         if kind < 0.91:
             kinds = (gradient_ground, pattern_ground, shapes_ground)
             return kinds[int(rng.integers(3))](_GROUND_PX, rng)
@@ -390,6 +478,14 @@ class CropSource:
         off = np.clip(rng.normal(0.01, spread, 4), -0.12, 0.16) * (width, height, width, height)
         x1, y1, x2, y2 = (float(v) for v in np.array(box) + off * (-1, -1, 1, 1))
         return x1, y1, x2, y2
+
+
+def _shared(box: Box, other: tuple[float, float, float, float]) -> float:
+    """How much of `other` lies within `box`, 0..1."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    area = (other[2] - other[0]) * (other[3] - other[1])
+    return max(0.0, width) * max(0.0, height) / max(area, 1e-6)
 
 
 def _by_design(faces: Sequence[FontFace]) -> list[list[FontFace]]:

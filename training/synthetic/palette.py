@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from training.synthetic.catalogue import Split
 from training.synthetic.colouring import with_coloured
 from training.synthetic.errors import IngredientsMissingError
+from training.synthetic.shapes import ShapeCollection
 from training.synthetic.store import FontFace, IconCollection, IngredientStore, Photo
 
 
@@ -29,13 +30,15 @@ class Palette:
 
     @classmethod
     def of(cls, store: IngredientStore, split: Split) -> "Palette":
-        """What a store has for a split; the icons to train on also coloured in."""
+        """What a store has for a split; the icons to train on also coloured in, and shapes."""
         han = store.fonts(split, "han")
         icons = store.icons(split)
         return cls(
             han,
             store.fonts(split, "latin"),
-            with_coloured(icons) if split == "train" else icons,
+            (*with_coloured(icons), ShapeCollection.of(split))
+            if split == "train" and icons
+            else icons,
             store.photos(split),
             max(han, key=lambda face: len(face.characters()), default=None),
         )

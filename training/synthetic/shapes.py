@@ -29,6 +29,10 @@ _SEEDS: dict[Split, int] = {"train": 11, "validation": 12, "test": 13}
 _COUNTS: dict[Split, int] = {"train": 700, "validation": 120, "test": 120}
 
 
+SHAPES = "shapes"
+"""Name and design of the collection."""
+
+
 class ShapeCollection(IconCollection):
     """Shapes drawn from their names' own random numbers; needs no files."""
 
@@ -38,8 +42,8 @@ class ShapeCollection(IconCollection):
         kinds = list(_KINDS)
         names = tuple(f"{kinds[i % len(kinds)]}-{i // len(kinds)}" for i in range(_COUNTS[split]))
         return cls(
-            name="shapes",
-            design="shapes",
+            name=SHAPES,
+            design=SHAPES,
             split=split,
             names=names,
             monochrome=True,
@@ -304,3 +308,6 @@ _KINDS: dict[str, Callable[[ImageDraw.ImageDraw, Generator], None]] = {
     "grid": _grid,
     "double": _double,
 }
+
+SHAPE_KINDS = len(_KINDS)
+"""Every so many names of a collection one is of the same kind."""
