@@ -116,7 +116,7 @@ def candidates(
             has such a number, all are kept: a caller can be wrong.
     """
     boxes, scores = _detected(detector, picture)
-    cuts = _by_probability(boxes, _probabilities(detector, scores), count)
+    cuts = _by_probability(boxes, _probabilities(detector, scores))
     for own in _at_gaps(picture):
         same = (iou_matrix(own, boxes) > _SAME_IOU) if len(boxes) else np.zeros((len(own), 0), bool)
         rows = []
@@ -157,15 +157,12 @@ def _detected(
     return seen.boxes[large], seen.scores[large]
 
 
-def _by_probability(
-    boxes: NDArray[np.float32], chances: NDArray[np.float64], count: tuple[int, int] | None
-) -> list[Cut]:
+def _by_probability(boxes: NDArray[np.float32], chances: NDArray[np.float64]) -> list[Cut]:
     """The cuts that the detector's probabilities leave open, and the best box, the best two, ...
 
     Args:
         boxes: `(K, 4)`, best first.
         chances: `(K,)` probability that each is an item, falling.
-        count: The least and the greatest number of items; None where nobody knows.
     """
     clipped = np.clip(chances, 1e-4, 1 - 1e-4)
     item, none = np.log(clipped), np.log1p(-clipped)
@@ -182,8 +179,6 @@ def _by_probability(
     middles = boxes[:, 0] + boxes[:, 2]
     cuts = []
     for rows in sorted(chosen):
-        if count is not None and not count[0] <= len(rows) <= count[1]:
-            continue
         inside = np.zeros(len(boxes), bool)
         inside[list(rows)] = True
         prior = _PRIOR_WEIGHT * float(np.where(inside, item, none).sum())

@@ -137,7 +137,8 @@ def train(
         if resume:
             # What was not said again stays as it was.
             usual = float(RunFolder(out).config()["rate"])
-            mix = (out / GENERATED / PUZZLES_FILE).is_file() if mix is None else mix
+            if mix is None and not prompts:
+                mix = (out / GENERATED / PUZZLES_FILE).is_file()
         settings = DetectorSettings(
             width=width,
             height=height,

@@ -306,7 +306,7 @@ BAD = {
         {"background": text(SCENE), "prompt": {}},
         422,
         "invalid_request",
-        "`prompt` is empty; give exactly one of `words`, `icons`, `image` and `region`",
+        "`prompt` is empty; give exactly one of `words`, `text`, `icons`, `image` and `region`",
     ),
     "no-prompt": ({"background": text(SCENE)}, 422, "invalid_request", "`prompt` is missing"),
     "no-background": ({"prompt": {"words": ["a"]}}, 422, "invalid_request", "`background` is miss"),

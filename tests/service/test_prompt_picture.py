@@ -92,8 +92,34 @@ def test_a_doubtful_box_is_an_item_only_where_the_scene_speaks_for_it(
     boxes = [(90, 8, 114, 32), (10, 8, 34, 32), (50, 10, 74, 30)]
     found = candidates(Finds(boxes, [0.95, 0.9, last]), NOISE)
     assert next(len(cut) for cut in every(found)) == items
-    assert sorted(len(cut.rows) for cut in found.cuts) == [1, 2, 3], "all are left to choose from"
-    assert sorted(len(cut.rows) for cut in found.at_most(2).cuts) == [1, 2]
+    assert {len(cut.rows) for cut in found.cuts} == {1, 2, 3}, "all are left to choose from"
+    assert {len(cut.rows) for cut in found.at_most(2).cuts} == {1, 2}
+
+
+def test_any_of_several_doubtful_boxes_may_be_the_item() -> None:
+    boxes = [(10, 8, 34, 32), (50, 10, 74, 30), (90, 8, 114, 32)]
+    found = candidates(Finds(boxes, [0.95, 0.4, 0.3]), NOISE)
+    cuts = {tuple(spans(cut)) for cut in every(found)}
+    assert {((10, 34), (50, 74)), ((10, 34), (90, 114))} <= cuts
+
+
+def test_a_part_within_an_item_speaks_against_a_cut_that_takes_both() -> None:
+    boxes = [(10, 8, 34, 32), (60, 8, 84, 32), (66, 12, 80, 28)]
+    likeliest, *_ = every(candidates(Finds(boxes, [0.9, 0.9, 0.5]), NOISE))
+    assert spans(likeliest) == [(10, 34), (60, 84)]
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [((2, 2), {2}), ((1, 2), {1, 2}), ((5, 6), {1, 2, 3})],
+    ids=["exact", "range", "impossible-is-ignored"],
+)
+def test_a_known_number_of_items_leaves_only_such_cuts(
+    count: tuple[int, int], sizes: set[int]
+) -> None:
+    boxes = [(10, 8, 34, 32), (50, 10, 74, 30), (90, 8, 114, 32)]
+    found = candidates(Finds(boxes, [0.95, 0.9, 0.85]), NOISE, count)
+    assert {len(cut.rows) for cut in found.cuts} == sizes
 
 
 def test_a_cut_at_gaps_that_the_detector_gives_too_is_given_once() -> None:

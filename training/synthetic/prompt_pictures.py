@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from training.synthetic.characters import DIGITS, LEVEL_1, LEVEL_2, LOWER, UPPER
 from training.synthetic.clutter import grain, rescale_wear, speckle
-from training.synthetic.colours import RGB, away_from, mix, random_colour
+from training.synthetic.colours import RGB, away_from, distance, mix, random_colour
 from training.synthetic.glyphs import text_mask
 from training.synthetic.grounds import (
     flat_ground,
@@ -133,7 +133,7 @@ class PromptPainter:
     def items(self, count: int, rng: Generator) -> list[Item]:
         """Items as one prompt shows them: of one kind, now and then mixed."""
         kind = rng.random()
-        if kind < 0.36:
+        if kind < 0.33:
             return self._characters(count, rng)
         if kind < 0.50:
             return self._letters(count, rng)
@@ -270,8 +270,8 @@ class PromptPainter:
             _dots(canvas, rng, amount)
         if kinds[2] < 0.3:
             _lines(canvas, rng, amount)
-        if kinds[3] < 0.25:
-            _blobs(canvas, rng, amount, opaque=False)
+        if kinds[3] < 0.32:
+            _blobs(canvas, rng, amount, opaque=rng.random() < 0.35)
         if kinds[4] < 0.15:
             _strokes(canvas, rng, amount)
         if kinds[5] < 0.06:
@@ -564,17 +564,20 @@ def _strokes(canvas: _Canvas, rng: Generator, amount: float) -> None:
 
 
 def _blobs(canvas: _Canvas, rng: Generator, amount: float, *, opaque: bool) -> None:
-    """Discs, polygons, bars and blobs up to the size of items, mostly translucent."""
+    """Discs, polygons, bars and blobs up to the size of items; opaque ones are smaller.
+
+    Opaque ones larger than specks are discs in colours unlike the items', or they would be items.
+    """
     width, height = canvas.picture.size
-    kinds = rng.random()
-    for _ in range(int(rng.integers(1, 3 + round(12 * amount * rng.random() + 2 * amount)))):
+    discs = opaque and rng.random() < 0.6
+    most = 0.32 if discs else 0.2 if opaque else float(rng.choice(np.array([0.35, 0.65])))
+    count = 1 + round((3 + 11 * rng.random()) * amount * (1.0 if rng.random() < 0.6 else 0.4))
+    for _ in range(count):
         x, y = rng.uniform((0, 0), (width, height))
-        # Large opaque ones would be items to anybody.
-        most = 0.2 if opaque else 0.35 if kinds < 0.5 else 0.65
-        reach = canvas.side * rng.uniform(0.08, most)
+        reach = canvas.side * rng.uniform(0.06, most)
         mask = Image.new("L", (width, height))
         draw = ImageDraw.Draw(mask)
-        kind = rng.random()
+        kind = 0.0 if discs else rng.random()
         if kind < 0.55:
             draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=255)
         elif kind < 0.8:
@@ -589,8 +592,19 @@ def _blobs(canvas: _Canvas, rng: Generator, amount: float, *, opaque: bool) -> N
             thick = max(1, round(reach * rng.uniform(0.1, 0.4)))
             draw.ellipse((x - reach, y - reach, x + reach, y + reach), outline=255, width=thick)
         strength = 1.0 if opaque else float(rng.uniform(0.15, 0.75))
-        _overlay(canvas, mask, _tone(canvas, rng), strength)
+        tone = _unlike(canvas.inks, rng) if discs else _tone(canvas, rng)
+        _overlay(canvas, mask, tone, strength)
         canvas.note(x - reach, y - reach, x + reach, y + reach)
+
+
+def _unlike(inks: Sequence[RGB], rng: Generator) -> RGB:
+    """A colour that none of the items has."""
+    tone = random_colour(rng, "pastel" if rng.random() < 0.5 else "any")
+    for _ in range(8):
+        if all(distance(tone, ink) > 0.25 for ink in inks):
+            break
+        tone = random_colour(rng)
+    return tone
 
 
 def _along(canvas: _Canvas, boxes: Sequence[Box], rng: Generator) -> None:
