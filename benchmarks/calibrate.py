@@ -5,7 +5,11 @@
 Each kind of prompt and each look has a calibration of its own. The weight of the detector's scores
 is the one that solves most. The temperature and the score of "no box" shape the share of the best
 assignment; slope and bias (Platt scaling) turn share times detector evidence into the probability
-that the whole answer is right; these four minimise the log loss over the puzzles. The confidence
+that the whole answer is right, with the fit of the worst item as a second variable; these five
+minimise the log loss over the puzzles. A third of the puzzles are also asked for something that is
+not in the picture (a word or an icon of another puzzle among their own, or all of another prompt),
+where no answer is right: without them confidence would say which of several answers is best, and
+not whether there is one. The confidence
 from which on a first look is enough is the lowest that costs no more than a few answers; in
 `own.json` that of words is 0.7 by hand, not 0.9, because twice as many second looks solved one
 puzzle of 200 more and cost a tenth of the speed. The
@@ -15,24 +19,27 @@ Two-fold cross-validation says what error is to be expected
 on puzzles not fitted on.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import typer
+from numpy.random import Generator
 from numpy.typing import NDArray
 from rich.progress import track
 from scipy.optimize import minimize
 
 from clickorder.local import LocalSolver
-from labels.puzzles import Puzzle, read_puzzles
-from service.calibration import Calibration, Calibrations
+from labels.puzzles import Puzzle, PuzzleSet, read_puzzles
+from service.calibration import Calibration, Calibrations, worst_fit
 from service.errors import ServiceError
 from service.evidence import Evidence
 from service.looks import CLOSE, FIRST, Look
 from service.matching import assign
+from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.recognition import doubt
 from service.settings import Settings
 from training.scoring import in_order
@@ -60,11 +67,13 @@ class Case:
         puzzle: With the truth.
         evidence: What the look gave.
         scores: `(M, N)` of the evidence without the detector's part.
+        present: Whether everything that is asked for is in the picture.
     """
 
     puzzle: Puzzle
     evidence: Evidence
     scores: NDArray[np.float64]
+    present: bool = True
 
     def weighed(self, weight: float) -> NDArray[np.float64]:
         """The scores with the detector's part at another weight."""
@@ -72,6 +81,8 @@ class Case:
 
     def right(self, weight: float) -> bool:
         """Whether the best assignment is right, with the detector at a weight."""
+        if not self.present:
+            return False
         result = assign(self.weighed(weight), keys=self.evidence.keys)
         clicks = [
             (round((x1 + x2) / 2), round((y1 + y2) / 2))
@@ -96,18 +107,28 @@ def main(
         look: [_case(solver, p, s.folder, look) for s, p in track(puzzles, description=name)]
         for name, look in (("First look", FIRST), ("Close look", CLOSE))
     }
+    strange = list(_strange_prompts(solver, puzzles))
+    absent = {
+        look: [
+            _case(solver, p, s.folder, look, prompt)
+            for s, p, prompt in track(strange, description=f"{name}, absent")
+        ]
+        for name, look in (("First look", FIRST), ("Close look", CLOSE))
+    }
     fitted: dict[str, Calibration] = {}
     for kind in KINDS:
         own = [(p.kind == "words") == (kind == "words") for _, p in puzzles]
         first, close = (list(compress(cases[look], own)) for look in (FIRST, CLOSE))
         if not any(first) or not any(close):
             continue
-        one = _fit_and_tell(f"{kind}, first look", [case for case in first if case])
-        two = _fit_and_tell(f"{kind}, close look", [case for case in close if case])
+        others = [(p.kind == "words") == (kind == "words") for _, p, _ in strange]
+        lost, lost_close = (list(compress(absent[look], others)) for look in (FIRST, CLOSE))
+        one = _fit_and_tell(f"{kind}, first look", [case for case in (*first, *lost) if case])
+        two = _fit_and_tell(f"{kind}, close look", [case for case in (*close, *lost_close) if case])
         sure = _enough(first, one, close, two)
         unsure = [
             there
-            for here, there in zip(first, close, strict=True)
+            for here, there in zip((*first, *lost), (*close, *lost_close), strict=True)
             if there and (here is None or _confidences([here], one)[0] < sure)
         ]
         fitted[kind] = replace(one, sure=sure)
@@ -141,14 +162,17 @@ def _rescaled(calibration: Calibration, cases: list[Case]) -> Calibration:
     own = calibration
     right = np.array([case.right(own.detector_weight) for case in cases])
     logits = _raw(cases, own.detector_weight, own.temperature, own.null_score)
-    start = np.array([own.slope, own.bias])
-    found = minimize(_loss, start, (logits, right), method="Nelder-Mead")
-    slope, bias = (float(v) for v in found.x)
+    start = np.array([own.slope, own.bias, own.fit_slope])
+    fits = _fits(cases, own.detector_weight)
+    found = minimize(_loss, start, (logits, fits, right), method="Nelder-Mead")
+    slope, bias, fit_slope = (float(v) for v in found.x)
     print(
         f"  {len(cases)} looked at closely, {right.mean():.1%} rightly: "
-        f"slope {slope:.3f}, bias {bias:.3f}"
+        f"slope {slope:.3f}, bias {bias:.3f}, fit slope {fit_slope:.3f}"
     )
-    return replace(own, slope=slope, bias=bias) if slope > 0 else own
+    if slope <= 0 or fit_slope < 0:
+        return own
+    return replace(own, slope=slope, bias=bias, fit_slope=fit_slope)
 
 
 def _enough(
@@ -168,16 +192,66 @@ def _enough(
     return min(s for s in _SURE if solved[s] >= max(solved.values()) - _ENOUGH)
 
 
-def _case(solver: LocalSolver, puzzle: Puzzle, folder: Path, look: Look) -> Case | None:
+def _strange_prompts(
+    solver: LocalSolver, puzzles: Sequence[tuple[PuzzleSet, Puzzle]]
+) -> Iterator[tuple[PuzzleSet, Puzzle, Prompt]]:
+    """Every third puzzle with a prompt that asks for what its picture does not show."""
+    rng = np.random.default_rng(5)
+    for own_set, own in puzzles[::3]:
+        others = [(s, p) for s, p in puzzles if p.family == own.family and p.id != own.id]
+        if not others:
+            continue
+        other_set, other = others[int(rng.integers(len(others)))]
+        mine, theirs = solver.prompt(own, own_set.folder), solver.prompt(other, other_set.folder)
+        match mine, theirs:
+            case WordsPrompt(words), WordsPrompt(foreign):
+                foreign = tuple(word for word in foreign if word not in words)
+                if foreign:
+                    yield own_set, own, WordsPrompt(_mixed(words, foreign, rng))
+            case IconsPrompt(icons), IconsPrompt(foreign_icons):
+                yield own_set, own, IconsPrompt(_mixed(icons, foreign_icons, rng))
+            case ImagePrompt(), ImagePrompt():
+                yield own_set, own, theirs
+            case RegionPrompt(), RegionPrompt((x1, y1, x2, y2)):
+                picture = solver.background(other, other_set.folder)
+                yield own_set, own, ImagePrompt(picture[y1:y2, x1:x2])
+            case _:
+                pass
+
+
+T = TypeVar("T")
+
+
+def _mixed(own: tuple[T, ...], foreign: tuple[T, ...], rng: Generator) -> tuple[T, ...]:
+    """One of several replaced by one that is not there, or (two in five) nothing but such."""
+    if rng.random() < 0.4:
+        return foreign[: len(own)]
+    place = int(rng.integers(len(own)))
+    return (*own[:place], foreign[int(rng.integers(len(foreign)))], *own[place + 1 :])
+
+
+def _case(
+    solver: LocalSolver, puzzle: Puzzle, folder: Path, look: Look, prompt: Prompt | None = None
+) -> Case | None:
+    """What one look gives; with a prompt, one that asks for what is not there."""
     try:
-        evidence = solver.evidence(puzzle, folder, look)
+        evidence = solver.evidence(puzzle, folder, look, prompt=prompt)
     except ServiceError:
         return None
     items, boxes = evidence.scores.shape
     if items == 0 or boxes < items:
         return None
     plain = evidence.scores - doubt(evidence.scene, evidence.calibration.detector_weight)
-    return Case(puzzle, evidence, plain)
+    return Case(puzzle, evidence, plain, prompt is None)
+
+
+def _fits(cases: list[Case], weight: float) -> NDArray[np.float64]:
+    """`(N,)` fit of the worst item of each best assignment."""
+    values = []
+    for case in cases:
+        scores = case.weighed(weight)
+        values.append(worst_fit(scores, assign(scores, keys=case.evidence.keys).boxes))
+    return np.array(values)
 
 
 def _raw(
@@ -199,10 +273,13 @@ def _raw(
 
 
 def _loss(
-    parameters: NDArray[np.float64], logits: NDArray[np.float64], right: NDArray[np.bool_]
+    parameters: NDArray[np.float64],
+    logits: NDArray[np.float64],
+    fits: NDArray[np.float64],
+    right: NDArray[np.bool_],
 ) -> float:
-    """Mean log loss of Platt scaling."""
-    scaled = parameters[0] * logits + parameters[1]
+    """Mean log loss of Platt scaling with a second variable."""
+    scaled = parameters[0] * logits + parameters[1] + parameters[2] * fits
     return float(np.logaddexp(0, np.where(right, -scaled, scaled)).mean())
 
 
@@ -211,13 +288,15 @@ def _fit(cases: list[Case]) -> Calibration:
     solved = {w: np.array([case.right(w) for case in cases]) for w in _DETECTOR_WEIGHTS}
     weight = max(_DETECTOR_WEIGHTS, key=lambda w: solved[w].mean())
     right = solved[weight]
+    fits = _fits(cases, weight)
     best: tuple[float, Calibration] | None = None
     for temperature in _TEMPERATURES:
         for null_score in _NULL_SCORES:
             logits = _raw(cases, weight, temperature, null_score)
-            found = minimize(_loss, np.array([1.0, 0.0]), (logits, right), method="Nelder-Mead")
-            slope, bias = (float(v) for v in found.x)
-            if slope > 0 and (best is None or found.fun < best[0]):
+            start = np.array([1.0, 0.0, 0.2])
+            found = minimize(_loss, start, (logits, fits, right), method="Nelder-Mead")
+            slope, bias, fit_slope = (float(v) for v in found.x)
+            if slope > 0 and fit_slope >= 0 and (best is None or found.fun < best[0]):
                 best = (
                     found.fun,
                     replace(
@@ -226,6 +305,7 @@ def _fit(cases: list[Case]) -> Calibration:
                         null_score=null_score,
                         slope=slope,
                         bias=bias,
+                        fit_slope=fit_slope,
                         detector_weight=weight,
                     ),
                 )
@@ -237,7 +317,8 @@ def _fit(cases: list[Case]) -> Calibration:
 def _confidences(cases: list[Case], calibration: Calibration) -> NDArray[np.float64]:
     own = calibration
     logits = _raw(cases, own.detector_weight, own.temperature, own.null_score)
-    confidences: NDArray[np.float64] = 1 / (1 + np.exp(-(own.slope * logits + own.bias)))
+    scaled = own.slope * logits + own.bias + own.fit_slope * _fits(cases, own.detector_weight)
+    confidences: NDArray[np.float64] = 1 / (1 + np.exp(-scaled))
     return confidences
 
 

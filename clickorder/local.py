@@ -52,14 +52,38 @@ class LocalSolver:
                 "detail": str(error),
             }
 
-    def evidence(self, puzzle: Puzzle, folder: Path, look: Look = FIRST) -> Evidence:
+    def evidence(
+        self, puzzle: Puzzle, folder: Path, look: Look = FIRST, *, prompt: Prompt | None = None
+    ) -> Evidence:
         """What the models say of a puzzle at one look; for fitting a calibration.
+
+        Args:
+            puzzle: Its background counts, and its prompt unless another is given.
+            folder: What its file names are relative to.
+            look: How closely to look.
+            prompt: Asked in place of the puzzle's own.
 
         Raises:
             ServiceError: the service would answer with a problem.
         """
         image = self._picture(folder / puzzle.background, "background")
-        return self._solver.evidence(image, self._prompt(folder, puzzle.prompt), look)
+        return self._solver.evidence(image, prompt or self.prompt(puzzle, folder), look)
+
+    def prompt(self, puzzle: Puzzle, folder: Path) -> Prompt:
+        """The prompt of a puzzle, its pictures decoded.
+
+        Raises:
+            ServiceError: a picture cannot be read.
+        """
+        return self._prompt(folder, puzzle.prompt)
+
+    def background(self, puzzle: Puzzle, folder: Path) -> NDArray[np.uint8]:
+        """The background of a puzzle, `(H, W, 3)` uint8 RGB.
+
+        Raises:
+            ServiceError: it cannot be read.
+        """
+        return self._picture(folder / puzzle.background, "background")
 
     def solve(
         self, folder: Path, background: str, prompt: Mapping[str, PromptValue]

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.looks import Look
 
 _EPSILON = 1e-9
+
+_WORST_FIT = -12.0
+"""Log-likelihoods below this are all the same: no fit at all."""
 
 
 class CalibrationError(ValueError):
@@ -29,6 +33,8 @@ class Calibration:
         detector_weight: Weight of the log of the detector's score of a box, on every item's score.
         slope: Of the logit of the raw confidence.
         bias: Added to it.
+        fit_slope: Of the fit of the worst item, in the same sum: what says whether every item is
+            in the picture at all, which the share among assignments cannot say.
         sure: Confidence from which on a first look is enough; 0 never looks twice.
         no_partner: Score (before the temperature) above which a box speaks for an item of a cut of
             a prompt picture, and below which against it. With detector 1.2 the items of 640
@@ -44,20 +50,37 @@ class Calibration:
     detector_weight: float = 0.0
     sure: float = 0.9
     no_partner: float = -3.0
+    fit_slope: float = 0.0
 
-    def confidence(self, share: float, evidence: float) -> float:
+    def confidence(self, share: float, evidence: float, fit: float = 0.0) -> float:
         """Probability that the whole answer is right.
 
         Args:
             share: Of the best assignment among all, 0..1.
             evidence: The detector's, that every chosen box is an item, 0..1.
+            fit: `worst_fit` of the assignment, not above 0.
 
         Returns:
-            `sigmoid(slope * logit(share * evidence) + bias)`, 0..1 (Platt scaling).
+            `sigmoid(slope * logit(share * evidence) + fit_slope * fit + bias)`, 0..1 (Platt
+            scaling, with a second variable).
         """
         raw = min(max(share * evidence, _EPSILON), 1 - _EPSILON)
-        logit = self.slope * (np.log(raw) - np.log1p(-raw)) + self.bias
+        logit = self.slope * (np.log(raw) - np.log1p(-raw)) + self.fit_slope * fit + self.bias
         return float(1 / (1 + np.exp(-logit)))
+
+
+def worst_fit(scores: NDArray[np.float64], boxes: NDArray[np.int64]) -> float:
+    """How well the item that fits its box worst fits it, as a log-likelihood within bounds.
+
+    Args:
+        scores: `(M, N)` log-likelihoods of items on boxes.
+        boxes: `(M,)` the box of each item, each 0 or more.
+
+    Returns:
+        -12 to 0; 0 where there is no item.
+    """
+    chosen = scores[np.arange(len(boxes)), boxes]
+    return float(np.clip(chosen.min(initial=0.0), _WORST_FIT, 0.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from classifier.readings import Classifier
 from classifier.text_reader import TextReader, TextReading
 from detector.detections import Detections, Detector
 from service.answers import Answer, Box, Click, DetectedBox, Reason
-from service.calibration import UNCALIBRATED, Calibrations
+from service.calibration import UNCALIBRATED, Calibrations, worst_fit
 from service.errors import InvalidRequestError, ModelUnavailableError, UnknownWordsError
 from service.evidence import Evidence, Memory, Stopwatch, Witnesses
 from service.gallery import NO_GALLERY, Gallery
@@ -307,7 +307,8 @@ def _confidence(result: Assignment, evidence: Evidence) -> float:
     if (result.boxes < 0).any() or len(result.boxes) == 0:
         return 0.0
     seen = float(np.prod(evidence.scene.scores[result.boxes], dtype=np.float64))
-    return evidence.calibration.confidence(result.share, seen)
+    fit = worst_fit(evidence.scores, result.boxes)
+    return evidence.calibration.confidence(result.share, seen, fit)
 
 
 def _characters(charset: str) -> str:

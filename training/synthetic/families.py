@@ -29,6 +29,7 @@ from training.synthetic.items import (
     random_motion,
 )
 from training.synthetic.palette import Palette
+from training.synthetic.prompt_pictures import PromptPainter
 from training.synthetic.scenes import (
     Box,
     Placed,
@@ -38,6 +39,7 @@ from training.synthetic.scenes import (
     place,
     random_spacing,
 )
+from training.synthetic.solids import solids_ground
 from training.synthetic.store import FontFace
 from training.synthetic.strips import (
     Strip,
@@ -54,6 +56,9 @@ FAMILIES = (
 )  # fmt: skip
 
 _ATTEMPTS = 40
+_WIDE_SHARE = 0.5
+"""Of prompt pictures are drawn by `PromptPainter`."""
+
 _STRIPS = 6
 _PAGES = 8
 
@@ -128,8 +133,10 @@ def _ground(size: tuple[int, int], palette: Palette, rng: Generator) -> Image.Im
         picture = soften(photo_ground(size, palette.photos, rng), rng)
     elif kind < 0.7:
         picture = gradient_ground(size, rng)
-    elif kind < 0.77:
+    elif kind < 0.75:
         picture = pattern_ground(size, rng)
+    elif kind < 0.8:
+        picture = solids_ground(size, rng)
     elif kind < 0.88:
         picture = shapes_ground(size, rng)
     elif palette.han and kind < 0.95:
@@ -321,7 +328,14 @@ def _strip_items(items: Sequence[Item], palette: Palette, rng: Generator) -> lis
 def _strip(
     items: Sequence[Item], palette: Palette, rng: Generator, size: tuple[int, int] | None = None
 ) -> Strip | None:
-    """A prompt strip that a person could read; None for items that leave no such strip."""
+    """A prompt strip that a person could read; None for items that leave no such strip.
+
+    Those that lie in a picture of their own are drawn as widely as sites draw them half of the
+    time; a band of the scene is tidy.
+    """
+    if size is None and palette.han and palette.icons and rng.random() < _WIDE_SHARE:
+        drawn = PromptPainter(palette).draw_items(_strip_items(items, palette, rng), rng)
+        return Strip(drawn.picture, drawn.boxes, "wide")
     for _ in range(_STRIPS):
         shown = _strip_items(items, palette, rng)
         strip = draw_strip(shown, palette.photos, rng, size=size)

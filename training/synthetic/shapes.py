@@ -128,19 +128,20 @@ def _rectangle(draw: ImageDraw.ImageDraw, rng: Generator) -> None:
     corners = np.array([[-wide, -high], [wide, -high], [wide, high], [-wide, high]])
     corners[:2, 0] += slant
     corners[2:, 0] -= slant
-    corners *= 0.95 * _RADIUS_PX / np.abs(corners).max()
-    if rng.random() < 0.4:
+    knots = rng.random() < 0.2
+    corners *= (0.8 if knots else 0.95) * _RADIUS_PX / np.abs(corners).max()
+    if rng.random() < 0.4 and not knots:
         radius = 0.4 * rng.uniform(0.2, 1) * high
         box = [float(v) for v in (corners[[0, 2]].ravel() + ICON_PX / 2) * _SCALE]
         box = [min(box[0], box[2]), min(box[1], box[3]), max(box[0], box[2]), max(box[1], box[3])]
         draw.rounded_rectangle(box, radius * _SCALE, fill=255)
     else:
         _fill(draw, corners)
-    if rng.random() < 0.5:
+    if knots or rng.random() < 0.4:
         _fill(draw, corners * rng.uniform(0.5, 0.86), 0)
-        if rng.random() < 0.4:  # Knots at the corners, as on a frame that is being dragged.
-            for corner in corners:
-                _fill(draw, corner + _ring_of(0.2 * _RADIUS_PX, 40))
+    if knots:  # At the corners, as on a frame that is being dragged.
+        for corner in corners:
+            _fill(draw, corner + _ring_of(0.18 * _RADIUS_PX, 40))
 
 
 def _star(draw: ImageDraw.ImageDraw, rng: Generator) -> None:

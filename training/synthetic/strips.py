@@ -24,7 +24,7 @@ from training.synthetic.store import Photo
 from training.synthetic.styles import Style, fade, ink_box, random_style
 
 Box = tuple[int, int, int, int]
-Look = Literal["clean", "coloured", "thin", "noisy", "scene"]
+Look = Literal["clean", "coloured", "thin", "noisy", "scene", "wide"]
 
 _MIN_SIDE_PX = 15
 """Smallest item a strip draws; shrunk pictures have fewer pixels but stay legible."""
