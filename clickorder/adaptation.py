@@ -15,7 +15,7 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -35,7 +35,8 @@ from labels.pictures import UNREADABLE, load_rgb
 from labels.prelabel import Proposer
 from labels.puzzles import PuzzleSet
 from labels.split import PARTS, Shares, split_folder
-from service.backends import own_files
+from service.backends import PROMPT_DETECTOR, own_files
+from service.calibration import Calibrations
 from service.settings import Settings
 from training.adaptation_measures import compare, compare_models
 from training.adaptation_record import Adaptation, Stage
@@ -73,6 +74,10 @@ _MUCH_WORSE = 2
 
 _PRODUCTS = {"detector": ("detector",), "matcher": ("siamese", "classifier")}
 _ROLES = ("detector", "siamese", "classifier")
+
+_FEW_COUNTS, _MANY_COUNTS = 12, 40
+"""Prompt pictures from which their number of items is known: where all have the same one, and where
+they have several."""
 
 
 def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptation:
@@ -128,6 +133,13 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
         stage, files = stages.run(role, files, minutes)
         done.append(stage)
     bundle = _assembled(files, out / BUNDLE)
+    count = _prompt_count(part_of(puzzles, annotations, parts["train"]))
+    if count is not None:
+        file = bundle / "calibration.json"
+        known = Calibrations.load(file) if file.is_file() else Calibrations()
+        replace(known, prompt_count=count).save(file)
+        shown = str(count[0]) if count[0] == count[1] else f"{count[0]} to {count[1]}"
+        console.print(f"The prompt pictures show {shown} items each, which the bundle knows now.")
     after = _solve(bundle, tests, wishes, console)
     compared = compare(before, after)
     if tests is None:
@@ -336,10 +348,24 @@ def _starting_models(models_dir: Path | None) -> dict[str, Path]:
     return files
 
 
+def _prompt_count(puzzles: PuzzleSet | None) -> tuple[int, int] | None:
+    """The least and the greatest number of items of a site's prompt pictures.
+
+    None where too few pictures tell: one more would be likely to have another number.
+    """
+    shown = () if puzzles is None else puzzles.puzzles
+    counts = [len(p.targets) for p in shown if p.known and p.kind in ("image", "region")]
+    if not counts:
+        return None
+    least, greatest = min(counts), max(counts)
+    needed = _FEW_COUNTS if least == greatest else _MANY_COUNTS
+    return (least, greatest) if len(counts) >= needed else None
+
+
 def _assembled(files: Mapping[str, Path], folder: Path) -> Path:
     """A folder of models that the service loads."""
     folder.mkdir(parents=True, exist_ok=True)
-    for role in (*_ROLES, "calibration"):
+    for role in (*_ROLES, PROMPT_DETECTOR, "calibration"):
         if role in files:
             name = "calibration.json" if role == "calibration" else f"{role}.onnx"
             torn = folder / f".{name}.part"

@@ -44,6 +44,13 @@ def pack(
     default: Annotated[
         bool, typer.Option("--default", help="Serve what no other bundle serves.")
     ] = False,
+    prompt_count: Annotated[
+        str | None,
+        typer.Option(
+            help="How many items the site's prompt pictures show, where that is known: `4`, or "
+            "`3-5`."
+        ),
+    ] = None,
     selftest: Annotated[
         Path | None,
         typer.Option(help="Puzzle set that the bundle must solve; its first puzzles are copied."),
@@ -54,8 +61,8 @@ def pack(
 ) -> None:
     """Write the manifest `bundle.json`: what the bundle is, what it serves, and its checksums.
 
-    The folder holds any of `detector.onnx`, `classifier.onnx`, `siamese.onnx`, `text.onnx`,
-    `calibration.json`, and `gallery/NAME/*.png`: reference pictures, so that the word `<NAME>` of
+    The folder holds any of `detector.onnx`, `prompt_detector.onnx`, `classifier.onnx`,
+    `siamese.onnx`, `text.onnx`, `calibration.json`, and `gallery/NAME/*.png`: reference pictures, so that the word `<NAME>` of
     a prompt names an icon. What a bundle does not have is taken from the default models.
 
     For example:
@@ -84,6 +91,7 @@ def pack(
                 prompts=tuple(prompt or ()),
             ),
             default=default,
+            prompt_count=None if prompt_count is None else _counts(prompt_count),
             sha256=file_sums(folder),
         )
     except ValidationError as error:
@@ -94,6 +102,17 @@ def pack(
     write_atomically(folder / MANIFEST, text)
     bundle = Bundle.read(folder)
     typer.echo(f"{folder / MANIFEST}: {bundle.title}, {len(manifest.sha256)} files.")
+
+
+def _counts(text: str) -> tuple[int, int]:
+    """`"4"` or `"3-5"` as the least and the greatest number."""
+    least, _, greatest = text.partition("-")
+    try:
+        return int(least), int(greatest or least)
+    except ValueError as error:
+        raise UsageError(
+            f"--prompt-count {text} is neither a number nor a range; write 4, or 3-5."
+        ) from error
 
 
 @models_app.command()

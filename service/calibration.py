@@ -92,12 +92,15 @@ class Calibrations:
         pictures: For icons, prompt pictures and regions.
         words_closely: For prompts of words at a close look.
         pictures_closely: For the other prompts at a close look.
+        prompt_count: Least and greatest number of items of the prompt pictures that it was fitted
+            on, where those of one site have a fixed number; None where any number may come.
     """
 
     words: Calibration = Calibration()
     pictures: Calibration = Calibration()
     words_closely: Calibration = Calibration()
     pictures_closely: Calibration = Calibration()
+    prompt_count: tuple[int, int] | None = None
 
     def of(self, kind: Literal["words", "pictures"], look: Look) -> Calibration:
         """The one for a kind of prompt and a look."""
@@ -107,7 +110,10 @@ class Calibrations:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        told = asdict(self)
+        if self.prompt_count is None:
+            del told["prompt_count"]
+        path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Calibrations":
@@ -118,6 +124,7 @@ class Calibrations:
         """
         try:
             kinds = json.loads(path.read_text(encoding="utf-8"))
+            count = _counts(kinds.pop("prompt_count", None))
             for kind in ("words", "pictures"):
                 if kind in kinds:
                     kinds.setdefault(f"{kind}_closely", kinds[kind])
@@ -125,7 +132,8 @@ class Calibrations:
                 **{
                     kind: Calibration(**{key: float(value) for key, value in values.items()})
                     for kind, values in kinds.items()
-                }
+                },
+                prompt_count=count,
             )
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise CalibrationError(
@@ -137,6 +145,24 @@ class Calibrations:
         if min(calibration.temperature for calibration in every) <= 0:
             raise CalibrationError(f"The temperature in {path} must be greater than 0.")
         return loaded
+
+
+def _counts(value: object) -> tuple[int, int] | None:
+    """The least and the greatest number, as JSON has them.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if value is None:
+        return None
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(isinstance(number, int) for number in value)
+        or not 1 <= value[0] <= value[1]
+    ):
+        raise ValueError(f"prompt_count is {value!r}, not a least and a greatest number")
+    return value[0], value[1]
 
 
 UNCALIBRATED = Calibrations()

@@ -143,7 +143,7 @@ class Solver:
             TooManyItemsError: the prompt has more items than are matched.
             RegionOutsideError: the region is not inside the background.
         """
-        prompt = with_count(prompt, self.parts.prompt_count)
+        prompt = self._counted(prompt)
         watch, memory = Stopwatch(check), Memory()
         verdict = self._verdict(background, prompt, watch, memory, FIRST)
         if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
@@ -175,8 +175,12 @@ class Solver:
 
     def evidence(self, background: Picture, prompt: Prompt, look: Look = FIRST) -> Evidence:
         """What one look of `solve` decides on, for fitting a calibration; same errors."""
-        prompt = with_count(prompt, self.parts.prompt_count)
+        prompt = self._counted(prompt)
         return self._witnesses.gather(background, prompt, Stopwatch(), look)
+
+    def _counted(self, prompt: Prompt) -> Prompt:
+        """The prompt with the number of items that these models are for, unless it says its own."""
+        return with_count(prompt, self.parts.prompt_count or self.parts.calibrations.prompt_count)
 
     def detect(self, image: Picture) -> tuple[DetectedBox, ...]:
         """Find every clickable item of an `(H, W, 3)` uint8 RGB picture, best first."""

@@ -177,7 +177,8 @@ def _feeds(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> It
             boxes = puzzle.meta.get("prompt_boxes")
             shown.append((_open(folder / puzzle.image), boxes if isinstance(boxes, list) else ()))
         if metadata.kind == "detector":
-            for picture, _ in shown:
+            # One of prompt pictures never sees a background.
+            for picture, _ in shown[1:] if "item_slope" in metadata.calibration else shown:
                 yield {"images": to_tensor(letterbox(picture, metadata.input_size)[0])}
             continue
         crops += [

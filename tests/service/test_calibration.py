@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.calibration import Calibration, CalibrationError, Calibrations
+from service.calibration import Calibration, CalibrationError, Calibrations, worst_fit
 
 SHARES = st.floats(0.0, 1.0)
 
@@ -39,6 +40,28 @@ def test_files_round_trip(tmp_path: Path) -> None:
     assert Calibrations.load(tmp_path / "calibration.json") == calibrations
 
 
+@given(SHARES, st.floats(-12, 0), st.floats(-12, 0), st.floats(0, 3))
+def test_a_better_fit_never_means_less_confidence(
+    share: float, first: float, second: float, fit_slope: float
+) -> None:
+    calibration = Calibration(fit_slope=fit_slope)
+    low, high = sorted((first, second))
+    assert calibration.confidence(share, 0.9, low) <= calibration.confidence(share, 0.9, high)
+
+
+def test_the_worst_fit_is_that_of_the_chosen_boxes() -> None:
+    scores = np.array([[-1.0, -9.0, -50.0], [-9.0, -3.0, -0.1]])
+    assert worst_fit(scores, np.array([0, 1])) == -3.0
+    assert worst_fit(scores, np.array([2, 1])) == -12.0, "no fit at all is all the same"
+    assert worst_fit(np.zeros((0, 3)), np.zeros(0, np.int64)) == 0.0
+
+
+def test_a_known_number_of_prompt_items_round_trips(tmp_path: Path) -> None:
+    calibrations = Calibrations(prompt_count=(3, 4))
+    calibrations.save(tmp_path / "calibration.json")
+    assert Calibrations.load(tmp_path / "calibration.json") == calibrations
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -48,6 +71,8 @@ def test_files_round_trip(tmp_path: Path) -> None:
         pytest.param('{"sounds": {}}', "sounds", id="unknown-kind"),
         pytest.param('{"words": {"slope": "steep"}}', "steep", id="no-number"),
         pytest.param('{"pictures": {"temperature": 0}}', "greater than 0", id="zero-temperature"),
+        pytest.param('{"prompt_count": [4, 3]}', "prompt_count", id="count-in-the-wrong-order"),
+        pytest.param('{"prompt_count": 3}', "prompt_count", id="count-is-no-pair"),
     ],
 )
 def test_a_bad_file_is_one_sentence(text: str, fault: str, tmp_path: Path) -> None:
