@@ -124,7 +124,7 @@ class Calibrations:
         """
         try:
             kinds = json.loads(path.read_text(encoding="utf-8"))
-            count = _counts(kinds.pop("prompt_count", None))
+            count = _counts(kinds.pop("prompt_count", None)) if isinstance(kinds, dict) else None
             for kind in ("words", "pictures"):
                 if kind in kinds:
                     kinds.setdefault(f"{kind}_closely", kinds[kind])
