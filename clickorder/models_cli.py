@@ -63,7 +63,8 @@ def pack(
 
     The folder holds any of `detector.onnx`, `prompt_detector.onnx`, `classifier.onnx`,
     `siamese.onnx`, `text.onnx`, `calibration.json`, and `gallery/NAME/*.png`: reference pictures,
-    so that the word `<NAME>` of a prompt names an icon. What a bundle does not have is taken from the default models.
+    so that the word `<NAME>` of a prompt names an icon. What a bundle does not have is taken from
+    the default models.
 
     For example:
 
