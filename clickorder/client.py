@@ -156,8 +156,10 @@ class Client(Connection):
         model: str | None = None,
         site: str | None = None,
         type: str | None = None,  # noqa: A002 - the field's name
+        text: str | None = None,
+        count: int | tuple[int, int] | None = None,
     ) -> Answer:
-        """Find the clicks of a puzzle; give exactly one of words, icons, image and region.
+        """Find the clicks of a puzzle; give exactly one of words, text, icons, image and region.
 
         Args:
             background: The picture to click on.
@@ -171,9 +173,24 @@ class Client(Connection):
             model: Name of the bundle that is to answer.
             site: Where the picture is from; bundles say what they serve.
             type: Which of the site's kinds of puzzle it is.
+            text: A sentence that names the words, quoted, bracketed or after a colon.
+            count: With `image` or `region`: how many items it shows, where that is known, or the
+                least and the greatest number.
         """
         puzzle = BatchPuzzle(
-            "", background, words, icons, image, region, min_confidence, draw, model, site, type
+            "",
+            background,
+            words,
+            icons,
+            image,
+            region,
+            min_confidence,
+            draw,
+            model,
+            site,
+            type,
+            text,
+            count,
         )
         return self._send(solve_call(puzzle))
 

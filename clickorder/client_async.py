@@ -82,10 +82,24 @@ class AsyncClient(Connection):
         model: str | None = None,
         site: str | None = None,
         type: str | None = None,  # noqa: A002
+        text: str | None = None,
+        count: int | tuple[int, int] | None = None,
     ) -> Answer:
         """Find the clicks of a puzzle; see `Client.solve`."""
         puzzle = BatchPuzzle(
-            "", background, words, icons, image, region, min_confidence, draw, model, site, type
+            "",
+            background,
+            words,
+            icons,
+            image,
+            region,
+            min_confidence,
+            draw,
+            model,
+            site,
+            type,
+            text,
+            count,
         )
         return await self._send(await asyncio.to_thread(solve_call, puzzle))
 

@@ -43,7 +43,8 @@ class BatchPuzzle:
     Attributes:
         id: Comes back with its answer; each of a batch has its own.
         background: The picture to click on: a path, bytes, an open file or a Pillow picture.
-        words: The words to click, in order. Exactly one of `words`, `icons`, `image`, `region`.
+        words: The words to click, in order. Exactly one of `words`, `text`, `icons`, `image`,
+            `region`.
         icons: A picture of each item, in order.
         image: One picture of the whole prompt, read left to right.
         region: `x1, y1, x2, y2`: where the prompt is in the background; `x2`/`y2` exclusive.
@@ -52,6 +53,9 @@ class BatchPuzzle:
         model: Name of the bundle that is to answer.
         site: Where the picture is from; bundles say what they serve.
         type: Which of the site's kinds of puzzle it is.
+        text: A sentence that names the words: `请依次点击【花】【草】`, `Click in order: A7 K2`.
+        count: With `image` or `region`: how many items it shows, or the least and the greatest
+            number.
     """
 
     id: str
@@ -65,6 +69,8 @@ class BatchPuzzle:
     model: str | None = None
     site: str | None = None
     type: str | None = None
+    text: str | None = None
+    count: int | tuple[int, int] | None = None
 
     def body(self) -> dict[str, Any]:
         """The JSON body of `POST /solve`.
@@ -74,9 +80,11 @@ class BatchPuzzle:
         """
         prompt = {
             "words": _words(self.words),
+            "text": self.text,
             "icons": _each(self.icons),
             "image": None if self.image is None else encode_picture(self.image, "image"),
             "region": None if self.region is None else [int(edge) for edge in self.region],
+            "count": list(self.count) if isinstance(self.count, tuple) else self.count,
         }
         return {
             "background": encode_picture(self.background, "background"),

@@ -93,7 +93,10 @@ def test_every_kind_of_picture(client, tmp_path, kind):
 PROMPTS = {
     "words": ({"words": ("green", "red")}, ["green", "red"]),
     "icons": ({"icons": [square("green"), square("red")]}, ["green", "red"]),
+    "text": ({"text": "Click in order: green, red"}, ["green", "red"]),
     "image": ({"image": STRIP}, ["blue", "green"]),
+    "image-and-count": ({"image": STRIP, "count": 2}, ["blue", "green"]),
+    "image-and-counts": ({"image": STRIP, "count": (1, 3)}, ["blue", "green"]),
     "region": ({"region": (135, 0, 200, 80)}, None),
 }
 

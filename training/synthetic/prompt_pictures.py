@@ -253,7 +253,7 @@ class PromptPainter:
         for _ in range(int(rng.integers(1, 3))):
             kind = rng.random()
             if kind < 0.4:
-                _blobs(canvas, rng, amount, opaque=rng.random() < 0.4)
+                _blobs(canvas, rng, amount, opaque=rng.random() < 0.5)
             elif kind < 0.7:
                 _curves(canvas, rng, amount)
             elif kind < 0.85:
@@ -270,8 +270,8 @@ class PromptPainter:
             _dots(canvas, rng, amount)
         if kinds[2] < 0.3:
             _lines(canvas, rng, amount)
-        if kinds[3] < 0.32:
-            _blobs(canvas, rng, amount, opaque=rng.random() < 0.35)
+        if kinds[3] < 0.4:
+            _blobs(canvas, rng, amount, opaque=rng.random() < 0.5)
         if kinds[4] < 0.15:
             _strokes(canvas, rng, amount)
         if kinds[5] < 0.06:
@@ -569,7 +569,7 @@ def _blobs(canvas: _Canvas, rng: Generator, amount: float, *, opaque: bool) -> N
     Opaque ones larger than specks are discs in colours unlike the items', or they would be items.
     """
     width, height = canvas.picture.size
-    discs = opaque and rng.random() < 0.6
+    discs = opaque and rng.random() < 0.8
     most = 0.32 if discs else 0.2 if opaque else float(rng.choice(np.array([0.35, 0.65])))
     count = 1 + round((3 + 11 * rng.random()) * amount * (1.0 if rng.random() < 0.6 else 0.4))
     for _ in range(count):
