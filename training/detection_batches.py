@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from training.detection_data import DetectionData
 from training.detection_frames import Frame, draw_frame
 
 
-def batches(frames: "EpochFrames", size: int, *, workers: int, pinned: bool) -> Any:
+def batches(frames: "EpochFrames", size: int, *, workers: int, pinned: bool) -> "DataLoader[Frame]":
     """The frames in batches, as `collate` makes them.
 
     Args:
@@ -40,7 +39,7 @@ def _ignore_signals(number: int) -> None:  # noqa: ARG001  (as torch calls it)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-class EpochFrames(Dataset):  # type: ignore[misc]  # torch is untyped where it is not installed
+class EpochFrames(Dataset[Frame]):
     """The frames that an epoch still has; each depends on seed, epoch and its number only."""
 
     def __init__(

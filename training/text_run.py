@@ -295,7 +295,7 @@ def run_text_training(
     run = RunFolder.start(out, config, resume=resume)
     held_out = plan.held_out()
     vary = Variation(settings.strength, plan.preprocess.colours, plan.preprocess.binarise)
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     training = TextTraining(
         network,
         run,
