@@ -15,6 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+# A job in the background of a shell ignores Ctrl-C, and so would what the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 # Nothing is asked over TLS, and a client reads all the authorities there are each time it is made.
 os.environ.pop("SSL_CERT_FILE", None)

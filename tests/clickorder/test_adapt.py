@@ -1,4 +1,4 @@
-"""`clickorder adapt` from labels to bundle and report; the whole of it needs torch."""
+"""`clickorder adapt` from labels to bundle and report."""
 
 import json
 import re
@@ -77,13 +77,7 @@ def test_without_torch_it_says_what_to_install(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def _torch() -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("detector.network", exc_type=ImportError)
-
-
-@pytest.fixture(scope="module")
-def adapted(_torch: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     place = tmp_path_factory.mktemp("adapt")
     folder, out = draw(place / "own", 36), place / "adapted"
     (folder / "07.txt").unlink()
@@ -92,7 +86,6 @@ def adapted(_torch: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return folder, out, told
 
 
-@pytest.mark.usefixtures("_torch")
 class TestWithTorch:
     def test_it_leaves_a_bundle_that_solves(self, adapted: tuple[Path, Path, str]) -> None:
         _, out, told = adapted

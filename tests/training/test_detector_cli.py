@@ -54,7 +54,6 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
     ],
 )
 def test_bad_arguments(tmp_path: Path, options: list[str], sentence: str) -> None:
-    pytest.importorskip("torch")
     result = CliRunner().invoke(app, [str(tmp_path / "absent"), *options])
     assert result.exit_code == 2
     assert sentence in " ".join(result.output.replace("│", " ").split())

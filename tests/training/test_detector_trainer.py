@@ -12,24 +12,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
-torch = pytest.importorskip("torch")
-# Not "ultralytics": imported first, it would ask name servers whether it is online.
-pytest.importorskip("detector.network", exc_type=ImportError)
-
-from detector import YoloDetector  # noqa: E402
-from modelfile import ModelMetadata  # noqa: E402
-from training import detector_export  # noqa: E402
-from training.detection_batches import EpochFrames, batches  # noqa: E402
-from training.detection_data import DetectionData, read_detection_data  # noqa: E402
-from training.detection_metrics import DetectionScores, Thresholds  # noqa: E402
-from training.detector_export import LICENCE, describe, export_detector  # noqa: E402
-from training.detector_run import run_detector_training  # noqa: E402
-from training.detector_settings import DetectorSettings  # noqa: E402
-from training.detector_start import start_from_onnx  # noqa: E402
-from training.detector_trainer import DetectorTrainer, read_checkpoint  # noqa: E402
-from training.errors import DetectionDataError, DetectorTrainingError  # noqa: E402
+from detector import YoloDetector
+from modelfile import ModelMetadata
+from training import detector_export
+from training.detection_batches import EpochFrames, batches
+from training.detection_data import DetectionData, read_detection_data
+from training.detection_metrics import DetectionScores, Thresholds
+from training.detector_export import LICENCE, describe, export_detector
+from training.detector_run import run_detector_training
+from training.detector_settings import DetectorSettings
+from training.detector_start import start_from_onnx
+from training.detector_trainer import DetectorTrainer, read_checkpoint
+from training.errors import DetectionDataError, DetectorTrainingError
 
 SETTINGS = DetectorSettings(
     width=96, height=64, epochs=2, batch=4, warmup=4, threads=1, save_minutes=1e9
