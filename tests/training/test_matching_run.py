@@ -167,7 +167,7 @@ def test_an_interrupted_run_resumes_to_a_complete_one(shapes: Path, tmp_path: Pa
     script = tmp_path / "train.py"
     script.write_text(code)
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while not (out / "last.pt").is_file() and time.monotonic() < deadline:
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)

@@ -195,7 +195,7 @@ def test_an_interrupted_run_resumes_to_a_complete_one(folder: Path, tmp_path: Pa
         f"from training.text_cli import app; app({arguments!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while not (out / "best.pt").is_file() and time.monotonic() < deadline:
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)
