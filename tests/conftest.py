@@ -193,9 +193,9 @@ class Python:
     command = "import runpy; runpy.run_module('clickorder', run_name='__main__', alter_sys=True)"
     root = Path(__file__).resolve().parents[1]
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self) -> None:
         self._server: subprocess.Popen[bytes] | None = None
+        self._orders, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     def start(
         self, code: str, *arguments: object, environment: Mapping[str, str] | None = None
@@ -203,26 +203,27 @@ class Python:
         """`python -c code *arguments`, with `environment` in place of this process's."""
         if self._server is None:
             script = Path(__file__).with_name("fork_server.py")
-            command = [sys.executable, str(script), str(self._place)]
+            number = self._theirs.fileno()
             path = {"PYTHONPATH": os.pathsep.join([str(self.root), *sys.path])}
             self._server = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | path
+                [sys.executable, str(script), str(number)],
+                pass_fds=[number],
+                stdin=subprocess.DEVNULL,
+                env=os.environ | path,
             )
-            assert self._server.stdout
-            assert self._server.stdout.readline() == b"ready\n"
+            self._theirs.close()
         told = {
             "code": code,
             "arguments": [str(argument) for argument in arguments],
             "environment": dict(os.environ if environment is None else environment),
             "folder": str(self.root),
         }
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.connect(str(self._place))
+        connection, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         (stdout, theirs), (stderr, their_errors) = os.pipe(), os.pipe()
         nothing = os.open(os.devnull, os.O_RDONLY)
-        streams = [nothing, theirs, their_errors]
-        socket.send_fds(connection, [json.dumps(told).encode()], streams)
-        for stream in streams:
+        sent = [answers.detach(), nothing, theirs, their_errors]
+        socket.send_fds(self._orders, [json.dumps(told).encode()], sent)
+        for stream in sent:
             os.close(stream)
         return Process(connection, stdout, stderr)
 
@@ -235,13 +236,15 @@ class Python:
         return subprocess.CompletedProcess([], process.wait(), output, faults)
 
     def close(self) -> None:
+        self._orders.close()
+        self._theirs.close()
         if self._server is not None:
-            self._server.communicate()
+            self._server.wait()
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Python]:
+def python() -> Iterator[Python]:
     """Processes that start at once."""
-    starter = Python(tmp_path_factory.mktemp("python") / "socket")
+    starter = Python()
     yield starter
     starter.close()
