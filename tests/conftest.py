@@ -28,6 +28,36 @@ os.environ["SSL_CERT_DIR"] = os.devnull
 settings.register_profile("clickorder", deadline=None, database=None, print_blob=True)
 settings.load_profile("clickorder")
 
+ALLOWED_SKIPS = frozenset({"dpkg-deb is of Debian", "only glibc keeps freed memory"})
+"""What another kind of machine lacks by its nature. A package that is not installed is none of it:
+what is skipped for want of one is tested nowhere."""
+
+
+def _forbidden_skips(config: pytest.Config) -> list[str]:
+    """What was skipped for other reasons; with xdist, in all workers."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    found = []
+    for report in reporter.stats.get("skipped", []) if reporter else []:
+        place, line, reason = report.longrepr
+        if reason.removeprefix("Skipped: ") not in ALLOWED_SKIPS:
+            found.append(f"{report.nodeid or place}:{line}: {reason}")
+    return found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that has skipped a test fails, but for the reasons above."""
+    passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if passed and not hasattr(session.config, "workerinput") and _forbidden_skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    if found := _forbidden_skips(config):
+        terminalreporter.section("skipped, and so the run has failed", red=True)
+        for line in found:
+            terminalreporter.line(line)
+
 
 class Stripes:
     """Text models whose answers are known, real ONNX files, and pictures for them.
