@@ -9,9 +9,9 @@ import pytest
 
 TESTS = Path(__file__).parent
 SKIPS = {
-    "in-a-test": "def test(): pytest.importorskip('no_such_package')",
-    "by-a-mark": "@pytest.mark.skip(reason='no package')\ndef test(): pass",
-    "a-whole-file": "pytest.importorskip('no_such_package')",
+    "by-a-mark": ("@pytest.mark.skip(reason='no package')\ndef test(): pass", ()),
+    "in-a-test-of-a-worker": ("def test(): pytest.importorskip('no_package')", ("-n", "1")),
+    "a-whole-file-of-a-worker": ("pytest.importorskip('no_package')", ("-n", "1")),
 }
 ALLOWED = "@pytest.mark.skip(reason='dpkg-deb is of Debian')\ndef test(): pass"
 ANOTHER = "\ndef test_another(): pass\n"
@@ -31,8 +31,7 @@ def run(folder: Path, code: str, *options: str) -> "subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["alone", "with-workers"])
-@pytest.mark.parametrize("code", SKIPS.values(), ids=SKIPS)
+@pytest.mark.parametrize(("code", "options"), SKIPS.values(), ids=SKIPS)
 def test_what_is_skipped_fails_the_run(tmp_path: Path, code: str, options: tuple[str]) -> None:
     done = run(tmp_path, code, *options)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -40,8 +39,7 @@ def test_what_is_skipped_fails_the_run(tmp_path: Path, code: str, options: tuple
     assert "package" in done.stdout.rpartition("the run has failed")[2]
 
 
-@pytest.mark.parametrize("code", [ALLOWED, ""], ids=["an-allowed-reason", "nothing"])
-def test_other_runs_pass(tmp_path: Path, code: str) -> None:
-    done = run(tmp_path, code)
+def test_reasons_that_are_named_are_allowed(tmp_path: Path) -> None:
+    done = run(tmp_path, ALLOWED)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the run has failed" not in done.stdout

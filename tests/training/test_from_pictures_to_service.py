@@ -250,4 +250,4 @@ def test_a_text_reader(texts: Path, tmp_path: Path) -> None:
     shutil.copy(run.out / "text.onnx", models)
     answer = asked(models, "/read", [("image", ("a.png", png(bars("101", 1000))))])
     assert answer["text"] == "101"
-    assert answer["model"].endswith(VERSION)
+    assert answer["models"]["text"].endswith(VERSION)
