@@ -5,21 +5,24 @@ because it is the Siamese network's: one training run serves both files.
 """
 
 import math
+from typing import Generic, TypeVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+T = TypeVar("T", bound=nn.Module)
 
-class CharacterNetwork(nn.Module):  # type: ignore[misc]  # torch may be absent
+
+class CharacterNetwork(nn.Module, Generic[T]):
     """Crops to logits of symbols.
 
     Only the direction of a crop's features counts: their length wanders while a trunk learns, and
     would make the same answer certain today and doubtful tomorrow.
     """
 
-    def __init__(self, trunk: nn.Module, features: int, symbols: int) -> None:
+    def __init__(self, trunk: T, features: int, symbols: int) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.trunk: T = trunk
         self.symbols = nn.Linear(features, symbols)
         self.length = math.sqrt(features)
         """Of the features that are named: as long as ones of unit variance."""

@@ -35,7 +35,7 @@ _RARE_BLANK = -2.0
 find that there is anything else to say."""
 
 
-class _Block(nn.Module):  # type: ignore[misc]  # torch may be absent
+class _Block(nn.Module):
     """Two 3x3 convolutions beside a way around them."""
 
     def __init__(self, before: int, after: int, stride: tuple[int, int]) -> None:
@@ -57,7 +57,7 @@ class _Block(nn.Module):  # type: ignore[misc]  # torch may be absent
         return functional.relu(self.second(self.first(maps)) + self.around(maps))
 
 
-class _RowConvolution(nn.Module):  # type: ignore[misc]  # torch may be absent
+class _RowConvolution(nn.Module):
     """A residual convolution along the row of frames."""
 
     def __init__(self, features: int, dilation: int) -> None:
@@ -74,7 +74,7 @@ class _RowConvolution(nn.Module):  # type: ignore[misc]  # torch may be absent
         return functional.relu(row + self.inner(row))
 
 
-class _FixedHead(nn.Module):  # type: ignore[misc]  # torch may be absent
+class _FixedHead(nn.Module):
     """Places that each look along the row for their character."""
 
     def __init__(self, features: int, frames: int, length: int, classes: int) -> None:
@@ -99,7 +99,7 @@ class _FixedHead(nn.Module):  # type: ignore[misc]  # torch may be absent
         return _answered(self.answers, looks @ row.transpose(1, 2).float())
 
 
-class _RecurrentHead(nn.Module):  # type: ignore[misc]  # torch may be absent
+class _RecurrentHead(nn.Module):
     """A distribution for every frame, after a GRU in both directions."""
 
     def __init__(self, features: int, classes: int) -> None:
@@ -112,7 +112,7 @@ class _RecurrentHead(nn.Module):  # type: ignore[misc]  # torch may be absent
         return _answered(self.answers, _walk(self.along, row))
 
 
-class _ConvolvedHead(nn.Module):  # type: ignore[misc]  # torch may be absent
+class _ConvolvedHead(nn.Module):
     """A distribution for every frame, after convolutions along the row."""
 
     def __init__(self, features: int, classes: int) -> None:
@@ -125,7 +125,7 @@ class _ConvolvedHead(nn.Module):  # type: ignore[misc]  # torch may be absent
         return _answered(self.answers, self.context(row).transpose(1, 2))
 
 
-class TextNetwork(nn.Module):  # type: ignore[misc]  # torch may be absent
+class TextNetwork(nn.Module):
     """Pictures of texts to logits of characters; symbol 0 is the blank, or no character."""
 
     def __init__(

@@ -7,6 +7,7 @@ import typer
 
 from clickorder.terminal import told_in_a_sentence
 from labels.annotations import Layout
+from labels.console import say
 
 
 def adapt(
@@ -89,10 +90,10 @@ def adapt(
     shown = Console()
     for compared in record.compared:
         before, after = compared.before, compared.after
-        shown.print(
+        say(
+            shown,
             f"{compared.name}: {after.right} of {after.n} ({after.rate:.0%}), "
             f"{before.right} before ({before.rate:.0%})",
-            highlight=False,
         )
-    shown.print(f"Models: {record.bundle}", markup=False, highlight=False, soft_wrap=True)
-    shown.print(f"Report: {target / REPORT_FILE}", markup=False, highlight=False, soft_wrap=True)
+    say(shown, f"Models: {record.bundle}")
+    say(shown, f"Report: {target / REPORT_FILE}")

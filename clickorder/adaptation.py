@@ -31,6 +31,7 @@ from detector import YoloDetector
 from labels.annotations import ITEM, Annotations, Layout
 from labels.check import Report, check_folder
 from labels.click_order import read_order, with_order
+from labels.console import say
 from labels.pictures import UNREADABLE, load_rgb
 from labels.prelabel import Proposer
 from labels.puzzles import PuzzleSet
@@ -112,7 +113,7 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
     state = AdaptationState.open(out, folder, fingerprint_of(annotations, parts, wishes))
     notes = _notes(report, wishes, parts)
     for note in notes:
-        console.print(note, style="yellow", highlight=False, soft_wrap=True)
+        say(console, note, "yellow")
     puzzles = puzzles_of(annotations, out)
     tests = part_of(puzzles, annotations, parts["test"] or parts["validation"])
     stages = _Stages(
@@ -220,15 +221,15 @@ class _Stages:
             missed = [not score.all_found or score.count_right is False for score in scores]
             told = f"{sum(missed)} of {len(missed)} pictures to learn from"
             if not any(missed):
-                self.console.print(
+                say(
+                    self.console,
                     f"The detector stays as it is: it misses nothing in {len(missed)} pictures.",
-                    highlight=False,
                 )
                 return {"matcher": whole}
             share = _DETECTOR_SHARES[sum(missed) / len(missed) > _MUCH_MISSED]
-            self.console.print(
+            say(
+                self.console,
                 f"The detector misses something in {told}, and gets {share:.0%} of the time.",
-                highlight=False,
             )
         return {"detector": whole * share, "matcher": whole * (1 - share)}
 
@@ -245,7 +246,7 @@ class _Stages:
             self.state.done(role, training)
         new = {**files, **{name: folder / f"{name}.onnx" for name in _PRODUCTS[role]}}
         kept, why = self._decide(files, new, folder)
-        self.console.print(f"{role}: {why}.", highlight=False, soft_wrap=True)
+        say(self.console, f"{role}: {why}.")
         count = len(self.learned.scenes if role == "detector" else self.learned.groups)
         stage = Stage(role, training.seconds, count, training.generated, kept, why, folder)
         return stage, new if kept else dict(files)

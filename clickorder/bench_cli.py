@@ -16,6 +16,7 @@ from clickorder.bench_options import levels_of, size_of, span_of
 from clickorder.errors import CommandError, UsageError
 from clickorder.terminal import told_in_a_sentence
 from clickorder.text_files import Pattern
+from labels.console import show
 
 if TYPE_CHECKING:
     from clickorder.bench import Bench, Level
@@ -295,7 +296,7 @@ def text(
         raise typer.Exit(130)
     console = Console()
     for table in tables(summaries):
-        console.print(table)
+        show(console, table)
     _tell(bench, summaries, shown)
     about = {
         "url": shown,

@@ -18,6 +18,7 @@ from clickorder.models_cli import models_app
 from clickorder.solve_command import SolveCommand
 from clickorder.text_cli import text_app
 from clickorder.training_cli import CacheOption, average, generate, ingredients, quantise
+from labels.console import say, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -371,9 +372,9 @@ def evaluate(
     to_stdout = json_file is not None and str(json_file) == "-"
     shown = told if to_stdout else Console()
     for table in tables(summaries):
-        shown.print(table)
+        show(shown, table)
     for problem, number in problems(outcomes).items():
-        shown.print(f"{number} x {problem}", markup=False, highlight=False)
+        say(shown, f"{number} x {problem}")
     if json_file is not None:
         result = as_json(
             summaries,
@@ -431,4 +432,4 @@ def _draw_failures(
 
     fonts = cache or default_cache()
     number = draw_failures(outcomes, folder, Lettering.find([fonts] if fonts.is_dir() else []))
-    console.print(f"{number} failed puzzles drawn: {folder / 'index.html'}", highlight=False)
+    say(console, f"{number} failed puzzles drawn: {folder / 'index.html'}")

@@ -12,6 +12,7 @@ from clickorder.crops_cli import crop, group, prelabel
 from clickorder.puzzles_cli import from_puzzles, to_puzzles
 from clickorder.terminal import through, told_in_a_sentence
 from labels.annotations import Kind, Layout
+from labels.console import say, show
 
 T = TypeVar("T")
 
@@ -141,10 +142,11 @@ def check(
             moved = mend_folder(report, [Kind(kind.value) for kind in also or ()])
             # Without what was moved, classes may have become empty, and copies unique.
             report = check_folder(folder, layout, _checked) if moved else report
+    say(shown, str(report.annotations.folder))
     for table in check_tables(report):
-        shown.print(table)
+        show(shown, table)
     for sentence in (*(fault.sentence for fault in report.faults), *left_to_the_user(report)):
-        shown.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        say(shown, sentence)
     if moved:
         typer.echo(f"{moved} files moved to {folder / 'quarantine'} or mended.", err=to_stdout)
     if json_file is not None:
@@ -207,31 +209,22 @@ def split(
         report = check_folder(folder, layout, _checked)
         parts = split_folder(report.annotations, report.prints, shares, seed)
         written = write_parts(report.annotations, parts, out) if out is not None else None
-    shown.print(split_table(report, parts))
+    show(shown, split_table(report, parts))
     for path in parts.left_out:
-        shown.print(
-            f"{path} has no part: it looks almost the same as pictures of another one.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(shown, f"{path} has no part: it looks almost the same as pictures of another one.")
     left = len(report.annotations.unlabelled)
     if left or report.faults:
-        shown.print(
+        say(
+            shown,
             f"{left} pictures have no label and no part, and there are {len(report.faults)} "
             f"faults; see `clickorder labels check {folder}`.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
         )
     typer.echo(f"{parts.new} pictures are new in {folder / 'split.json'}.")
     if written is not None:
-        shown.print(
+        say(
+            shown,
             f"{written.placed} files placed in {out}, {written.stale} that do not belong there any "
             "more moved to its quarantine.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
         )
 
 

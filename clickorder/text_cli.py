@@ -20,6 +20,7 @@ from clickorder.text_files import (
     write_new,
 )
 from clickorder.text_reading_cli import measure, read, to_ddddocr
+from labels.console import say, show
 
 if TYPE_CHECKING:
     from labels.text_check import TextReport
@@ -118,9 +119,9 @@ def check(
         except LabelsError as error:
             raise UsageError(str(error)) from error
     for table in text_tables(report):
-        shown.print(table)
+        show(shown, table)
     for sentence in (*(fault.sentence for fault in report.faults), *text_left_to_the_user(report)):
-        shown.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        say(shown, sentence)
     if moved:
         typer.echo(f"{moved} files moved to quarantine or mended.", err=to_stdout)
     write_json(json_file, text_check_json(report, moved))
@@ -169,7 +170,7 @@ def split(
     for part in PARTS:
         share = sizes[part] / max(1, len(parts.parts))
         table.add_row(part, str(sizes[part]), f"{share:.1%}")
-    Console().print(table)
+    show(Console(), table)
     if report.faults:
         typer.echo(
             f"There are {len(report.faults)} faults, and pictures without a label have no part; "
@@ -213,7 +214,7 @@ def labels(
     for character, count in sorted(counts.items()):
         table.add_row(escape(character), str(count))
     console = Console()
-    console.print(table)
+    show(console, table)
     lengths = Counter(map(len, texts.labels))
     spread = ", ".join(f"{count} of {length}" for length, count in sorted(lengths.items()))
     characters = "".join(sorted(counts))
@@ -227,7 +228,7 @@ def labels(
     if texts.faults:
         lines.append(f"There are {len(texts.faults)} faults; see `clickorder text check`.")
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
     if out is not None:
         write_new(out, characters + "\n")
 

@@ -19,6 +19,7 @@ from clickorder.text_files import (
     write_json,
     write_new,
 )
+from labels.console import say, show
 
 T = TypeVar("T")
 
@@ -83,6 +84,7 @@ def measure(
     import io
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from classifier.charsets import characters_of
@@ -116,19 +118,22 @@ def measure(
         drawn = None
         if sheet is not None:
             drawn = draw_text_sheet((o.on_sheet for o in outcomes), Lettering.find())
-    table = Table(title=reader.name, title_justify="left", show_header=False)
+    table = Table(show_header=False)
     table.add_row("whole pictures", str(score.pictures))
     table.add_row("characters", str(score.characters))
     table.add_row(
         "time for a picture",
         f"median {score.median_ms:.2f} ms, 95 % within {score.p95_ms:.2f} ms, {threads} thread(s)",
     )
-    shown.print(table)
+    say(shown, reader.name)
+    show(shown, table)
     if score.confusions:
         confused = Table("is", "read as", "count", title="Confusions", title_justify="left")
         for (there, read_as), count in list(score.confusions.items())[:15]:
-            confused.add_row(there or "(nothing)", read_as or "(nothing)", str(count))
-        shown.print(confused)
+            confused.add_row(
+                escape(there) or "(nothing)", escape(read_as) or "(nothing)", str(count)
+            )
+        show(shown, confused)
     if texts.faults:
         typer.echo(
             f"{len(texts.faults)} faults in the folders; see `clickorder text check`.", err=True

@@ -6,8 +6,9 @@ eight distance bins in place of sixteen do, and the whole is twice as fast on a 
 """
 
 import os
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal, Self
 
 # Must stand before the import: without it Ultralytics asks name servers whether it is online, and
 # when it believes so it reports usage and offers downloads and installations of its own.
@@ -17,7 +18,7 @@ os.environ.setdefault("YOLO_VERBOSE", "false")
 
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 _open, _save = Image.open, torch.save
 
@@ -39,7 +40,41 @@ _CHANNELS: dict[Size, tuple[int, ...]] = {
 _DISTANCE_BINS = 8
 
 
-def build_network(classes: int, size: Size = "slim") -> nn.Module:
+class DetectorNetwork(DetectionModel):
+    """Ultralytics' network, with the types that its source leaves open."""
+
+    args: SimpleNamespace
+    model: nn.Sequential
+
+    def __init__(self, definition: dict[str, object], classes: int) -> None:
+        super().__init__(definition, ch=3, nc=classes, verbose=False)
+        # The loss reads its gains here; they are the defaults of Ultralytics.
+        self.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
+
+    def loss(
+        self, batch: Mapping[str, Tensor], preds: Mapping[str, Any] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The losses `(3,)` of boxes, classes and distances, each times the batch; and detached.
+
+        Args:
+            batch: As in `build_network`; without `img` where `preds` are given.
+            preds: What the head said in training mode.
+        """
+        losses: tuple[Tensor, Tensor] = super().loss(batch, preds)
+        return losses
+
+    def fuse(self, verbose: bool = False, imgsz: int = 640) -> Self:
+        """Put every normalisation into the convolution before it."""
+        network: Self = super().fuse(verbose, imgsz)
+        return network
+
+    def trace_for_onnx(self) -> None:
+        """Let the head give what an exported file gives: boxes alone, from fixed cells."""
+        # Its class has None for the format, and so has its type.
+        vars(self.model[-1]).update(export=True, format="onnx")
+
+
+def build_network(classes: int, size: Size = "slim") -> DetectorNetwork:
     """A network with random weights and the gains of its loss.
 
     Args:
@@ -52,10 +87,7 @@ def build_network(classes: int, size: Size = "slim") -> nn.Module:
         `(losses (3,), named losses)`; in evaluation mode it maps pictures to a tuple whose first
         is `(B, 4 + classes, N)`: `cx, cy, w, h` in input pixels and the classes' scores.
     """
-    network = DetectionModel(_definition(classes, size), ch=3, nc=classes, verbose=False)
-    # The loss reads its gains here; they are the defaults of Ultralytics.
-    network.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
-    return network
+    return DetectorNetwork(_definition(classes, size), classes)
 
 
 def _definition(classes: int, size: Size) -> dict[str, object]:

@@ -12,10 +12,10 @@ _SHOWN_CLASSES = 20
 
 
 def check_tables(report: Report) -> list[Table]:
-    """The folder in a line, the classes with their counts, the faults by kind."""
+    """The folder in a few lines, the classes with their counts, the faults by kind."""
     annotations = report.annotations
     counts = annotations.counts
-    summary = Table(title=escape(str(annotations.folder)), title_justify="left", show_header=False)
+    summary = Table(show_header=False)
     summary.add_row("layout", annotations.layout.value)
     summary.add_row("labelled pictures", str(len(annotations.pictures)))
     summary.add_row("pictures without label", str(len(annotations.unlabelled)))

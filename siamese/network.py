@@ -15,7 +15,7 @@ _REDUCED = 128
 _PAIR_HIDDEN = 32
 
 
-class Trunk(nn.Module):  # type: ignore[misc]  # torch may be absent
+class Trunk(nn.Module):
     """Crops to features: `(N, 3, 64, 64)` to `(N, features)`.
 
     The stem halves the resolution at once and no block works above 16 x 16: on a CPU most of the
@@ -54,7 +54,7 @@ class Trunk(nn.Module):  # type: ignore[misc]  # torch may be absent
         return features
 
 
-class Block(nn.Module):  # type: ignore[misc]  # torch may be absent
+class Block(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
 
     def __init__(self, before: int, after: int, *, stride: int) -> None:
@@ -75,7 +75,7 @@ class Block(nn.Module):  # type: ignore[misc]  # torch may be absent
         return functional.relu(self.second(self.first(maps)) + self.shortcut(maps))
 
 
-class PairHead(nn.Module):  # type: ignore[misc]  # torch may be absent
+class PairHead(nn.Module):
     """Two embeddings to the logit of "same item".
 
     `|f1 - f2|` goes through a small perceptron, and the cosine is added with a factor of its own:
@@ -98,7 +98,7 @@ class PairHead(nn.Module):  # type: ignore[misc]  # torch may be absent
         return logits
 
 
-class SiameseNetwork(nn.Module):  # type: ignore[misc]  # torch may be absent
+class SiameseNetwork(nn.Module):
     """Trunk and head together."""
 
     def __init__(self, features: int = 192) -> None:

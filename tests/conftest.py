@@ -15,6 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+# A job in the background of a shell ignores Ctrl-C, and so would what the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 # Nothing is asked over TLS, and a client reads all the authorities there are each time it is made.
 os.environ.pop("SSL_CERT_FILE", None)
@@ -23,6 +27,36 @@ os.environ["SSL_CERT_DIR"] = os.devnull
 # A busy machine is no fault of the code. No file for each example: what fails is printed.
 settings.register_profile("clickorder", deadline=None, database=None, print_blob=True)
 settings.load_profile("clickorder")
+
+ALLOWED_SKIPS = frozenset({"dpkg-deb is of Debian", "only glibc keeps freed memory"})
+"""What another kind of machine lacks by its nature. A package that is not installed is none of it:
+what is skipped for want of one is tested nowhere."""
+
+
+def _forbidden_skips(config: pytest.Config) -> list[str]:
+    """What was skipped for other reasons; with xdist, in all workers."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    found = []
+    for report in reporter.stats.get("skipped", []) if reporter else []:
+        place, line, reason = report.longrepr
+        if reason.removeprefix("Skipped: ") not in ALLOWED_SKIPS:
+            found.append(f"{report.nodeid or place}:{line}: {reason}")
+    return found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that has skipped a test fails, but for the reasons above."""
+    passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if passed and not hasattr(session.config, "workerinput") and _forbidden_skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    if found := _forbidden_skips(config):
+        terminalreporter.section("skipped, and so the run has failed", red=True)
+        for line in found:
+            terminalreporter.line(line)
 
 
 class Stripes:
@@ -189,9 +223,9 @@ class Python:
     command = "import runpy; runpy.run_module('clickorder', run_name='__main__', alter_sys=True)"
     root = Path(__file__).resolve().parents[1]
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self) -> None:
         self._server: subprocess.Popen[bytes] | None = None
+        self._orders, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     def start(
         self, code: str, *arguments: object, environment: Mapping[str, str] | None = None
@@ -199,26 +233,27 @@ class Python:
         """`python -c code *arguments`, with `environment` in place of this process's."""
         if self._server is None:
             script = Path(__file__).with_name("fork_server.py")
-            command = [sys.executable, str(script), str(self._place)]
+            number = self._theirs.fileno()
             path = {"PYTHONPATH": os.pathsep.join([str(self.root), *sys.path])}
             self._server = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | path
+                [sys.executable, str(script), str(number)],
+                pass_fds=[number],
+                stdin=subprocess.DEVNULL,
+                env=os.environ | path,
             )
-            assert self._server.stdout
-            assert self._server.stdout.readline() == b"ready\n"
+            self._theirs.close()
         told = {
             "code": code,
             "arguments": [str(argument) for argument in arguments],
             "environment": dict(os.environ if environment is None else environment),
             "folder": str(self.root),
         }
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.connect(str(self._place))
+        connection, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         (stdout, theirs), (stderr, their_errors) = os.pipe(), os.pipe()
         nothing = os.open(os.devnull, os.O_RDONLY)
-        streams = [nothing, theirs, their_errors]
-        socket.send_fds(connection, [json.dumps(told).encode()], streams)
-        for stream in streams:
+        sent = [answers.detach(), nothing, theirs, their_errors]
+        socket.send_fds(self._orders, [json.dumps(told).encode()], sent)
+        for stream in sent:
             os.close(stream)
         return Process(connection, stdout, stderr)
 
@@ -231,13 +266,15 @@ class Python:
         return subprocess.CompletedProcess([], process.wait(), output, faults)
 
     def close(self) -> None:
+        self._orders.close()
+        self._theirs.close()
         if self._server is not None:
-            self._server.communicate()
+            self._server.wait()
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Python]:
+def python() -> Iterator[Python]:
     """Processes that start at once."""
-    starter = Python(tmp_path_factory.mktemp("python") / "socket")
+    starter = Python()
     yield starter
     starter.close()

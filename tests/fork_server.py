@@ -1,15 +1,15 @@
 """Starts Python processes that have the packages imported already; `conftest.Python` asks it to.
 
 Importing the service is most of what a short process costs, and some tests start many. Each
-connection to the socket given as an argument is a message, a JSON object with the process's three
-streams beside it, and two answers: its id, then how it ended. It ends when its standard input does.
+message on the socket whose number is the argument is a JSON object, with a socket for two answers
+beside it, the process's id and then how it ended, and its three streams. It ends when the socket is
+closed at the other end. (A pair of sockets: the path of one with a name may be too long.)
 """
 
 import contextlib
 import importlib
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -25,29 +25,27 @@ PRELOADED = (
 )
 
 
-def serve(place: str) -> None:
-    """Accept connections, each supervised by a process of its own; returns in the new process."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(place)
-        listener.listen()
-        print("ready", flush=True)
+def serve(number: int) -> None:
+    """Start what is asked for, each supervised by a process of its own; returns in the new one."""
+    with socket.socket(fileno=number) as orders:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The supervisors are not waited for.
         while True:
-            ready, _, _ = select.select([listener, sys.stdin], [], [])
-            if listener not in ready:
+            message, received, _, _ = socket.recv_fds(orders, 2**17, 4)
+            if not message:
                 os._exit(0)
-            connection, _ = listener.accept()
-            with connection:
-                if not os.fork():
-                    listener.close()
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    supervise(connection)
-                    return
+            answers, *streams = received
+            if not os.fork():
+                orders.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                with socket.socket(fileno=answers) as connection:
+                    supervise(connection, message, streams)
+                return
+            for stream in (answers, *streams):
+                os.close(stream)
 
 
-def supervise(connection: socket.socket) -> None:
+def supervise(connection: socket.socket, message: bytes, streams: list[int]) -> None:
     """Start the process asked for and tell how it ends; returns in that process only."""
-    message, streams, _, _ = socket.recv_fds(connection, 2**17, 3)
     process = os.fork()
     if process:
         for stream in streams:
@@ -86,7 +84,7 @@ if __name__ == "__main__":
     for name in PRELOADED:
         importlib.import_module(name)
     asked: dict[str, object] = {}
-    serve(sys.argv[1])
+    serve(int(sys.argv[1]))
     os.chdir(str(asked["folder"]))
     os.environ.clear()
     os.environ.update(asked["environment"])

@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from labels.console import say
 from training.errors import TrainingError
 from training.imprint import Imprinter
 from training.joint_model import (
@@ -79,12 +80,12 @@ def average_runs(
     folder = RunFolder.start(out, config, resume=False)
     trials = draw_trials(settings.trials, charset, seed=seed, cache=cache)
     for run, state in zip(runs, states, strict=True):
-        console.print(f"{run}: solves {_measured(state, trials)['solved']:.4f}", highlight=False)
+        say(console, f"{run}: solves {_measured(state, trials)['solved']:.4f}")
     model = JointModel(charset)
     model.load_state_dict(_mean(runs, states, weights))
     _settle(model, charset, seed, cache)
     found = measures(model.eval(), trials, "cpu")
-    console.print(f"{out}: solves {found['solved']:.4f}", highlight=False)
+    say(console, f"{out}: solves {found['solved']:.4f}")
     step = max(int(state["step"]) for state in states)
     state = {"model": model.state_dict(), "charset": charset, "step": step, "best": found["solved"]}
     for file in (folder.best, folder.last):

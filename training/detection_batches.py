@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ class FrameSource(Protocol):
         ...
 
 
-def batches(frames: EpochOfFrames, size: int, *, workers: int, pinned: bool) -> Any:
+def batches(frames: EpochOfFrames, size: int, *, workers: int, pinned: bool) -> "DataLoader[Frame]":
     """The frames in batches, as `collate` makes them.
 
     Args:
@@ -53,7 +53,7 @@ def batches(frames: EpochOfFrames, size: int, *, workers: int, pinned: bool) -> 
         pinned: Whether the batches go to a GPU.
     """
     return DataLoader(
-        frames,  # type: ignore[arg-type]  # a Dataset by its methods
+        cast("Dataset[Frame]", frames),
         batch_size=size,
         num_workers=workers,
         collate_fn=collate,
@@ -71,7 +71,7 @@ def _ignore_signals(number: int) -> None:  # noqa: ARG001  (as torch calls it)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-class EpochFrames(Dataset):  # type: ignore[misc]  # torch is untyped where it is not installed
+class EpochFrames(Dataset[Frame]):
     """The frames that an epoch still has; each depends on seed, epoch and its number only."""
 
     def __init__(

@@ -15,6 +15,7 @@ from onnx import helper
 from torch import nn
 
 from detector import YoloDetector, letterbox, to_tensor
+from detector.network import DetectorNetwork
 from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
 from training.detection_metrics import DetectionScores, Thresholds
@@ -33,7 +34,10 @@ _CHECKED_SCORE = 0.05
 
 
 def export_detector(
-    network: nn.Module, metadata: ModelMetadata, file: Path, pictures: Sequence[NDArray[np.uint8]]
+    network: DetectorNetwork,
+    metadata: ModelMetadata,
+    file: Path,
+    pictures: Sequence[NDArray[np.uint8]],
 ) -> float:
     """Write the ONNX file and make sure that it finds what the network finds.
 
@@ -51,8 +55,7 @@ def export_detector(
     """
     network = copy.deepcopy(network).float().cpu().eval()
     network.fuse(verbose=False)
-    head = network.model[-1]
-    head.export, head.format = True, "onnx"
+    network.trace_for_onnx()
     width, height = metadata.input_size
     example = torch.zeros(1, 3, height, width)
     partial = file.with_name(f"{file.stem}.part.onnx")

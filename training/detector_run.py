@@ -423,7 +423,7 @@ def _figures(scores: DetectionScores) -> str:
 
 
 def _say(console: Console, sentence: str) -> None:
-    console.print(sentence, highlight=False, soft_wrap=True)
+    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

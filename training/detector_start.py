@@ -8,6 +8,7 @@ learns like one that was never exported.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -18,9 +19,17 @@ from torch import nn
 
 from detector import letterbox
 from training.errors import DetectorTrainingError
+from training.normalisation import running_statistics
 from training.onnx_weights import floats_of
 
 Weights = dict[str, NDArray[np.float32]]
+
+
+class Block(NamedTuple):
+    """A convolution and the normalisation that the export folds into it."""
+
+    convolution: nn.Conv2d
+    norm: nn.BatchNorm2d
 
 
 def start_from_onnx(
@@ -40,10 +49,10 @@ def start_from_onnx(
     """
     weights = _weights(file)
     blocks = {
-        name: module
+        name: Block(convolution, norm)
         for name, module in network.named_modules()
-        if isinstance(getattr(module, "conv", None), nn.Conv2d)
-        and isinstance(getattr(module, "bn", None), nn.BatchNorm2d)
+        if isinstance(convolution := getattr(module, "conv", None), nn.Conv2d)
+        and isinstance(norm := getattr(module, "bn", None), nn.BatchNorm2d)
     }
     plain = {
         name: module
@@ -54,7 +63,7 @@ def start_from_onnx(
         **{name: _pair(weights, f"{name}.conv") for name in blocks},
         **{name: _pair(weights, name) for name in plain if f"{name}.bias" in weights},
     }
-    convolutions = {name: block.conv for name, block in blocks.items()} | plain
+    convolutions = {name: block.convolution for name, block in blocks.items()} | plain
     for name, (kernel, _) in found.items():
         fits = kernel is not None and kernel.shape == tuple(convolutions[name].weight.shape)
         if not fits and name in blocks:
@@ -78,7 +87,7 @@ def start_from_onnx(
 
 def _unfold(
     network: nn.Module,
-    blocks: dict[str, nn.Module],
+    blocks: dict[str, Block],
     biases: dict[str, torch.Tensor],
     pictures: Sequence[NDArray[np.uint8]],
     size: tuple[int, int],
@@ -93,12 +102,13 @@ def _unfold(
             values = inputs[0]
             mean = values.mean(dim=(0, 2, 3))
             variance = values.var(dim=(0, 2, 3), unbiased=False)
-            norm.running_mean.copy_(mean)
-            norm.running_var.copy_(variance)
+            running_mean, running_variance = running_statistics(norm)
+            running_mean.copy_(mean)
+            running_variance.copy_(variance)
             norm.weight.copy_((variance + norm.eps).sqrt())
             norm.bias.copy_(bias.to(mean.device) + mean)
 
-        handles.append(block.bn.register_forward_pre_hook(fit))
+        handles.append(block.norm.register_forward_pre_hook(fit))
     device = next(network.parameters()).device
     frames = np.stack([letterbox(picture, size)[0] for picture in pictures])
     training = network.training

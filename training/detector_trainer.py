@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from detector import Detections, Limits, decode, find_layout, letterbox
-from detector.network import build_network
+from detector.network import DetectorNetwork, build_network
 from detector.selection import select
 from training.detection_batches import EpochFrames, EpochOfFrames, FrameSource, batches
 from training.detection_data import DetectionData, Sample
@@ -69,9 +69,9 @@ class DetectorTrainer:
         self.optimiser = _optimiser(self.network, settings.rate)
         self.half = _half(self.device)
 
-    def _new_network(self) -> nn.Module:
+    def _new_network(self) -> DetectorNetwork:
         network = build_network(len(self.data.classes), self.settings.size)
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     # Checkpoints
 
@@ -314,7 +314,7 @@ class DetectorTrainer:
         return score(self.data.validation, found, Thresholds()), found
 
 
-def read_checkpoint(file: Path, device: object = "cpu") -> dict[str, Any]:
+def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """What `DetectorTrainer.save` wrote.
 
     Raises:

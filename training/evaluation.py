@@ -7,6 +7,7 @@ from time import perf_counter
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -193,7 +194,7 @@ def tables(summaries: Sequence[Summary]) -> list[Table]:
     )
     for row in summaries:
         style = "bold" if row.group == OVERALL and len(summaries) > 1 else None
-        name = row.group or "-"
+        name = escape(row.group or "-")
         low, high = row.interval
         solved.add_row(
             name,

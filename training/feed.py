@@ -306,4 +306,6 @@ def _work(
                     # A trainer that was killed hard leaves nobody to end its workers.
                     trainer = multiprocessing.parent_process()
                     if trainer is not None and not trainer.is_alive():
+                        # Nor anybody to read what is still in the pipe, which an end waits for.
+                        blocks.cancel_join_thread()
                         return

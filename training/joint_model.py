@@ -45,7 +45,7 @@ class Weighting:
     symbols: float = 1.0
 
 
-class JointModel(nn.Module):  # type: ignore[misc]  # torch may be absent
+class JointModel(nn.Module):
     """The Siamese network and, where there is a charset, the character network on its trunk."""
 
     def __init__(self, charset: tuple[str, ...] = (), features: int = 192) -> None:
@@ -189,7 +189,7 @@ def same_items(block: Block) -> NDArray[np.bool_]:
     return np.equal(numbers[:, None], numbers[None])
 
 
-@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch may be absent
+@torch.inference_mode()
 def features_of(model: JointModel, crops: U8, device: str) -> Tensor:
     """`(N, F)` float32 features of crops, in float32 and a part at a time."""
     parts = [

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from labels.console import say
 from training.errors import TrainingError
 from training.joint_model import half_precision, load_checkpoint, save_checkpoint
 from training.runs import RunFolder
@@ -212,8 +213,9 @@ class Loop(Generic[B]):
                 self._run_steps(feed, bar)
         except KeyboardInterrupt:
             self._save(self._run.last)
-            self._console.print(
-                f"Stopped at step {self.step}; the same command with --resume goes on from there."
+            say(
+                self._console,
+                f"Stopped at step {self.step}; the same command with --resume goes on from there.",
             )
             return False
         finally:
@@ -278,7 +280,7 @@ class Loop(Generic[B]):
                 self._save(self._run.last)
                 enough = self.finished(measures)
                 if enough is not None:
-                    self._console.print(enough, highlight=False)
+                    say(self._console, enough)
                     return
                 logged_at = saved_at = time.monotonic()
                 seen, summed, sums = 0, 0, {}
@@ -292,9 +294,10 @@ class Loop(Generic[B]):
         early = self.step < schedule.steps - schedule.decay_steps
         if schedule.patience and early and self._since_best >= schedule.patience:
             self._schedule = schedule.ending_after(self.step)
-            self._console.print(
+            say(
+                self._console,
                 f"No better {self._metric} in {schedule.patience} measurements: the learning rate "
-                f"now falls, and training ends at step {self._schedule.steps}."
+                f"now falls, and training ends at step {self._schedule.steps}.",
             )
 
     def _one_step(self, feed: Batches[B]) -> tuple[dict[str, float], int]:

@@ -12,9 +12,10 @@ from classifier import OnnxClassifier
 from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
 from siamese import SiameseMatcher
-from siamese.network import SIDE_PX
+from siamese.network import SIDE_PX, Trunk
 from training.crop_inputs import CLASSIFIER_MARGIN, SIAMESE_MARGIN
 from training.joint_model import MEAN, SCALE, STD, JointModel, to_input
+from training.normalisation import running_statistics
 from training.onnx_graph import ExportError, difference_of, graph_of
 
 U8 = NDArray[np.uint8]
@@ -147,11 +148,12 @@ def export_classifier(model: JointModel, metadata: ModelMetadata, file: Path, cr
     return difference
 
 
-def _fold(trunk: nn.Module) -> None:
+def _fold(trunk: Trunk) -> None:
     """Put the last normalisation into the linear layer before it; the exporter does the others."""
     linear, norm = trunk.features_of, trunk.centred
     with torch.no_grad():
-        factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        mean, variance = running_statistics(norm)
+        factor = norm.weight / torch.sqrt(variance + norm.eps)
         linear.weight.mul_(factor[:, None])
-        linear.bias.copy_((linear.bias - norm.running_mean) * factor + norm.bias)
-    trunk.centred = nn.Identity()
+        linear.bias.copy_((linear.bias - mean) * factor + norm.bias)
+    trunk.add_module("centred", nn.Identity())

@@ -51,7 +51,7 @@ class Training(Loop[Block]):
             imprint_from: Steps before which it does not.
             console: Where progress is shown.
         """
-        model = model.to(device_of_choice(), memory_format=torch.channels_last)
+        model = model.to(device_of_choice()).to(memory_format=torch.channels_last)
         rows = [] if model.characters is None else list(model.characters.symbols.parameters())
         own = {id(p) for p in rows}
         rest = [p for p in model.parameters() if id(p) not in own]

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from labels.console import say
 from modelfile import ModelMetadata
 from training.crop_inputs import Trial
 from training.feed import BlockSource, Feed
@@ -159,7 +160,7 @@ def run_course(
     }
     run = RunFolder.start(out, config, resume=resume)
     for note in course.notes:
-        console.print(note, style="yellow", highlight=False)
+        say(console, note, "yellow")
     model = JointModel(course.charset)
     if start and not resume:
         unknown = restore(model, _starting_state(start))
@@ -167,7 +168,7 @@ def run_course(
             begin = (
                 "start untrained" if course.imprinter is None else "get rows from their pictures"
             )
-            console.print(f"{len(unknown)} symbols are new to {start[-1]} and {begin}.")
+            say(console, f"{len(unknown)} symbols are new to {start[-1]} and {begin}.")
     if course.imprinter is not None:
         course.imprinter.prepare(model)
     trials = course.trials()
@@ -262,10 +263,10 @@ def _conclude(
     read = read_outcomes(model, trials, "cpu") if course.weighting.symbols else []
     wrong = draw_mistakes(trials, matched, read, run.path / MISTAKES_FILE)
     sizes = ", ".join(f"{file} ({file.stat().st_size / 1e6:.1f} MB)" for file in files)
-    console.print(
+    say(
+        console,
         f"Best {course.metric} {float(state['best']):.4f} at step {state['step']}; wrote {sizes}, "
         f"curves.png and {MISTAKES_FILE} with {wrong} mistakes.",
-        highlight=False,
     )
 
 

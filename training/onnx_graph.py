@@ -2,6 +2,7 @@
 
 import warnings
 from io import BytesIO
+from typing import cast
 
 import numpy as np
 import onnx
@@ -54,7 +55,7 @@ def graph_of(
         torch.onnx.export(
             network,
             examples,
-            buffer,
+            cast("str", buffer),  # its annotation leaves out the buffers that it takes
             dynamo=False,
             opset_version=_OPSET,
             input_names=list(inputs),

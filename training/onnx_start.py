@@ -17,11 +17,13 @@ from torch import nn
 
 from modelfile import ModelMetadata
 from training.joint_model import CheckpointError, JointModel, to_input
+from training.normalisation import running_statistics
 from training.onnx_weights import floats_of
 
 U8 = NDArray[np.uint8]
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+
 _NOT_OURS = "export it with train-siamese or train-classifier of this version"
 
 
@@ -106,15 +108,16 @@ def unfold(model: JointModel, crops: U8) -> None:
         crops: `(N, 64, 64, 3)` uint8 RGB; a hundred or more, of the kind to train on.
     """
 
-    def fit(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+    def fit(norm: Norm, inputs: tuple[torch.Tensor]) -> None:
         values = inputs[0].transpose(0, 1).flatten(1)
         mean, variance = values.mean(dim=1), values.var(dim=1, unbiased=False)
-        norm.bias += mean
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
+        norm.bias.add_(mean)
+        running_mean, running_variance = running_statistics(norm)
+        running_mean.copy_(mean)
+        running_variance.copy_(variance)
         norm.weight.copy_((variance + norm.eps).sqrt())
 
-    norms = [m for m in model.siamese.trunk.modules() if isinstance(m, _NORMS)]
+    norms = [m for m in model.siamese.trunk.modules() if isinstance(m, Norm)]
     handles = [norm.register_forward_pre_hook(fit) for norm in norms]
     training = model.training
     model.eval()
@@ -145,13 +148,14 @@ def _number(node: onnx.NodeProto) -> int:
     return int(node.input[1].rpartition("_")[2])
 
 
-def _idle(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+def _idle(norm: Norm) -> None:
     """Make a normalisation do nothing."""
     with torch.no_grad():
         norm.bias.zero_()
-        norm.running_mean.zero_()
+        mean, variance = running_statistics(norm)
+        mean.zero_()
         # So that dividing by sqrt(var + eps) does nothing.
-        norm.running_var.fill_(1 - norm.eps)
+        variance.fill_(1 - norm.eps)
         norm.weight.fill_(1)
 
 

@@ -23,6 +23,7 @@ from rich.console import Console
 
 from detector import letterbox, to_tensor
 from labels.atomic import write_atomically
+from labels.console import say
 from labels.puzzles import Box, PuzzleSet, read_puzzles
 from modelfile import ModelMetadata, OnnxSession
 from siamese.preprocess import cut, to_batch
@@ -112,11 +113,10 @@ def run_quantise(source: Path, folders: Sequence[Path], out: Path, pictures: int
     console = Console(stderr=True)
     with console.status(f"Measuring the activations of {source} ..."):
         done = quantise(source, sets, out, pictures=pictures)
-    console.print(
+    say(
+        console,
         f"{out}: {done.size_after / 1e6:.2f} MB instead of {done.size_before / 1e6:.2f} MB; the "
         f"outputs correlate by {done.correlation:.4f}.",
-        highlight=False,
-        soft_wrap=True,
     )
 
 

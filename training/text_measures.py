@@ -118,7 +118,7 @@ def to_input(block: TextBlock, device: str) -> Tensor:
     return values.contiguous(memory_format=torch.channels_last)
 
 
-@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch may be absent
+@torch.inference_mode()
 def answers_of(network: nn.Module, alphabet: Alphabet, pictures: TextBlock, device: str) -> Answers:
     """Let a network, in evaluation mode, read pictures."""
     found: list[str] = []

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from classifier.text_network import Head, TextNetwork, Trunk, frames_of, needed_frames
+from labels.console import say
 from training.errors import TextTrainingError
 from training.failures import Lettering
 from training.joint_model import load_checkpoint
@@ -295,7 +296,7 @@ def run_text_training(
     run = RunFolder.start(out, config, resume=resume)
     held_out = plan.held_out()
     vary = Variation(settings.strength, plan.preprocess.colours, plan.preprocess.binarise)
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     training = TextTraining(
         network,
         run,
@@ -309,7 +310,7 @@ def run_text_training(
     )
     if resume:
         training.resume(finish=finish)
-    console.print(_beginning(plan, held_out), highlight=False)
+    say(console, _beginning(plan, held_out))
     with plan.feed(training.step) as feed:
         done = training.fit(feed)
     if run.best.is_file():
@@ -353,10 +354,10 @@ def _take_over(network: TextNetwork, alphabet: Alphabet, start: Path, console: C
     if not taken:
         raise TextTrainingError(f"{file} holds nothing that fits a text reader.")
     unknown = sum(symbol not in old for symbol in alphabet.symbols)
-    console.print(
+    say(
+        console,
         f"{taken} of {len(new)} arrays of weights come from {file}, and {unknown} characters are "
         "new to it.",
-        highlight=False,
     )
 
 
@@ -397,10 +398,10 @@ def _conclude(plan: _Plan, run: RunFolder, held_out: TextBlock, revision: str) -
     ]
     draw_text_sheet(readings, Lettering.find()).save(run.path / MISTAKES_FILE)
     wrong = sum(not reading.right for reading in readings)
-    plan.console.print(
+    say(
+        plan.console,
         f"Best {METRIC} {measures['accuracy']:.2%} of {len(held_out.words)} held-out pictures at "
         f"step {state['step']} (characters {measures['character_accuracy']:.3%}); wrote {file} "
         f"({file.stat().st_size / 1e6:.1f} MB, within {off:.3f} of the trained network), "
         f"curves.png and {MISTAKES_FILE} with the worst of {wrong} mistakes.",
-        highlight=False,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from labels.console import say
 from training.crop_inputs import network_input
 from training.detection_data import DetectionData
 from training.detector_run import DetectorModel, DetectorResult, train_on
@@ -108,7 +109,7 @@ def tune_matcher(
         )
     turns = _turns(groups, start, plan)
     if turns and console is not None:
-        console.print("Items are turned far here; drawn ones are turned like them.")
+        say(console, "Items are turned far here; drawn ones are turned like them.")
     own = GroupBlocks(groups, charset, turn_deg=_FAR_TURN_DEG if turns else _TURN_DEG)
     kinds = _kinds(groups, frozenset(charset)) if plan.mix else {KIND: 8}
     course = Course(

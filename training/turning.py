@@ -28,7 +28,7 @@ _CLEAR = 0.1
 """By how much an item must look more like what it is, once it is turned back."""
 
 
-@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch may be absent
+@torch.inference_mode()
 def measured_turns(model: JointModel, groups: Sequence[Group], rng: Generator) -> tuple[float, ...]:
     """By how many degrees items are turned, anticlockwise; empty where few are turned far.
 

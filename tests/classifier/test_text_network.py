@@ -1,17 +1,16 @@
-"""The network that reads a whole text, which needs torch."""
+"""The network that reads a whole text."""
 
 import io
 import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-torch = pytest.importorskip("torch")
-
-from classifier.text_network import TextNetwork, frames_of, needed_frames  # noqa: E402
-from modelfile import OnnxSession  # noqa: E402
+from classifier.text_network import TextNetwork, frames_of, needed_frames
+from modelfile import OnnxSession
 
 HEADS = ("fixed", "ctc", "ctc-conv")
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image
 
 from classifier.charsets import LabelRule
@@ -437,7 +438,6 @@ PLOTS = {
 
 @pytest.mark.parametrize("levels", PLOTS.values(), ids=PLOTS)
 def test_the_plot_is_a_picture(levels):
-    pytest.importorskip("matplotlib")
     results = [
         result_of(*map(one, times), one(1.0, "overloaded", refused=True, status=503))
         for times in levels
@@ -457,9 +457,8 @@ def test_the_plot_is_a_picture(levels):
 
 def test_the_axis_is_logarithmic_only_where_the_spread_asks_for_it(monkeypatch):
     figures = []
-    figure = pytest.importorskip("matplotlib.figure")
     monkeypatch.setattr(
-        figure.Figure, "savefig", lambda self, *_, **__: figures.append(self), raising=True
+        Figure, "savefig", lambda self, *_, **__: figures.append(self), raising=True
     )
     for times in (10.0, 30.0), (1.0, 100.0):
         draw_boxes([result_of(*map(one, times))], "u", "m")

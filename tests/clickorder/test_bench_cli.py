@@ -295,8 +295,6 @@ def test_ctrl_c_ends_the_test_and_writes_what_was_measured(pictures, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | {"MPLBACKEND": "Agg"},
-            # Whoever runs the tests in the background has them ignore it, and theirs with them.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             deadline = time.monotonic() + 600
@@ -369,7 +367,6 @@ def test_numbers_out_of_range(arguments):
 
 
 def test_drawn_pictures(tmp_path):
-    pytest.importorskip("captcha")
     options = ("--requests", 4, "--concurrency", 1, "--warm-up", 0)
     drawing = ("--charset", "ab", "--length", "2-3", "--size", "80x40", "--count", 3)
     with reading_service() as address:

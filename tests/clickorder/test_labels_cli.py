@@ -27,7 +27,7 @@ def sentence(result) -> str:
 
 @pytest.fixture
 def puzzles(tmp_path) -> Path:
-    """Two puzzles of dark letters on a light ground."""
+    """Two puzzles of dark letters on a light ground, of two inks: no crop is a copy of another."""
     folder, font = tmp_path / "set", ImageFont.load_default(40)
     with PuzzleWriter(folder) as writer:
         for number, letters in enumerate(("HAK", "KHA")):
@@ -35,7 +35,7 @@ def puzzles(tmp_path) -> Path:
             draw, boxes = ImageDraw.Draw(picture), []
             for place, letter in enumerate(letters):
                 corner = (30 + 90 * place, 20 + 35 * ((place + number) % 3))
-                draw.text(corner, letter, fill=(40, 30, 90), font=font)
+                draw.text(corner, letter, fill=(40, 30 + 40 * number, 90), font=font)
                 boxes.append(tuple(map(int, draw.textbbox(corner, letter, font=font))))
             picture.save(folder / f"{number}.png")
             words, targets = tuple(letters[:2]), tuple(boxes[:2])

@@ -1,15 +1,14 @@
-"""The mean of runs, as far as no ingredients are needed; needs torch."""
+"""The mean of runs, as far as no ingredients are needed."""
 
 from pathlib import Path
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from training.averaging import AveragingError, _mean, average_runs  # noqa: E402
-from training.joint_model import JointModel, save_checkpoint  # noqa: E402
-from training.loop import Schedule  # noqa: E402
-from training.matching_run import Settings  # noqa: E402
+from training.averaging import AveragingError, _mean, average_runs
+from training.joint_model import JointModel, save_checkpoint
+from training.loop import Schedule
+from training.matching_run import Settings
 
 SETTINGS = Settings(Schedule(steps=1, decay_steps=1))
 

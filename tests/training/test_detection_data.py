@@ -217,10 +217,6 @@ class TestPuzzles:
 
 
 class TestYaml:
-    @pytest.fixture(autouse=True)
-    def _yaml(self) -> None:
-        pytest.importorskip("yaml")
-
     def write(self, folder: Path, text: str) -> Path:
         for part, count in (("train", 3), ("val", 2)):
             for number in range(count):

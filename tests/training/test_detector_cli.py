@@ -3,12 +3,10 @@
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import MagicMock
 
 import pytest
 from typer.testing import CliRunner
 
-from labels.puzzles import read_puzzles
 from training.detector_cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -54,21 +52,14 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
     ],
 )
 def test_bad_arguments(tmp_path: Path, options: list[str], sentence: str) -> None:
-    pytest.importorskip("torch")
     result = CliRunner().invoke(app, [str(tmp_path / "absent"), *options])
     assert result.exit_code == 2
     assert sentence in " ".join(result.output.replace("│", " ").split())
 
 
-def test_a_fault_in_a_puzzle_set_is_told_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_in_a_puzzle_set_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "puzzles.jsonl").write_text("{")
-    # What comes before reading the data needs torch.
-    run = MagicMock(run_detector_training=lambda paths, *_, **__: read_puzzles(paths[0]))
-    monkeypatch.setitem(sys.modules, "training.detector_run", run)
-    monkeypatch.setitem(sys.modules, "training.detector_settings", MagicMock())
-    result = CliRunner().invoke(app, [str(tmp_path)])
+    result = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "run")])
     assert result.exit_code == 2
     (sentence,) = result.stderr.splitlines()
     assert "puzzles.jsonl, line 1: The line is not JSON" in sentence

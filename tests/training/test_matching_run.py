@@ -1,4 +1,4 @@
-"""Whole small runs, which need torch."""
+"""Whole small runs of the matcher's trainers."""
 
 import json
 import os
@@ -10,18 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
+from torch.nn import functional
 
-torch = pytest.importorskip("torch")
-from torch.nn import functional  # noqa: E402
-
-from classifier import OnnxClassifier  # noqa: E402
-from labels.puzzles import read_puzzles  # noqa: E402
-from modelfile import OnnxSession  # noqa: E402
-from siamese import SiameseMatcher  # noqa: E402
-from training.classifier_trainer import run_classifier_training  # noqa: E402
-from training.imprint import Imprinter, broad_faces, glyph_crop  # noqa: E402
-from training.joint_model import (  # noqa: E402
+from classifier import OnnxClassifier
+from labels.puzzles import read_puzzles
+from modelfile import OnnxSession
+from siamese import SiameseMatcher
+from training.classifier_trainer import run_classifier_training
+from training.imprint import Imprinter, broad_faces, glyph_crop
+from training.joint_model import (
     CheckpointError,
     JointModel,
     Weighting,
@@ -29,13 +28,13 @@ from training.joint_model import (  # noqa: E402
     restore,
     to_input,
 )
-from training.loop import DivergedError, Schedule  # noqa: E402
-from training.matching_loop import Training  # noqa: E402
-from training.matching_run import Settings  # noqa: E402
-from training.onnx_start import state_of_onnx, unfold  # noqa: E402
-from training.runs import RunError, RunFolder  # noqa: E402
-from training.siamese_trainer import run_siamese_training  # noqa: E402
-from training.synthetic.palette import Palette  # noqa: E402
+from training.loop import DivergedError, Schedule
+from training.matching_loop import Training
+from training.matching_run import Settings
+from training.onnx_start import state_of_onnx, unfold
+from training.runs import RunError, RunFolder
+from training.siamese_trainer import run_siamese_training
+from training.synthetic.palette import Palette
 
 LABELS = ("bar", "cross", "disc", "ring", "square", "wedge")
 ROOT = Path(__file__).parents[2]
@@ -84,6 +83,20 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def pictures_of(folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
+    """All pictures of a folder of classes, and the numbers of their classes."""
+    files = [(at, file) for at, label in enumerate(LABELS) for file in (folder / label).iterdir()]
+    return [np.asarray(Image.open(file)) for _, file in files], np.array([at for at, _ in files])
+
+
+def ranked_above(right: np.ndarray, wrong: np.ndarray) -> float:
+    """How often a right pair scores higher than a wrong one; the area under the ROC curve.
+
+    Which pairs of a few are told apart after some steps differs by machine; this hardly does.
+    """
+    return float((right[:, None] > wrong[None]).mean())
+
+
 @pytest.fixture(scope="module")
 def siamese_run(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "siamese"
@@ -106,13 +119,12 @@ def test_a_run_leaves_everything_behind(siamese_run: Path) -> None:
 def test_the_exported_matcher_tells_shapes_apart(siamese_run: Path, shapes: Path) -> None:
     matcher = SiameseMatcher.load(siamese_run / "siamese.onnx")
     assert matcher.metadata.kind == "siamese"
-    first, second = (
-        [np.asarray(Image.open(shapes / label / f"{number}.png")) for label in LABELS]
-        for number in (0, 1)
-    )
-    logits = matcher.compare(first, second)
-    assert logits.shape == (6, 6)
-    assert (logits.argmax(axis=1) == np.arange(6)).mean() >= 0.5
+    pictures, labels = pictures_of(shapes)
+    logits = matcher.compare(pictures, pictures)
+    assert logits.shape == (36, 36)
+    same = labels[:, None] == labels
+    others = ~np.eye(36, dtype=bool)
+    assert ranked_above(logits[same & others], logits[~same]) > 0.7
 
 
 def test_weights_come_back_out_of_the_exported_file(siamese_run: Path) -> None:
@@ -136,10 +148,11 @@ def test_a_classifier_starts_from_a_matcher(
     )
     reader = OnnxClassifier.load(out / "classifier.onnx")
     assert reader.charset.symbols == LABELS
-    crops = [np.asarray(Image.open(shapes / label / "2.png")) for label in LABELS]
-    scores = reader.read(crops).score_words(list(LABELS))
-    assert scores.shape == (6, 6)
-    assert (scores.argmax(axis=0) == np.arange(6)).mean() >= 0.5
+    pictures, labels = pictures_of(shapes)
+    scores = reader.read(pictures).score_words(list(LABELS))
+    assert scores.shape == (6, 36)
+    same = np.arange(6)[:, None] == labels
+    assert ranked_above(scores[same], scores[~same]) > 0.7
 
 
 def test_an_interrupted_run_resumes_to_a_complete_one(shapes: Path, tmp_path: Path) -> None:
@@ -154,7 +167,7 @@ def test_an_interrupted_run_resumes_to_a_complete_one(shapes: Path, tmp_path: Pa
     script = tmp_path / "train.py"
     script.write_text(code)
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while not (out / "last.pt").is_file() and time.monotonic() < deadline:
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)

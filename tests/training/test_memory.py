@@ -23,7 +23,7 @@ print(faults())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be told")
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps freed memory")
 def test_a_second_step_finds_the_memory_of_the_first(python):
     usual, kept = (int(python.run(CODE, how).stdout) for how in ("usual", "kept"))
     assert usual > 1000

@@ -50,7 +50,6 @@ def test_the_revision_outside_a_checkout_is_unknown(tmp_path: Path) -> None:
 
 
 def test_curves_are_drawn_for_what_was_measured(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     run = RunFolder.start(tmp_path, {}, resume=False)
     assert run.draw_curves({"loss": ("loss",)}) is None
     run.log(1, loss=2.0)

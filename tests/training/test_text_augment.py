@@ -1,10 +1,9 @@
-"""Variations of pictures, which need torch."""
+"""Variations of pictures."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from training.text_augment import varied  # noqa: E402
+from training.text_augment import varied
 
 
 @pytest.fixture

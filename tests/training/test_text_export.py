@@ -1,20 +1,19 @@
-"""Exports of text networks, which need torch."""
+"""Exports of text networks."""
 
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from classifier.text_network import TextNetwork  # noqa: E402
-from classifier.text_preprocess import TextPreprocess  # noqa: E402
-from classifier.text_reader import TextReader  # noqa: E402
-from modelfile import OnnxSession  # noqa: E402
-from training.onnx_graph import ExportError  # noqa: E402
-from training.text_export import TextModel, export_text, text_metadata  # noqa: E402
-from training.text_measures import Alphabet  # noqa: E402
+from classifier.text_network import TextNetwork
+from classifier.text_preprocess import TextPreprocess
+from classifier.text_reader import TextReader
+from modelfile import OnnxSession
+from training.onnx_graph import ExportError
+from training.text_export import TextModel, export_text, text_metadata
+from training.text_measures import Alphabet
 
 PREPROCESS = TextPreprocess(height=24, width=48, shortest=2, longest=5)
 

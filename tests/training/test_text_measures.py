@@ -1,14 +1,13 @@
-"""Losses, readings and measures of a text network, which need torch."""
+"""Losses, readings and measures of a text network."""
 
 import itertools
 import math
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from training.text_measures import Alphabet, Answers, measures_of  # noqa: E402
+from training.text_measures import Alphabet, Answers, measures_of
 
 CTC, FIXED = Alphabet("ab"), Alphabet("ab", places=3)
 

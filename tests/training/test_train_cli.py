@@ -3,12 +3,10 @@
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import MagicMock
 
 import pytest
 from typer.testing import CliRunner
 
-from labels.puzzles import read_puzzles
 from training.train_cli import classifier_app, siamese_app
 
 ROOT = Path(__file__).parents[2]
@@ -54,24 +52,10 @@ def test_exactly_one_source_is_asked_for(app: object, arguments: list[str]) -> N
 
 
 @pytest.mark.parametrize("app", [siamese_app, classifier_app], ids=["siamese", "classifier"])
-def test_a_fault_in_a_puzzle_set_is_told_in_a_sentence(
-    app: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_in_a_puzzle_set_is_told_in_a_sentence(app: object, tmp_path: Path) -> None:
     (tmp_path / "puzzles.jsonl").write_text("{")
-    # What comes before reading the data needs torch.
-
-    def run(data: Path, *_: object, **__: object) -> None:
-        read_puzzles(data)
-
-    modules = {
-        "classifier_trainer": MagicMock(run_classifier_training=run),
-        "siamese_trainer": MagicMock(run_siamese_training=run),
-        "loop": MagicMock(),
-        "matching_run": MagicMock(),
-    }
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, f"training.{name}", module)
-    result = CliRunner().invoke(app, [str(tmp_path)])  # type: ignore[arg-type]
+    arguments = [str(tmp_path), "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, arguments)  # type: ignore[arg-type]
     assert result.exit_code == 2
     (sentence,) = result.stderr.splitlines()
     assert "puzzles.jsonl, line 1: The line is not JSON" in sentence

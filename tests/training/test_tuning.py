@@ -1,25 +1,24 @@
-"""Fine-tuning for real, on pictures that can be learned in seconds; needs torch."""
+"""Fine-tuning for real, on pictures that can be learned in seconds."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
-torch = pytest.importorskip("torch")
-
-from classifier import OnnxClassifier  # noqa: E402
-from labels.reading import read_annotations  # noqa: E402
-from siamese import SiameseMatcher  # noqa: E402
-from training.errors import TrainingError  # noqa: E402
-from training.imprint import Glyphs, Imprinter  # noqa: E402
-from training.joint_model import JointModel, features_of, restore  # noqa: E402
-from training.loop import Schedule  # noqa: E402
-from training.onnx_start import charset_of_onnx, state_of_both, state_of_onnx  # noqa: E402
-from training.own_pictures import OwnPictures, own_pictures  # noqa: E402
-from training.start import shipped_file  # noqa: E402
-from training.tuning import TuningPlan, tune_matcher  # noqa: E402
+from classifier import OnnxClassifier
+from labels.reading import read_annotations
+from siamese import SiameseMatcher
+from training.errors import TrainingError
+from training.imprint import Glyphs, Imprinter
+from training.joint_model import JointModel, features_of, restore
+from training.loop import Schedule
+from training.onnx_start import charset_of_onnx, state_of_both, state_of_onnx
+from training.own_pictures import OwnPictures, own_pictures
+from training.start import shipped_file
+from training.tuning import TuningPlan, tune_matcher
 
 START = shipped_file("siamese"), shipped_file("classifier")
 WORDS = ("blob", "frame", "stripe")

@@ -1,4 +1,4 @@
-"""How far items are turned, measured by the shipped models; needs torch."""
+"""How far items are turned, measured by the shipped models."""
 
 from pathlib import Path
 
@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-torch = pytest.importorskip("torch")
-
-from siamese.lettering import draw_word  # noqa: E402
-from training.joint_model import JointModel, restore  # noqa: E402
-from training.onnx_start import state_of_both  # noqa: E402
-from training.own_pictures import Group, Item  # noqa: E402
-from training.pictures import Sample  # noqa: E402
-from training.start import shipped_file  # noqa: E402
-from training.turning import measured_turns  # noqa: E402
+from siamese.lettering import draw_word
+from training.joint_model import JointModel, restore
+from training.onnx_start import state_of_both
+from training.own_pictures import Group, Item
+from training.pictures import Sample
+from training.start import shipped_file
+from training.turning import measured_turns
 
 LETTERS = "ABEFGJKLPRTY247"
 

@@ -36,7 +36,8 @@ def _big5_level_1() -> str:
     return "".join(found)
 
 
-TRADITIONAL = "".join(c for c in _big5_level_1() if c not in set(LEVEL_1 + LEVEL_2))
+_SIMPLIFIED = frozenset(LEVEL_1 + LEVEL_2)
+TRADITIONAL = "".join(c for c in _big5_level_1() if c not in _SIMPLIFIED)
 """Common traditional forms that GB 2312 does not have."""
 
 DIGITS = "0123456789"

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from labels.console import say, show
 from training.synthetic.catalogue import CATALOGUE, SPLITS, Catalogue, Package
 from training.synthetic.errors import BrokenPackageError, CacheBusyError, SyntheticError
 from training.synthetic.fonts import FONT_SUFFIXES, index_file, index_fonts
@@ -333,13 +334,13 @@ def _locked(cache: Path) -> Iterator[None]:
 def _report(cache: Path, catalogue: Catalogue, reasons: dict[str, str], console: Console) -> None:
     """A table of what there is, by kind and split, and a sentence for what there is not."""
     for sentence in reasons.values():
-        console.print(sentence, style="yellow", highlight=False)
+        say(console, sentence, "yellow")
     try:
         store = IngredientStore.open(cache, catalogue)
     except SyntheticError:
-        console.print(f"There is nothing to draw with in {cache}.", style="red", highlight=False)
+        say(console, f"There is nothing to draw with in {cache}.", "red")
         return
-    table = Table("", *SPLITS, title=f"Ingredients in {cache}")
+    table = Table("", *SPLITS)
     rows: dict[str, Counter[str]] = {}
     for split in SPLITS:
         counts = {
@@ -355,4 +356,5 @@ def _report(cache: Path, catalogue: Catalogue, reasons: dict[str, str], console:
             rows.setdefault(name, Counter())[split] = count
     for name, counter in rows.items():
         table.add_row(name, *(f"{counter[split]:,}" for split in SPLITS))
-    console.print(table)
+    say(console, f"Ingredients in {cache}")
+    show(console, table)

@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from labels.console import say
 from labels.puzzles import PromptValue, Puzzle, PuzzleWriter
 from training.synthetic.catalogue import Split
 from training.synthetic.errors import GenerateError, IngredientsMissingError
@@ -86,7 +87,7 @@ def run_generate(
     for name in families:
         palette.check(name)
     for sentence in store.missing:
-        console.print(f"Missing: {sentence}", style="yellow", highlight=False)
+        say(console, f"Missing: {sentence}", "yellow")
     tasks = [
         _Task(name, own_split, seed, number, out)
         for name in families
@@ -114,10 +115,7 @@ def run_generate(
             since_s = perf_counter() - first_s
             rate = (done - _CHUNK) / since_s if done > _CHUNK else 0.0
             progress.update(bar, advance=1, rate=rate)
-    console.print(
-        f"{len(tasks)} puzzles in {out}, {rate:.0f} puzzles/s with {jobs} processes.",
-        highlight=False,
-    )
+    say(console, f"{len(tasks)} puzzles in {out}, {rate:.0f} puzzles/s with {jobs} processes.")
 
 
 def _families(family: str) -> tuple[str, ...]:
@@ -139,10 +137,11 @@ def _open_store(cache: Path | None, console: Console) -> IngredientStore:
     except IngredientsMissingError:
         from training.synthetic.fetch import run_ingredients
 
-        console.print(
+        say(
+            console,
             "No ingredients were fetched yet (`clickorder ingredients` does that); "
             "drawing with what this machine has.",
-            style="yellow",
+            "yellow",
         )
         run_ingredients(cache=cache, jobs=1, offline=True)
         return IngredientStore.open(cache)

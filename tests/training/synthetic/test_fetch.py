@@ -31,7 +31,7 @@ from training.synthetic.packages import download
 from training.synthetic.stamps import read_stamp, stamps
 from training.synthetic.store import IngredientStore
 
-needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb here")
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is of Debian")
 
 
 def run(cache: Path, catalogue: Catalogue, shelf: Any, **more: Any) -> tuple[fetch.Fetched, str]:
