@@ -26,6 +26,15 @@ def train(
         list[Path] | None,
         typer.Option(help="The same, to check against; else a tenth of DATA is set aside."),
     ] = None,
+    classes: Annotated[
+        str,
+        typer.Option(
+            help="keep the classes of the labels, one class for all boxes, or the names of those "
+            "to learn, separated by commas. [default: one, where the classes say what items are "
+            "(characters, icons) and not what kind a box is; else keep]",
+            show_default=False,
+        ),
+    ] = "auto",
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/detector"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     start: Annotated[
@@ -125,6 +134,7 @@ def train(
             model=DetectorModel(name, version, statement),
             start=files[0] if files else None,
             mix=mix if mix is not None or files else 0,
+            classes=classes,
             resume=resume,
         )
     except (TrainingError, LabelsError) as error:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from detector import Detections
 from modelfile import ModelMetadata, OnnxSession
+from training.detection_classes import AUTO
 from training.detection_data import DetectionData, read_detection_data
 from training.detection_metrics import DetectionScores, Thresholds, best_thresholds, score
 from training.detection_sheet import draw_mistakes
@@ -79,6 +80,7 @@ def run_detector_training(
     model: DetectorModel | None = None,
     start: Path | None = None,
     mix: int | None = 0,
+    classes: str = AUTO,
     resume: bool = False,
     console: Console | None = None,
 ) -> DetectorResult:
@@ -93,6 +95,7 @@ def run_detector_training(
         start: A checkpoint or an exported file to start from; None for random weights.
         mix: How many generated puzzles to mix in; None for as many as there are pictures, where
             they can be drawn and the data have a single class.
+        classes: Which classes are learnt: `auto`, `keep`, `one`, or names separated by commas.
         resume: Whether to go on with the run in `out`.
         console: Where progress goes; None for the terminal's error stream.
 
@@ -101,7 +104,10 @@ def run_detector_training(
         PuzzleSetError: a puzzle set does not fit its format.
     """
     console = console or Console(stderr=True)
-    data = read_detection_data(paths, validation)
+    if resume and classes == AUTO:
+        # What was decided on fewer pictures must not change under a network.
+        classes = str(RunFolder(out).config().get("classes", AUTO))
+    data = read_detection_data(paths, validation, classes=classes)
     if mix is None:
         mix = len(data.train) if len(data.classes) == 1 and has_ingredients() else 0
     if mix:
@@ -113,6 +119,7 @@ def run_detector_training(
         validation=validation,
         model=model,
         start=start,
+        classes=classes,
         resume=resume,
         console=console,
     )
@@ -126,6 +133,7 @@ def train_on(
     validation: Sequence[Path] = (),
     model: DetectorModel | None = None,
     start: Path | None = None,
+    classes: str = AUTO,
     resume: bool = False,
     newest: bool = False,
     console: Console | None = None,
@@ -139,6 +147,7 @@ def train_on(
         validation: Where the latter came from, for the records.
         model: What the exported file says of itself.
         start: A checkpoint or an exported file to start from; None for random weights.
+        classes: How the classes were chosen, for the records.
         resume: Whether to go on with the run in `out`.
         newest: Take the last weights and not those that measured best, and keep the thresholds of
             the file that was started from: for data of which little can be held back.
@@ -148,10 +157,13 @@ def train_on(
         TrainingError: one sentence, or one a line where the data have several faults.
     """
     console = console or Console(stderr=True)
+    if data.note:
+        _say(console, data.note)
     _say(console, _summary(data))
     config = asdict(settings) | {
         "data": list(data.sources),
         "validation": [str(path) for path in validation],
+        "classes": classes,
         "from": origin_of(out) if resume else str(start) if start else None,
         "code_revision": code_revision(),
     }

@@ -115,10 +115,6 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "classes.txt").write_text("a\nb\na\n"),
         r"classes\.txt names the class a twice",
     ),
-    "empty class": (
-        lambda f: (f / "classes.txt").write_text("item\nlion\n"),
-        r"The class lion has no box",
-    ),
     "no class list": (lambda f: (f / "classes.txt").unlink(), r"has none of puzzles\.jsonl"),
 }
 
@@ -131,6 +127,12 @@ def test_faults_are_reported_by_name(
     spoil(tmp_path)
     with pytest.raises(DetectionDataError, match=sentence):
         read_detection_data([tmp_path])
+
+
+def test_a_class_without_boxes_is_refused_where_classes_are_kept(tmp_path: Path) -> None:
+    labelled_folder(tmp_path, classes="item\nlion\n")
+    with pytest.raises(DetectionDataError, match="The class lion has no box"):
+        read_detection_data([tmp_path], classes="keep")
 
 
 def test_several_faults_are_reported_at_once(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_a_path_that_is_nothing(tmp_path: Path) -> None:
 
 
 def test_sets_with_other_classes_do_not_mix(tmp_path: Path) -> None:
-    first = labelled_folder(tmp_path / "a")
+    first = labelled_folder(tmp_path / "a", classes="tiger\n")
     second = labelled_folder(tmp_path / "b", classes="lion\n")
     with pytest.raises(DetectionDataError, match="has the classes lion"):
         read_detection_data([first, second])
