@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labels.annotations import ITEM, PICTURE_SUFFIXES
+from labels.class_lists import class_list_of
 from labels.errors import LayoutError, PuzzleSetError
 from labels.pictures import UNREADABLE, displayed_size, find_pictures, load_rgb, unreadable
 from labels.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
@@ -195,14 +196,17 @@ def _read(path: Path, faults: _Faults) -> _Part:
         puzzles = read_puzzles(path)
         samples = [s for puzzle in puzzles for s in _of_puzzle(path, puzzle)]
         return _Part(path, (ITEM,), tuple(samples))
-    if (path / "classes.txt").is_file():
-        classes = _read_classes(path / "classes.txt")
+    if (listed := _class_list(path)).is_file():
+        classes = _read_classes(listed)
         return _Part(path, classes, tuple(_of_folder(path, path, classes, faults)))
+    if len(descriptions := sorted({*path.glob("*.yaml"), *path.glob("*.yml")})) == 1:
+        return _read_yaml(descriptions[0], faults)
     if (path / "data.yaml").is_file():
         return _read_yaml(path / "data.yaml", faults)
     raise DetectionDataError(
         f"{path} has none of {PUZZLES_FILE}, classes.txt and data.yaml; give a puzzle set, a "
-        "folder labelled with labelImg in its YOLO format, or one with a data.yaml."
+        "folder labelled with labelImg in its YOLO format (where labels have a folder of their "
+        "own, the one that holds pictures and labels), or one with a data.yaml."
     )
 
 
@@ -257,6 +261,13 @@ def _item_sample(
     return Sample(picture, array, np.zeros(len(array), np.int64), strip, crop)
 
 
+def _class_list(folder: Path) -> Path:
+    try:
+        return class_list_of(folder)
+    except LayoutError as error:
+        raise DetectionDataError(str(error)) from error
+
+
 def _read_classes(file: Path) -> tuple[str, ...]:
     try:
         return read_class_list(file)
@@ -273,9 +284,17 @@ def _checked_classes(names: Sequence[str], file: Path) -> tuple[str, ...]:
 
 
 def _of_folder(
-    pictures: Path, labels: Path, classes: tuple[str, ...], faults: _Faults
+    pictures: Path,
+    labels: Path,
+    classes: tuple[str, ...],
+    faults: _Faults,
+    *,
+    unlabelled_empty: bool = False,
 ) -> list[Sample]:
-    """Every picture of a folder with its label file of the same stem."""
+    """Every picture of a folder with its label file of the same stem.
+
+    Without one it shows no item where `unlabelled_empty` says so; else that is a fault.
+    """
     if not pictures.is_dir():
         faults.add(f"{pictures} is not a folder of pictures; correct the path.")
         return []
@@ -285,7 +304,9 @@ def _of_folder(
         label = (labels / file.relative_to(pictures)).with_suffix(".txt")
         if not label.is_file():
             label = label_file_of(file, pictures)
-        if not label.is_file():
+        if not label.is_file() and unlabelled_empty:
+            samples.append(_item_sample(file, []))
+        elif not label.is_file():
             faults.add(
                 f"{file} has no label file {label.name} beside it; label it, or make the file "
                 "empty where the picture shows no item."
@@ -335,6 +356,9 @@ def _read_yaml(file: Path, faults: _Faults) -> _Part:
         raise DetectionDataError(f"{file} has names that are neither a list nor numbered.")
     classes = _checked_classes([str(name) for name in names], file)
     root = file.parent / str(data.get("path") or ".")
+    if not root.is_dir():
+        # Written for the folder of Ultralytics' settings, and the set has been moved since.
+        root = file.parent
 
     def samples(key: str) -> tuple[Sample, ...]:
         value = data.get(key) or []
@@ -342,7 +366,9 @@ def _read_yaml(file: Path, faults: _Faults) -> _Part:
         found: list[Sample] = []
         for name in folders:
             pictures = root / str(name)
-            found += _of_folder(pictures, labels_folder(Path(), pictures), classes, faults)
+            # In Ultralytics' form a picture without label file is one of the ground alone.
+            labels = labels_folder(Path(), pictures)
+            found += _of_folder(pictures, labels, classes, faults, unlabelled_empty=True)
         return tuple(found)
 
     return _Part(file, classes, samples("train"), samples("val"))

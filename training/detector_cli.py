@@ -18,8 +18,8 @@ def train(
     data: Annotated[
         list[Path],
         typer.Argument(
-            help="Puzzle sets, labelImg folders (classes.txt and a .txt beside each picture) or "
-            "data.yaml files."
+            help="Puzzle sets, labelImg folders (classes.txt and a .txt for each picture, beside "
+            "it or in a folder of their own) or data.yaml files."
         ),
     ],
     validation: Annotated[

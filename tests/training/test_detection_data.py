@@ -243,6 +243,20 @@ class TestYaml:
             assert (len(data.train), len(data.validation)) == (3, 2)
             assert data.train[0].classes.tolist() == [1, 0]
 
+    def test_as_coco128_has_it(self, tmp_path: Path) -> None:
+        """Under another name, with the path it once had, and pictures without label file."""
+        self.write(tmp_path, "")
+        (tmp_path / "data.yaml").unlink()
+        (tmp_path / "coco128.yaml").write_text(
+            "path: ../datasets/coco128\ntrain: images/train\nval: images/train\ntest:\n"
+            "names:\n  0: cat\n  1: dog\n"
+        )
+        picture(tmp_path / "images" / "train" / "ground.png")
+        data = read_detection_data([tmp_path])
+        assert data.classes == ("cat", "dog")
+        assert sorted(len(sample.boxes) for sample in data.train) == [0, 2, 2, 2]
+        assert len(data.validation) == 4
+
     @pytest.mark.parametrize(
         ("text", "sentence"),
         [
