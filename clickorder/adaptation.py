@@ -35,7 +35,7 @@ from labels.pictures import UNREADABLE, load_rgb
 from labels.prelabel import Proposer
 from labels.puzzles import PuzzleSet
 from labels.split import PARTS, Shares, split_folder
-from service.backends import own_files
+from service.backends import model_files
 from service.settings import Settings
 from training.adaptation_measures import compare, compare_models
 from training.adaptation_record import Adaptation, Stage
@@ -321,7 +321,7 @@ def _starting_models(models_dir: Path | None) -> dict[str, Path]:
     Raises:
         CommandError: one of the three is not there, or is no file of ours.
     """
-    files = own_files(models_dir)
+    files = model_files(models_dir)
     place = models_dir or "the shipped weights"
     for role in _ROLES:
         if role not in files:

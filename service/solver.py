@@ -62,6 +62,7 @@ class Solver:
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
         look_twice: Whether to look closely where a first look is not sure, which takes longer.
+        origins: For each role where its model comes from, for people; see `origins`.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Solver:
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
         look_twice: bool = True,
+        origins: Mapping[str, str] | None = None,
     ) -> None:
         self._look_twice = look_twice
         self._classifier = classifier
@@ -101,6 +103,8 @@ class Solver:
         parts = {"detector": detector, "classifier": classifier, "siamese": matcher, "text": text}
         self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
         """Role to name and version of every installed model."""
+        self.origins: Mapping[str, str] = origins or {}
+        """Role, and `calibration`, to the file it was loaded from, or to whose it is."""
 
     def solve(
         self,

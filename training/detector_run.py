@@ -25,7 +25,7 @@ from training.detector_start import start_from_onnx
 from training.detector_trainer import DetectorTrainer
 from training.generated import GENERATED, mixed
 from training.memory import keep_freed_memory
-from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
+from training.runs import MISTAKES_FILE, RunFolder, code_revision, how_to_serve, origin_of
 from training.start import has_ingredients
 
 MODEL_FILE = "detector.onnx"
@@ -295,6 +295,7 @@ def _finish(
         f"{file}: {size_mb:.1f} MB, within {difference:.2f} px of the trained network on "
         f"{len(pictures)} pictures.",
     )
+    _say(console, how_to_serve(run.path))
     return DetectorResult(file, scores, thresholds, stopped)
 
 
