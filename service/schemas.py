@@ -271,6 +271,34 @@ class CompareRequest(RoutedRequest):
     }
 
 
+TextCharset = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=20_000,
+        description="Characters that may occur, or a preset: `numeric`, `numeric+upper`.",
+    ),
+]
+TextLength = Annotated[
+    Length | Annotated[list[Length], Field(min_length=2, max_length=2)] | None,
+    Field(description="How many there are: a number, or the least and the greatest."),
+]
+
+
+def lengths_of(length: TextLength) -> int | tuple[int, int] | None:
+    """A length as the reader takes it.
+
+    Raises:
+        ValueError: the least number exceeds the greatest.
+    """
+    if not isinstance(length, list):
+        return length
+    least, most = length
+    if least > most:
+        raise ValueError("has a `length` whose least number exceeds the greatest")
+    return least, most
+
+
 class ReadRequest(RoutedRequest):
     """A picture of text."""
 
@@ -281,18 +309,8 @@ class ReadRequest(RoutedRequest):
     )
 
     image: Picture
-    charset: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=20_000,
-            description="Characters that may occur, or a preset: `numeric`, `numeric+upper`.",
-        ),
-    ] = None
-    length: Annotated[
-        Length | Annotated[list[Length], Field(min_length=2, max_length=2)] | None,
-        Field(description="How many there are: a number, or the least and the greatest."),
-    ] = None
+    charset: TextCharset = None
+    length: TextLength = None
     color: Annotated[
         str | None,
         Field(
@@ -312,16 +330,13 @@ class ReadRequest(RoutedRequest):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if isinstance(self.length, list) and self.length[0] > self.length[1]:
-            raise ValueError("has a `length` whose least number exceeds the greatest")
+        lengths_of(self.length)
         return self
 
     @property
     def lengths(self) -> int | tuple[int, int] | None:
         """As the reader takes it."""
-        if isinstance(self.length, list):
-            return self.length[0], self.length[1]
-        return self.length
+        return lengths_of(self.length)
 
 
 class ReadItem(ReadRequest):
