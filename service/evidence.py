@@ -27,6 +27,7 @@ from service.prompt_picture import Candidates, candidates, content_box
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.recognition import Recogniser
 from service.spans import span
+from service.spelling import with_joined
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -158,6 +159,8 @@ class Witnesses:
         match prompt:
             case WordsPrompt(words):
                 calibration = self._calibrations.of("words", look)
+                if spelt := self._recogniser.spelt(words):
+                    scene = with_joined(scene, {len(word) for word in spelt})
                 with watch.stage("recognise"):
                     scores, used = self._recogniser.words(
                         background, scene, words, look, calibration

@@ -20,6 +20,7 @@ from service.looks import CLOSE, FIRST, Look
 from service.matching import MAX_ITEMS, Assignment, assign
 from service.prompts import Prompt
 from service.recognition import unknown_word
+from service.spelling import can_spell, spelled
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -175,10 +176,18 @@ class Solver:
         if self._classifier is None:
             raise ModelUnavailableError("Classifying needs a classifier, and none is installed.")
         classifier = self._classifier
-        for word in words:
-            if not classifier.can_read(word):
+        scores = np.zeros(len(words))
+        whole = np.array([[0, 0, crop.shape[1], crop.shape[0]]], np.float32)
+        for at, word in enumerate(words):
+            if classifier.can_read(word):
+                continue
+            if not can_spell(classifier, word):
                 raise UnknownWordsError(unknown_word(word, classifier))
-        scores = classifier.read([crop]).score_words(words)[:, 0].astype(np.float64)
+            scores[at] = spelled(classifier, crop, whole, [word], FIRST)[0, 0]
+        read = [at for at, word in enumerate(words) if classifier.can_read(word)]
+        if read:
+            found = classifier.read([crop]).score_words([words[at] for at in read])
+            scores[read] = found[:, 0]
         weights = np.exp(scores - scores.max())
         return tuple(float(w) for w in weights / weights.sum())
 
