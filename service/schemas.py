@@ -147,6 +147,28 @@ class PromptField(BaseModel):
         return self
 
 
+Confidence = Annotated[
+    float | None,
+    Field(
+        ge=0.01,
+        le=1,
+        allow_inf_nan=False,
+        description="Boxes count from this score of the detector on; by default its own, which "
+        "the model file says.",
+    ),
+]
+Iou = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="A box that overlaps a better one by more than this is dropped; by default "
+        "0.45.",
+    ),
+]
+
+
 class Options(BaseModel):
     """How to answer."""
 
@@ -158,6 +180,8 @@ class Options(BaseModel):
     draw: Annotated[
         bool, Field(description="Add `drawing`, the background with the numbered clicks.")
     ] = False
+    confidence: Confidence = None
+    iou: Iou = None
 
 
 class SolveRequest(RoutedRequest):
@@ -233,8 +257,15 @@ class DetectRequest(RoutedRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"image": EXAMPLE_BACKGROUND}]})
 
     image: Picture
+    confidence: Confidence = None
+    iou: Iou = None
 
-    parts: ClassVar[Mapping[str, Part]] = {**ROUTE, "image": Part("file", ("image",))}
+    parts: ClassVar[Mapping[str, Part]] = {
+        **ROUTE,
+        "image": Part("file", ("image",)),
+        "confidence": Part("json", ("confidence",)),
+        "iou": Part("json", ("iou",)),
+    }
 
 
 class ClassifyRequest(RoutedRequest):

@@ -1,6 +1,7 @@
 """The solver: walks one puzzle from pictures to ordered clicks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +108,25 @@ class Solver:
         self.origins: Mapping[str, str] = origins or {}
         """Role, and `calibration`, to the file it was loaded from, or to whose it is."""
 
+    def limited(self, confidence: float | None, iou: float | None) -> "Solver":
+        """The same models with other thresholds of the detector on scenes.
+
+        Prompt pictures are looked at as before: in them one box too many spoils the answer.
+
+        Args:
+            confidence: Lower bound of a box's score, 0..1; None for the detector's own.
+            iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
+                detector's own.
+
+        Raises:
+            InvalidRequestError: the detector has no thresholds that can be changed.
+        """
+        if confidence is None and iou is None:
+            return self
+        other = copy(self)
+        other._witnesses = self._witnesses.limited(confidence, iou)
+        return other
+
     def solve(
         self,
         background: Picture,
@@ -140,7 +160,7 @@ class Solver:
             reason=reason,
             confidence=confidence,
             clicks=_clicks(result, evidence.scene, evidence.labels, confidence),
-            boxes=_detected(evidence.scene),
+            boxes=_detected(evidence.scene, self._witnesses.classes),
             width=background.shape[1],
             height=background.shape[0],
             models={k: v for k, v in self.models.items() if k in ("detector", *evidence.used)},
@@ -164,7 +184,7 @@ class Solver:
 
     def detect(self, image: Picture) -> tuple[DetectedBox, ...]:
         """Find every clickable item of an `(H, W, 3)` uint8 RGB picture, best first."""
-        return _detected(self._witnesses.detect(image))
+        return _detected(self._witnesses.detect(image), self._witnesses.classes)
 
     def classify(self, crop: Picture, words: Sequence[str]) -> tuple[float, ...]:
         """Probability of each word on an `(h, w, 3)` uint8 RGB crop, among the words given.
@@ -313,10 +333,14 @@ def _rounded(box: NDArray[np.float32]) -> Box:
     return x1, y1, x2, y2
 
 
-def _detected(scene: Detections) -> tuple[DetectedBox, ...]:
+def _detected(scene: Detections, classes: Sequence[str]) -> tuple[DetectedBox, ...]:
     return tuple(
-        DetectedBox(_rounded(box), float(score))
-        for box, score in zip(scene.boxes, scene.scores, strict=True)
+        DetectedBox(
+            _rounded(box),
+            float(score),
+            classes[index] if 0 <= index < len(classes) else None,
+        )
+        for box, score, index in zip(scene.boxes, scene.scores, scene.classes, strict=True)
     )
 
 
