@@ -36,7 +36,7 @@ from labels.pictures import UNREADABLE, load_rgb
 from labels.prelabel import Proposer
 from labels.puzzles import PuzzleSet
 from labels.split import PARTS, Shares, split_folder
-from service.backends import PROMPT_DETECTOR, own_files
+from service.backends import PROMPT_DETECTOR, model_files
 from service.calibration import Calibrations
 from service.settings import Settings
 from training.adaptation_measures import compare, compare_models
@@ -334,7 +334,7 @@ def _starting_models(models_dir: Path | None) -> dict[str, Path]:
     Raises:
         CommandError: one of the three is not there, or is no file of ours.
     """
-    files = own_files(models_dir)
+    files = model_files(models_dir)
     place = models_dir or "the shipped weights"
     for role in _ROLES:
         if role not in files:

@@ -403,7 +403,7 @@ def _write(
     except ImportError as error:
         typer.echo(
             f"No {PLOT_FILE}: drawing needs a package that is not installed ({error.name}); "
-            'install it with pip install -e ".[train]".',
+            'install it with pip install -e ".[plot]".',
             err=True,
         )
     place, number = out, 1

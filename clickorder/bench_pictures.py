@@ -94,7 +94,7 @@ def drawn_pictures(
     except ImportError as error:
         raise CommandError(
             f"Drawing pictures needs packages that are not installed ({error.name}); install them "
-            'with pip install -e ".[train]", or give pictures of your own.'
+            'with pip install -e ".[texts]", or give pictures of your own.'
         ) from error
     drawer = TextDrawer(DrawingPlan(characters, lengths, size), BENCHMARK, seed)
     found = []

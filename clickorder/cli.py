@@ -155,7 +155,12 @@ def serve(
         ),
     ] = None,
     models_dir: Annotated[
-        Path | None, typer.Option(help="Folder of bundles; see `clickorder models`.")
+        Path | None,
+        typer.Option(
+            help="Folder of models: bundles (see `clickorder models`), or detector.onnx, "
+            "classifier.onnx, siamese.onnx and text.onnx themselves, as in the folder of a "
+            "training run. The shipped ones fill what is missing. [env: CLICKORDER_MODELS_DIR]"
+        ),
     ] = None,
     backend: BackendOption = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="[default: info]")] = None,

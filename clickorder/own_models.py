@@ -6,7 +6,7 @@ from classifier import DdddTrainerClassifier, OnnxClassifier
 from clickorder.errors import CommandError
 from detector import YoloDetector
 from modelfile import verify_manifest
-from service.backends import own_files
+from service.backends import model_files
 from siamese import SiameseMatcher
 
 _THREADS = 0
@@ -14,16 +14,22 @@ _THREADS = 0
 
 
 class OwnModels:
-    """The model files of one folder, or the shipped ones; each is checked before it is opened."""
+    """The model files of a folder, and the shipped ones of roles that it has none for.
+
+    Each is checked before it is opened.
+    """
 
     def __init__(self, models_dir: Path | None) -> None:
         """Look for the files.
 
         Args:
             models_dir: Where; None for the places of the shipped weights.
+
+        Raises:
+            BackendError: there is no such folder, or the networks in it have other names.
         """
         self._place = models_dir or "the shipped weights"
-        self._files = own_files(models_dir)
+        self._files = model_files(models_dir)
 
     def detector(self, min_score: float) -> YoloDetector:
         """The detector.

@@ -19,6 +19,7 @@ from clickorder.text_files import (
     write_json,
     write_new,
 )
+from clickorder.text_generate_cli import generate
 from clickorder.text_reading_cli import measure, read, to_ddddocr
 from labels.console import say, show
 
@@ -251,6 +252,7 @@ def _split_files(texts: "TextPictures") -> list[str]:
     return [str(folder / SPLIT_FILE) for folder in folders]
 
 
+text_app.command()(generate)
 text_app.command("test")(measure)
 text_app.command()(read)
 text_app.command("to-ddddocr")(to_ddddocr)

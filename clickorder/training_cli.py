@@ -136,6 +136,6 @@ def quantise(
     except ImportError as error:
         raise CommandError(
             f"Quantising needs packages that are not installed ({error.name}); install them with "
-            'pip install -e ".[train]".'
+            'pip install -e ".[quantise]".'
         ) from error
     run_quantise(model, data, out, pictures)

@@ -21,22 +21,28 @@ _BORDER_PX = 2
 _IOU_THRESHOLD = 0.45
 
 
-def detect_closely(detector: Detector, image: NDArray[np.uint8], max_boxes: int) -> Detections:
+def detect_closely(
+    detector: Detector,
+    image: NDArray[np.uint8],
+    max_boxes: int,
+    iou_threshold: float = _IOU_THRESHOLD,
+) -> Detections:
     """Find every item of a picture, also where one run misses some.
 
     Args:
         detector: Any.
         image: `(H, W, 3)` uint8 RGB.
         max_boxes: At most this many boxes, the best ones.
+        iou_threshold: A box that overlaps a better one by more than this is dropped.
 
     Returns:
-        The union of all runs, the better of two boxes that overlap by more than an IoU of 0.45.
+        The union of all runs.
     """
     runs = [detector.detect(image), _mirrored(detector, image), *_parts(detector, image)]
     boxes = np.concatenate([run.boxes for run in runs])
     scores = np.concatenate([run.scores for run in runs])
     classes = np.concatenate([run.classes for run in runs])
-    kept = nms(boxes, scores, _IOU_THRESHOLD)[:max_boxes]
+    kept = nms(boxes, scores, iou_threshold)[:max_boxes]
     return Detections(boxes[kept], scores[kept], classes[kept])
 
 

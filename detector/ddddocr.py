@@ -5,6 +5,8 @@ in cells from the cell's corner and sides as logarithms of cells (Ge et al., "YO
 the constants of `core/detection_engine.py` in ddddocr 1.6).
 """
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -99,6 +101,16 @@ class DdddocrDetector:
     def limits(self) -> Limits:
         """What counts as a detection."""
         return self._limits
+
+    def limited(
+        self, *, confidence_threshold: float | None = None, iou_threshold: float | None = None
+    ) -> "DdddocrDetector":
+        """The same network with other limits; the session is shared."""
+        other = copy(self)
+        other._limits = self._limits.changed(
+            confidence_threshold=confidence_threshold, iou_threshold=iou_threshold
+        )
+        return other
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """Find every item.

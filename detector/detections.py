@@ -1,7 +1,7 @@
 """What a detector returns, and what the pipeline asks of one."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,22 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+
+@runtime_checkable
+class Limitable(Protocol):
+    """A detector whose thresholds a caller may change."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in output order; empty where nobody knows them."""
+        ...
+
+    def limited(
+        self, *, confidence_threshold: float | None = None, iou_threshold: float | None = None
+    ) -> "Detector":
+        """The same detector with other thresholds; None leaves one as it is."""
+        ...
 
 
 class Detector(Protocol):

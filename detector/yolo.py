@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -146,6 +147,16 @@ class YoloDetector:
     def limits(self) -> Limits:
         """What counts as a detection."""
         return self._limits
+
+    def limited(
+        self, *, confidence_threshold: float | None = None, iou_threshold: float | None = None
+    ) -> "YoloDetector":
+        """The same network with other limits; the session is shared."""
+        other = copy(self)
+        other._limits = self._limits.changed(
+            confidence_threshold=confidence_threshold, iou_threshold=iou_threshold
+        )
+        return other
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """Find every item.

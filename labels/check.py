@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labels.annotations import ITEM, Annotations, Fault, Kind, LabelledPicture, Layout
+from labels.class_lists import class_list_of
 from labels.class_names import folder_of_class
 from labels.duplicates import Fingerprint, exact_groups, fingerprints, near_pairs
 from labels.errors import LayoutError
@@ -13,7 +14,7 @@ from labels.pictures import find_pictures, unreadable
 from labels.quarantine import Quarantine
 from labels.reading import read_annotations
 from labels.voc import xml_file_of
-from labels.yolo import CLASSES_FILE, label_file_of
+from labels.yolo import label_file_of
 
 MOVED = frozenset(
     {
@@ -300,7 +301,7 @@ def _home_of(name: str, annotations: Annotations) -> Path:
     folder = annotations.folder
     if annotations.layout is Layout.CLASSES:
         return folder / folder_of_class(name)
-    return folder / CLASSES_FILE if annotations.layout is Layout.YOLO else folder
+    return class_list_of(folder) if annotations.layout is Layout.YOLO else folder
 
 
 def _place(fault: Fault) -> tuple[Path, int, str]:

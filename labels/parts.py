@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labels.annotations import Annotations, Layout
 from labels.atomic import write_atomically
+from labels.class_lists import class_list_of
 from labels.click_order import ORDER_FILE, read_order
 from labels.errors import LayoutError
 from labels.label_studio import tasks_of
@@ -18,7 +19,6 @@ from labels.pictures import find_files
 from labels.puzzles import PUZZLES_FILE, read_puzzles
 from labels.quarantine import Quarantine
 from labels.split import PARTS, Split
-from labels.yolo import CLASSES_FILE
 
 PARTS_FILE = "parts.json"
 """Marks a folder that `write_parts` may change."""
@@ -161,7 +161,8 @@ def _plan(annotations: Annotations, split: Split, part: str) -> Iterator[tuple[P
     for label in sorted(labels):
         yield label.relative_to(folder), _Wanted(label)
     if annotations.layout is Layout.YOLO:
-        yield Path(CLASSES_FILE), _Wanted(folder / CLASSES_FILE)
+        listed = class_list_of(folder)
+        yield listed.relative_to(folder), _Wanted(listed)
         known = read_order(folder)
         names = [p.path.relative_to(folder).as_posix() for p in chosen]
         if order := {name: known[name] for name in names if name in known}:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from classifier import CtcReadings, SoftmaxReadings
 from detector import Detector
 from labels.annotations import ITEM, LabelledBox, LabelledPicture
+from labels.class_lists import CLASSES_FILE, class_list_of
 from labels.errors import LayoutError
 from labels.pictures import UNREADABLE, find_files, is_picture, load_rgb
 from labels.proposals import REPORT_FILE, Journal, Proposal, write_export, write_report
 from labels.puzzle_annotations import copy_new
 from labels.yolo import (
-    CLASSES_FILE,
     label_file_of,
     read_class_list,
     write_classes,
@@ -229,7 +229,7 @@ class Prelabeller:
             copy_new(path, picture)
         labels = dict.fromkeys(box.label for box in proposal.boxes)
         new = tuple(label for label in labels if label not in self.classes)
-        if new or not (self._out / CLASSES_FILE).exists():
+        if new or not class_list_of(self._out).exists():
             self.classes += new
             write_classes(self._out, self.classes)
         journal.add(proposal)
@@ -242,8 +242,8 @@ class Prelabeller:
 def _known_classes(folder: Path, out: Path) -> tuple[str, ...]:
     """The names that numbers in label files have so far."""
     for place in (out, folder):
-        if (place / CLASSES_FILE).is_file():
-            return read_class_list(place / CLASSES_FILE)
+        if (listed := class_list_of(place)).is_file():
+            return read_class_list(listed)
     for path in find_files(out) if out.is_dir() else ():
         if is_picture(path) and label_file_of(path, out).exists():
             raise LayoutError(

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from labels.annotations import ITEM, Annotations, LabelledBox, LabelledPicture, Layout
 from labels.atomic import write_atomically
+from labels.class_lists import class_list_of
 from labels.click_order import Order, picture_key, read_order, write_order
 from labels.errors import AnnotationError, LayoutError, PuzzleSetError
 from labels.pictures import displayed_size
 from labels.puzzles import Box, Puzzle, read_puzzles, write_puzzles
-from labels.yolo import CLASSES_FILE, read_class_list, write_classes, write_yolo_labels
+from labels.yolo import read_class_list, write_classes, write_yolo_labels
 
 FAMILY = "recorded"
 
@@ -90,7 +91,8 @@ def puzzles_to_yolo(folder: Path, out: Path) -> Iterator[Path]:
     annotations = read_puzzle_annotations(folder, recorded=True)
     _check_stems(annotations)
     out.mkdir(parents=True, exist_ok=True)
-    known = read_class_list(out / CLASSES_FILE) if (out / CLASSES_FILE).is_file() else ()
+    listed = class_list_of(out)
+    known = read_class_list(listed) if listed.is_file() else ()
     added = (name for name in annotations.classes if name not in known)
     classes = (*known, *added)
     # Before any label file: their numbers mean nothing without it.

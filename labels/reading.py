@@ -5,12 +5,13 @@ from pathlib import Path
 
 from labels.annotations import Annotations, Layout
 from labels.class_folders import class_folders, named_pictures, read_class_folders, read_named
+from labels.class_lists import CLASSES_FILE, class_list_of
 from labels.errors import LayoutError
 from labels.label_studio import find_exports, read_label_studio
 from labels.pictures import find_files, is_picture
 from labels.puzzles import PUZZLES_FILE
 from labels.voc import is_voc_file, read_voc
-from labels.yolo import CLASSES_FILE, read_yolo
+from labels.yolo import label_file_of, read_yolo
 
 
 def read_annotations(folder: Path, layout: Layout | None = None) -> Annotations:
@@ -40,7 +41,7 @@ def detect_layout(folder: Path) -> Layout:
         return Layout.PUZZLES
     if _holds_voc(folder):
         return Layout.VOC
-    if (folder / CLASSES_FILE).is_file():
+    if class_list_of(folder).is_file():
         return Layout.YOLO
     if find_exports(folder):
         return Layout.LABEL_STUDIO
@@ -52,7 +53,8 @@ def detect_layout(folder: Path) -> Layout:
         f"{folder} has no labels of a known layout: neither {CLASSES_FILE} (labelImg), nor Pascal "
         "VOC .xml files, nor a JSON export of Label Studio, nor class folders with pictures, nor "
         f"pictures named label_hash.png, nor {PUZZLES_FILE}; if only a file is missing, say which "
-        f"layout it is ({', '.join(Layout)})."
+        f"layout it is ({', '.join(Layout)}); where label files have a folder of their own, give "
+        "the one that holds pictures and labels."
     )
 
 
@@ -62,7 +64,7 @@ def _holds_voc(folder: Path) -> bool:
     labelImg leaves a `classes.txt` behind when its user changes from one format to the other.
     """
     files = set(find_files(folder))
-    if any(is_picture(file) and file.with_suffix(".txt") in files for file in files):
+    if any(is_picture(file) and label_file_of(file, folder).is_file() for file in files):
         return False
     return any(file.suffix == ".xml" and is_voc_file(file) for file in files)
 

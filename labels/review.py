@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from labels.annotations import PICTURE_SUFFIXES, LabelledBox, LabelledPicture
 from labels.atomic import write_atomically
+from labels.class_lists import class_list_of
 from labels.click_order import Order, picture_key, read_order, write_order
 from labels.errors import (
     AnnotationError,
@@ -37,7 +38,6 @@ from labels.pictures import (
 )
 from labels.proposals import REPORT_FILE
 from labels.yolo import (
-    CLASSES_FILE,
     label_file_of,
     read_class_list,
     read_label_file,
@@ -121,7 +121,7 @@ class Review:
         Raises:
             LayoutError: the file cannot be used.
         """
-        file = self.folder / CLASSES_FILE
+        file = class_list_of(self.folder)
         return read_class_list(file) if file.is_file() else ()
 
     def entries(self) -> tuple[Entry, ...]:

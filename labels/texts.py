@@ -2,8 +2,8 @@
 
 A folder holds its labels in one of three ways:
 
-labels.txt     a line for each picture, its path in the folder and its label, between them a tab, a
-               comma or a space: `a/1.png 7Kx2`
+labels.txt     a line for each picture, its path in the folder, or in `images/` there, and its
+               label, between them a tab, a comma or a space: `a/1.png 7Kx2`
 labels.json    an object of paths and labels, or a list of objects with `name` (or `file`) and
                `label` (or `text`)
 file names     by a regular expression with a group `label`; by default all up to the first
@@ -26,6 +26,9 @@ NAME_PATTERN = r"^(?P<label>[^_]+)_"
 """How a file name holds its label, where nothing else is said."""
 
 LABELS_TEXT, LABELS_JSON = "labels.txt", "labels.json"
+
+_IMAGES = "images"
+"""Folder of the pictures that dddd_trainer's `labels.txt` names without it."""
 
 _ENDINGS = "|".join(re.escape(suffix) for suffix in sorted(PICTURE_SUFFIXES))
 # Neither names nor labels are free of spaces and commas, but the suffix tells where the name ends.
@@ -260,6 +263,8 @@ def _listed(folder: Path, file: Path, entries: Iterable[Entry]) -> TextPictures:
             )
             continue
         key = PurePosixPath(name.replace("\\", "/")).as_posix()
+        if key not in pictures and f"{_IMAGES}/{key}" in pictures:
+            key = f"{_IMAGES}/{key}"
         if key not in pictures:
             fault(
                 TextFaultKind.MISSING_PICTURE,

@@ -5,7 +5,8 @@
     picture.txt    a box a line: class cx cy w h, shares of the picture as displayed
 
 An empty `picture.txt` says that the picture shows nothing; none at all says that nobody looked.
-Label files lie beside the pictures; `images/a/picture.png` may have its own in `labels/a` instead.
+Label files lie beside the pictures; `images/a/picture.png` may have its own in `labels/a` instead,
+and all of them may lie in one folder with `classes.txt` (see `class_lists`).
 """
 
 from collections.abc import Sequence
@@ -23,9 +24,8 @@ from labels.annotations import (
 from labels.atomic import write_atomically
 from labels.beside import read_beside
 from labels.bounds import box_fault, cut_box
+from labels.class_lists import CLASSES_FILE, class_list_of, separate_label_file
 from labels.errors import AnnotationError, LayoutError
-
-CLASSES_FILE = "classes.txt"
 
 _DIGITS = 12
 
@@ -56,9 +56,10 @@ def read_yolo(folder: Path) -> Annotations:
     """Read a folder that labelImg has written.
 
     Raises:
-        LayoutError: `classes.txt` is missing, not UTF-8, or no list of different names.
+        LayoutError: `classes.txt` is missing, not UTF-8, or no list of different names; or there
+            are several.
     """
-    classes = read_class_list(folder / CLASSES_FILE)
+    classes = read_class_list(class_list_of(folder))
 
     def boxes_of(
         label: Path, width: int, height: int
@@ -76,7 +77,7 @@ def read_yolo(folder: Path) -> Annotations:
         Layout.YOLO,
         label_of=lambda picture: label_file_of(picture, folder),
         read=boxes_of,
-        is_label=lambda file: file.suffix == ".txt" and _holds_boxes(file),
+        is_label=_holds_boxes,
         classes=classes,
     )
 
@@ -110,16 +111,19 @@ def label_file_of(picture: Path, folder: Path) -> Path:
 
     Args:
         picture: A file in `folder` or below.
-        folder: The one with `classes.txt`.
+        folder: The one with `classes.txt`, see `class_list_of`.
 
     Returns:
         The `.txt` beside the picture; or, where only that folder exists, the one in `labels/` of
-        a picture in `images/`, the form that Ultralytics and Label Studio write.
+        a picture in `images/`, the form that Ultralytics and Label Studio write; or the one in the
+        folder of label files that has `classes.txt`.
     """
     beside = picture.with_suffix(".txt")
     if beside.is_file():
         return beside
     pictures = picture.relative_to(folder).parent
+    if (separate := separate_label_file(picture, folder)) is not None:
+        return separate
     return labels_folder(folder, pictures) / beside.name
 
 
@@ -216,7 +220,7 @@ def write_classes(folder: Path, classes: Sequence[str]) -> None:
         AnnotationError: a name is empty, has white space at its ends or a line break in it, or
             occurs twice.
         LayoutError: the file that is there begins with other names, so that the numbers in label
-            files would come to mean something else; or it cannot be read.
+            files would come to mean something else; or it cannot be read, or there are several.
         OSError: it cannot be written.
     """
     for name in classes:
@@ -227,7 +231,7 @@ def write_classes(folder: Path, classes: Sequence[str]) -> None:
             )
         if list(classes).count(name) > 1:
             raise AnnotationError(f"The class {name} is named twice; keep one of them.")
-    file = folder / CLASSES_FILE
+    file = class_list_of(folder)
     if file.is_file():
         before = read_class_list(file)
         if before == tuple(classes):
@@ -292,12 +296,24 @@ def _number(share: float) -> str:
 
 
 def _holds_boxes(file: Path) -> bool:
-    """Whether it looks like a label file: empty, or its first line starts with a number.
+    """Whether it looks like a label file: empty, or its first line is a number and others.
 
-    People keep notes, licences and lists of files beside their pictures.
+    People keep notes, licences and lists of files beside their pictures. A `classes.txt` is none,
+    even if its class is called `1`.
     """
+    if file.suffix != ".txt" or file.name == CLASSES_FILE:
+        return False
     try:
-        words = file.read_text(encoding="utf-8-sig").split()
+        text = file.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         return False
-    return not words or words[0].isdecimal()
+    words = text.splitlines()[0].split() if text else []
+    return not words or (words[0].isdecimal() and len(words) > 1 and _is_number(words[1]))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -35,10 +35,12 @@ class DetectedBox:
     Attributes:
         box: `x1, y1, x2, y2` in background pixels, `x2`/`y2` exclusive.
         confidence: The detector's score, 0..1.
+        class_name: Of the detector; None where it has the one class `item`, or none.
     """
 
     box: Box
     confidence: float
+    class_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Backends: which models a solver is put together from.
 
-Own models are files with these names, in `Settings.models_dir` or where they are shipped:
-`detector.onnx`, `prompt_detector.onnx` (beside `detector.onnx`, for prompt pictures),
-`classifier.onnx` (with `charsets.json` beside it: an export of dddd_trainer),
-`siamese.onnx`, `text.onnx` (shipped beside the classifier), and, in `models_dir`,
-`calibration.json`.
+Own models are files with these names: `detector.onnx`, `prompt_detector.onnx` (beside it, for
+prompt pictures), `classifier.onnx` (with `charsets.json` beside it: an export of dddd_trainer),
+`siamese.onnx`, `text.onnx` (shipped beside the classifier) and `calibration.json`. A role that has
+none in `Settings.models_dir` is filled by the one that is shipped, so that a folder with a single
+file changes nothing else; but a detector of one's own reads prompt pictures too, unless it has a
+`prompt_detector.onnx` beside it.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from classifier.text_reader import SHIPPED, TextReader
 from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector
 from detector.yolo import YoloDetector
-from modelfile import verify_manifest
+from modelfile import OnnxSession, is_own, verify_manifest
 from modelfile.errors import ModelFileError
 from service.calibration import Calibrations
 from service.settings import Settings
@@ -43,8 +44,9 @@ def load_solver(settings: Settings) -> Solver:
     """Open the models that the settings ask for.
 
     Args:
-        settings: `backend` `own` takes own files only, `ddddocr` the embedded package only, `auto`
-            own files where there are any, and ddddocr for the roles without one.
+        settings: `backend` `own` takes own files only (of the models folder, or else those that
+            are shipped), `ddddocr` the embedded package only, `auto` own files where there are
+            any, and ddddocr for the roles without one.
 
     A file that a manifest beside it (`SHA256SUMS`) names is checked before it is opened.
 
@@ -53,7 +55,7 @@ def load_solver(settings: Settings) -> Solver:
         ModelFileError: a file cannot be used; the message names it and the fault.
         CalibrationError: the calibration file cannot be used.
     """
-    files = {} if settings.backend == "ddddocr" else own_files(_default_dir(settings.models_dir))
+    files = {} if settings.backend == "ddddocr" else model_files(settings.models_dir)
     own = "detector" in files
     if settings.backend == "own" and not (own and len(files.keys() & set(ROLES)) > 1):
         place = settings.models_dir or "the shipped weights"
@@ -62,10 +64,11 @@ def load_solver(settings: Settings) -> Solver:
             f"siamese.onnx, and {place} has {sorted(p.name for p in files.values()) or 'none'}."
         )
     threads = settings.threads
-    parts = open_parts(files | _text_file(settings.models_dir), threads=threads)
+    files |= _text_file(settings.models_dir)
+    parts = open_parts(files, threads=threads)
     detector = parts.detector or DdddocrDetector.load(threads=threads)
     calibrations = parts.calibrations or Calibrations()
-    if not files:
+    if not files.keys() - {TEXT}:
         calibrations = Calibrations.load(_CALIBRATIONS / "ddddocr.json")
     return make_solver(
         Parts(
@@ -77,7 +80,46 @@ def load_solver(settings: Settings) -> Solver:
             prompt_detector=parts.prompt_detector,
         ),
         settings,
+        origins=_origins(files, settings),
     )
+
+
+def model_files(models_dir: Path | None) -> dict[str, Path]:
+    """The own files of a folder, and the shipped ones of the roles that it has no file for.
+
+    The calibration is the folder's, or else the shipped one: it was fitted with other models where
+    some are the user's own, and fits them better than none.
+
+    Args:
+        models_dir: The folder; None for the shipped ones alone.
+
+    Returns:
+        As `own_files`.
+
+    Raises:
+        BackendError: there is no such folder, or the networks in it have other names.
+    """
+    own = {} if (folder := _default_dir(models_dir)) is None else own_files(folder)
+    filled = own_files(None) | own
+    if "classifier" in own and "charsets" not in own:
+        filled.pop("charsets", None)  # of the shipped classifier
+    if "detector" in own and PROMPT_DETECTOR not in own:
+        # Whose own detector was trained on a site's prompt pictures knows them better.
+        filled.pop(PROMPT_DETECTOR, None)
+    return filled
+
+
+def _origins(files: Mapping[str, Path], settings: Settings) -> dict[str, str]:
+    """For each role where its model comes from."""
+    folder = settings.models_dir
+    origins = {}
+    for role in ("detector", PROMPT_DETECTOR, "classifier", "siamese", TEXT, "calibration"):
+        if role in files:
+            mine = folder is not None and files[role].parent == folder
+            origins[role] = str(files[role]) if mine else "shipped"
+        elif role in ("detector", "classifier") and settings.backend != "own":
+            origins[role] = "ddddocr"
+    return origins
 
 
 def _default_dir(models_dir: Path | None) -> Path | None:
@@ -88,7 +130,7 @@ def _default_dir(models_dir: Path | None) -> Path | None:
     Raises:
         BackendError: there is no such folder, or the networks in it have other names.
     """
-    if models_dir is None or own_files(models_dir).keys() & set(ROLES):
+    if models_dir is None or own_files(models_dir).keys() & {*ROLES, PROMPT_DETECTOR}:
         return models_dir
     if not models_dir.is_dir():
         raise BackendError(f"{models_dir} (CLICKORDER_MODELS_DIR) is no folder; make it first.")
@@ -101,8 +143,16 @@ def _default_dir(models_dir: Path | None) -> Path | None:
     return None
 
 
-def make_solver(parts: Parts, settings: Settings) -> Solver:
-    """A solver of these parts, as the settings want solvers to be."""
+def make_solver(
+    parts: Parts, settings: Settings, *, origins: Mapping[str, str] | None = None
+) -> Solver:
+    """A solver of these parts, as the settings want solvers to be.
+
+    Args:
+        parts: The models.
+        settings: Limits, and whether to look twice.
+        origins: For each role where its model comes from, for `Solver.origins`.
+    """
     return Solver(
         parts.detector,
         parts.classifier,
@@ -115,6 +165,7 @@ def make_solver(parts: Parts, settings: Settings) -> Solver:
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
         look_twice=settings.look_twice,
+        origins=origins,
     )
 
 
@@ -145,7 +196,8 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         if role in files:
             verify_manifest(files[role])
     classifier: Classifier | None = None
-    if "charsets" in files:
+    # The charsets may be the text model's alone, another export of dddd_trainer.
+    if "charsets" in files and "classifier" in files and not _is_own(files["classifier"]):
         classifier = DdddTrainerClassifier.load(
             files["classifier"], files["charsets"], threads=threads
         )
@@ -167,6 +219,11 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
     )
 
 
+def _is_own(file: Path) -> bool:
+    """Whether a file carries our metadata, and so needs no `charsets.json`."""
+    return is_own(OnnxSession(file).properties)
+
+
 def _embedded(settings: Settings, files: Mapping[str, Path]) -> Classifier | None:
     """The embedded character model, where the settings let it help out."""
     if settings.backend == "own":
@@ -180,7 +237,7 @@ def _embedded(settings: Settings, files: Mapping[str, Path]) -> Classifier | Non
 
 
 def _text_file(models_dir: Path | None) -> dict[str, Path]:
-    """The text model, whose own file may stand alone: nothing else works with it."""
+    """The text model: the folder's own, or else the shipped one, whatever the backend."""
     for file in (models_dir and models_dir / f"{TEXT}.onnx", SHIPPED):
         if file is not None and file.is_file():
             return {TEXT: file}

@@ -31,8 +31,12 @@ class MultipartBody:
     parts: tuple[tuple[str, str | bytes], ...]
 
 
-async def read_body(request: Request) -> JsonBody | MultipartBody:
+async def read_body(request: Request, *, lenient: bool = False) -> JsonBody | MultipartBody:
     """Receive the body; nothing is decoded here, as this runs on the event loop.
+
+    Args:
+        request: Whose body is read.
+        lenient: Whether a JSON object is taken without the content type that says so.
 
     Raises:
         UnsupportedMediaError: neither of the two media types.
@@ -43,6 +47,8 @@ async def read_body(request: Request) -> JsonBody | MultipartBody:
         return JsonBody(await request.body())
     if media_type == "multipart/form-data":
         return await _read_multipart(request)
+    if lenient and (content := await request.body()).lstrip().startswith(b"{"):
+        return JsonBody(content)
     has = f"`{media_type[:60]}`" if media_type else "missing"
     raise UnsupportedMediaError(
         f"The content type is {has}; send application/json or multipart/form-data."

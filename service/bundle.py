@@ -195,6 +195,12 @@ class Bundle:
         return [self.folder / MANIFEST, *(self.folder / name for name in self.manifest.sha256)]
 
     @property
+    def roles(self) -> list[str]:
+        """What it has files of its own for."""
+        named = self.manifest.sha256
+        return [role for role, name in _FILES.items() if name in named and role != "charsets"]
+
+    @property
     def selftest(self) -> Path | None:
         """The bundle's own puzzle set; None where it has none."""
         named = f"{SELFTEST}/{PUZZLES_FILE}" in self.manifest.sha256

@@ -2,7 +2,7 @@
 
 Off unless `CLICKORDER_COMPATIBLE=true`. Requests and answers are those that the documents of these
 services show; fields and query parameters beyond that are passed over, since their clients send
-some. What differs: errors are problems with a status, as everywhere here, and never a 200.
+some. A JSON body needs no content type, as their clients send none.
 
 | route | known from | answers with |
 |---|---|---|
@@ -10,10 +10,16 @@ some. What differs: errors are problems with a status, as everywhere here, and n
 | `POST /captcha/v1` | captcha_platform | the text of a picture |
 | `POST /b` | cnn_captcha | the text of a picture |
 | `POST /det`, `POST /det/file` | ddddocr's own API server | the boxes of a picture |
+
+Errors are problems as everywhere here, with `success: false` and a `message` beside. Where the
+older service answered a bad request with 200 (`/captcha/v1`, `/b`), so does this, and in its form:
+`code` is captcha_platform's number, `error_code` that of cnn_captcha. What says that the service
+itself is unable, busy or closed to the caller keeps its status everywhere.
 """
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -25,9 +31,19 @@ from starlette.responses import Response
 
 from service.answers import Box
 from service.documentation import POST_PROBLEMS
+from service.errors import ServiceError
 from service.examples import EXAMPLE_BACKGROUND
-from service.jobs import Job, run_job
-from service.schemas import Part, Picture, RequestModel, RoutedRequest
+from service.jobs import Job, M, run_job
+from service.problems import problem_of
+from service.schemas import (
+    Part,
+    Picture,
+    RequestModel,
+    RoutedRequest,
+    TextCharset,
+    TextLength,
+    lengths_of,
+)
 
 router = APIRouter()
 
@@ -55,7 +71,26 @@ class CharactersResponse(BaseModel):
     ]
 
 
-class PlatformRequest(RequestModel):
+class _Restricted(RequestModel):
+    """What may be said of the text."""
+
+    charset: TextCharset = None
+    length: TextLength = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        lengths_of(self.length)
+        return self
+
+    def read(self, job: Job, image: NDArray[np.uint8]) -> str:
+        """The text of a whole picture."""
+        return read_text(job, image, charset=self.charset, length=lengths_of(self.length))
+
+
+_RESTRICTIONS = {"charset": Part("text", ("charset",)), "length": Part("json", ("length",))}
+
+
+class PlatformRequest(_Restricted):
     """A picture of text, and which model it is for."""
 
     model_config = _LENIENT
@@ -65,6 +100,7 @@ class PlatformRequest(RequestModel):
     model_type: Site = None
 
     parts: ClassVar[Mapping[str, Part]] = {
+        **_RESTRICTIONS,
         "image": Part("file", ("image",)),
         "model_site": Part("text", ("model_site",)),
         "model_type": Part("text", ("model_type",)),
@@ -75,25 +111,28 @@ class PlatformResponse(BaseModel):
     """The text of a picture."""
 
     message: Annotated[str, Field(description="The text.")]
-    code: Annotated[int, Field(description="0, as errors have a status.")]
+    code: Annotated[int, Field(description="0; of an error its number.")]
     success: bool
 
 
-class TextRequest(RequestModel):
+class TextRequest(_Restricted):
     """A picture of text."""
 
     model_config = _LENIENT
 
     image_file: Picture
 
-    parts: ClassVar[Mapping[str, Part]] = {"image_file": Part("file", ("image_file",))}
+    parts: ClassVar[Mapping[str, Part]] = {
+        **_RESTRICTIONS,
+        "image_file": Part("file", ("image_file",)),
+    }
 
 
 # The name of its last field is none that Python has.
 TextResponse: type[BaseModel] = create_model(
     "TextResponse",
     __doc__="The text of a picture.",
-    time=(str, Field(description="When, in microseconds since 1970.")),
+    time=(str, Field(description="When, in seconds since 1970, with decimals.")),
     value=(str, Field(description="The text.")),
     **{"speed_time(ms)": (int, Field(description="How long it took, in milliseconds."))},  # type: ignore[call-overload]
 )
@@ -156,7 +195,7 @@ async def characters(request: Request) -> Response:
     With a prompt, `POST /solve` is far more often right: it asks only which of the prompt's words
     each item is.
     """
-    return await run_job(request, CharactersRequest, _characters)
+    return await _answer(request, CharactersRequest, _characters)
 
 
 @router.post(
@@ -168,7 +207,7 @@ async def characters(request: Request) -> Response:
 )
 async def platform_text(request: Request) -> Response:
     """Read the text of a picture; `model_site` and `model_type` are `site` and `type` here."""
-    return await run_job(request, PlatformRequest, _platform_text)
+    return await _answer(request, PlatformRequest, _platform_text, _platform_form)
 
 
 @router.post(
@@ -180,7 +219,7 @@ async def platform_text(request: Request) -> Response:
 )
 async def text(request: Request) -> Response:
     """Read the text of a picture."""
-    return await run_job(request, TextRequest, _text)
+    return await _answer(request, TextRequest, _text, _cnn_form)
 
 
 @router.post(
@@ -192,7 +231,7 @@ async def text(request: Request) -> Response:
 )
 async def boxes(request: Request) -> Response:
     """Find the clickable items of a picture, best first."""
-    return await run_job(request, BoxesRequest, _boxes)
+    return await _answer(request, BoxesRequest, _boxes)
 
 
 @router.post(
@@ -204,7 +243,56 @@ async def boxes(request: Request) -> Response:
 )
 async def boxes_of_file(request: Request) -> Response:
     """The same for a form with a file."""
-    return await run_job(request, BoxesRequest, _boxes)
+    return await _answer(request, BoxesRequest, _boxes)
+
+
+# Errors, in the older form too.
+
+_CALLERS_FAULT = (400, 415, 422)
+"""What the older services answered with 200."""
+
+_PLATFORM_CODES = {"bad_base64": 500001, "bad_picture": 500002, "unknown_model": 500003}
+"""Of captcha_platform's `constants.py`; every other fault of a request is 400001."""
+
+
+async def _answer(
+    request: Request,
+    model: type[M],
+    work: Callable[[Job, M], BaseModel],
+    older: Callable[[ServiceError], dict[str, object]] | None = None,
+) -> Response:
+    """Run a job; what is wrong with the request is said in the older service's form too.
+
+    Args:
+        request: Whose app has a `Service` in its state.
+        model: What the body is checked against.
+        work: Makes the answer.
+        older: What an error has in the older service, where that answered it with 200.
+    """
+    try:
+        return await run_job(request, model, work, lenient=True)
+    except ServiceError as error:
+        problem = problem_of(error, request.scope)
+        content = json.loads(bytes(problem.body))
+        content |= {"success": False, "message": content["detail"]}
+        headers = {
+            name: value
+            for name, value in problem.headers.items()
+            if name not in ("content-length", "content-type")
+        }
+        if older is None or error.status not in _CALLERS_FAULT:
+            return Response(
+                json.dumps(content), problem.status_code, headers, media_type=problem.media_type
+            )
+        return Response(json.dumps(content | older(error)), 200, headers, "application/json")
+
+
+def _platform_form(error: ServiceError) -> dict[str, object]:
+    return {"code": _PLATFORM_CODES.get(error.code, 400001)}
+
+
+def _cnn_form(error: ServiceError) -> dict[str, object]:  # noqa: ARG001 - it has one code for all
+    return {"error_code": "1001"}
 
 
 # The work of one request, in its worker.
@@ -229,16 +317,16 @@ def _platform_text(job: Job, sent: PlatformRequest) -> PlatformResponse:
     with job.stage("decode"):
         image = job.picture(sent.image, "image")
     job.choose(RoutedRequest(site=sent.model_site or None, type=sent.model_type or None), image)
-    return PlatformResponse(message=read_text(job, image), code=0, success=True)
+    return PlatformResponse(message=sent.read(job, image), code=0, success=True)
 
 
 def _text(job: Job, sent: TextRequest) -> BaseModel:
     with job.stage("decode"):
         image = job.picture(sent.image_file, "image_file")
     job.choose(RoutedRequest(), image)
-    value = read_text(job, image)
+    value = sent.read(job, image)
     milliseconds = round(job.timings_ms()["total"])
-    now = str(time.time_ns() // 1000)
+    now = f"{time.time():.6f}"
     return TextResponse(**{"time": now, "value": value, "speed_time(ms)": milliseconds})
 
 
@@ -254,18 +342,26 @@ def _boxes(job: Job, sent: BoxesRequest) -> BoxesResponse:
     return BoxesResponse(result=found, processing_time=job.timings_ms()["total"] / 1000)
 
 
-def read_text(job: Job, image: NDArray[np.uint8]) -> str:
+def read_text(
+    job: Job,
+    image: NDArray[np.uint8],
+    *,
+    charset: str | None = None,
+    length: int | tuple[int, int] | None = None,
+) -> str:
     """The text of a whole picture: what a text model of `job`'s bundle will read.
 
     Args:
         job: Whose bundle is chosen.
         image: `(H, W, 3)` uint8 RGB.
+        charset: Characters that may occur, or a preset; None for all.
+        length: How many there are, or the least and the greatest; None where nobody knows.
 
     Raises:
         ModelUnavailableError: no text model is installed.
     """
     with job.stage("read"):
-        return job.solver.read_text(image).text
+        return job.solver.read_text(image, charset=charset, length=length).text
 
 
 def _centre(box: Box) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from classifier.readings import Classifier
 from detector.closer import detect_closely
-from detector.detections import Detections, Detector
+from detector.detections import Detections, Detector, Limitable
+from labels.annotations import ITEM
 from service.answers import Box
 from service.assignment import best_assignment
 from service.calibration import Calibration, Calibrations
@@ -27,6 +29,7 @@ from service.prompt_picture import Candidates, candidates, content_box
 from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.recognition import Recogniser
 from service.spans import span
+from service.spelling import with_joined
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -117,16 +120,39 @@ class Witnesses:
     ) -> None:
         self._detector = detector
         self._prompt_detector = prompt_detector
+        self._scene_detector = detector
+        self._iou_threshold: float | None = None
         self._recogniser = Recogniser(classifier, matcher, gallery)
         self._calibrations = calibrations
         self._max_boxes = max_boxes
         self._max_items = min(max_items, MAX_ITEMS)
 
+    def limited(self, confidence: float | None, iou: float | None) -> "Witnesses":
+        """The same with other thresholds of the detector on scenes; see `Solver.limited`."""
+        detector = self._detector
+        if not isinstance(detector, Limitable):
+            raise InvalidRequestError(
+                f"{detector.name} has no thresholds to change; leave out `confidence` and `iou`."
+            )
+        other = copy(self)
+        other._scene_detector = detector.limited(confidence_threshold=confidence, iou_threshold=iou)
+        other._iou_threshold = iou
+        return other
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the detector calls the boxes of a scene; empty where that says nothing."""
+        detector = self._detector
+        names = detector.classes if isinstance(detector, Limitable) else ()
+        return () if names == (ITEM,) else names
+
     def detect(self, image: Picture, look: Look = FIRST) -> Detections:
         """The best boxes of an `(H, W, 3)` uint8 RGB picture."""
+        if look.closely and self._iou_threshold is not None:
+            return detect_closely(self._scene_detector, image, self._max_boxes, self._iou_threshold)
         if look.closely:
-            return detect_closely(self._detector, image, self._max_boxes)
-        found = self._detector.detect(image)
+            return detect_closely(self._scene_detector, image, self._max_boxes)
+        found = self._scene_detector.detect(image)
         keep = slice(self._max_boxes)
         return Detections(found.boxes[keep], found.scores[keep], found.classes[keep])
 
@@ -161,6 +187,8 @@ class Witnesses:
         match prompt:
             case WordsPrompt(words):
                 calibration = self._calibrations.of("words", look)
+                if spelt := self._recogniser.spelt(words):
+                    scene = with_joined(scene, {len(word) for word in spelt})
                 with watch.stage("recognise"):
                     scores, used = self._recogniser.words(
                         background, scene, words, look, calibration

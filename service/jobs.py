@@ -158,8 +158,12 @@ class Job:
         return decode_picture(data, self.limits, name)
 
 
-async def receive_body(request: Request) -> JsonBody | MultipartBody:
+async def receive_body(request: Request, *, lenient: bool = False) -> JsonBody | MultipartBody:
     """Read the body, for as long as a body may take.
+
+    Args:
+        request: Whose app has a `Service` in its state.
+        lenient: See `read_body`.
 
     Raises:
         OverloadedError: as many bodies are on their way as there is room for.
@@ -171,7 +175,7 @@ async def receive_body(request: Request) -> JsonBody | MultipartBody:
     with service.pool.reading():
         try:
             async with asyncio.timeout(timeout_s):
-                return await read_body(request)
+                return await read_body(request, lenient=lenient)
         except TimeoutError as error:
             raise BodyTimeoutError(
                 f"The request body did not arrive within {timeout_s} s; send it faster, or less."
@@ -179,7 +183,11 @@ async def receive_body(request: Request) -> JsonBody | MultipartBody:
 
 
 async def run_job(
-    request: Request, model: type[M], work: Callable[[Job, M], BaseModel]
+    request: Request,
+    model: type[M],
+    work: Callable[[Job, M], BaseModel],
+    *,
+    lenient: bool = False,
 ) -> Response:
     """Read the body, do `work` in the pool, answer with its JSON.
 
@@ -187,12 +195,13 @@ async def run_job(
         request: Whose app has a `Service` in its state.
         model: What the body is checked against, in the worker.
         work: Makes the answer; runs in a worker thread.
+        lenient: See `read_body`.
 
     Raises:
         ServiceError: every way a request can fail; the app's handlers make problems of them.
     """
     service: Service = request.app.state.service
-    body = await receive_body(request)
+    body = await receive_body(request, lenient=lenient)
 
     def make(job: Job) -> str:
         return work(job, parse_body(body, model)).model_dump_json(exclude_unset=True)

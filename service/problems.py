@@ -18,6 +18,9 @@ from service.responses import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
 
+COMPATIBLE = ("/ocr", "/captcha/v1", "/b", "/det", "/det/file")
+"""The routes of `service.compatible`, which are there only where a setting asks for them."""
+
 FAULT = "The service failed on this request; report the request id to who runs it."
 """All that a caller is told of a fault."""
 
@@ -81,6 +84,11 @@ def _problem_of_http(error: HTTPException, scope: Scope) -> Response:
         404: f"There is no `{scope['path'][:_MAX_NAME]}` here; the routes are listed at /docs.",
         405: f"This route does not take {scope['method']}; the methods are listed at /docs.",
     }.get(error.status_code, f"{phrase}.")
+    if error.status_code == http.HTTPStatus.NOT_FOUND and scope["path"] in COMPATIBLE:
+        detail = (
+            f"`{scope['path']}` is an entry point of an older service and switched off; set "
+            "CLICKORDER_COMPATIBLE=true and start the service again."
+        )
     code = phrase.lower().replace(" ", "_")
     return _respond(scope, error.status_code, code, f"{phrase}.", detail, headers=error.headers)
 

@@ -12,6 +12,7 @@ from service.calibration import Calibration
 from service.errors import ModelUnavailableError, UnknownWordsError
 from service.gallery import NO_GALLERY, Gallery, bracketed
 from service.looks import Look, merged
+from service.spelling import can_spell, spelled
 from siamese.lettering import can_draw, draw_word
 from siamese.similarity import Matcher
 
@@ -53,7 +54,8 @@ class Recogniser:
         """Score words: read by the classifier, or compared as pictures by the matcher.
 
         A word that names a class of the gallery is compared with that class's pictures; one that
-        the classifier does not read, with itself drawn as a picture.
+        the classifier does not read, with itself drawn as a picture, or, where no font has it, it
+        is read character by character.
 
         Args:
             background: `(H, W, 3)` uint8 RGB.
@@ -70,7 +72,8 @@ class Recogniser:
         shown = self._shown(distinct)
         plain = [word for word in distinct if word not in shown]
         read = [word for word in plain if classifier is not None and classifier.can_read(word)]
-        drawn = [word for word in plain if word not in read and can_draw(word)]
+        drawn = self._drawn([word for word in plain if word not in read])
+        spelt = self.spelt([word for word in plain if word not in (*read, *drawn)])
         # A word that no model knows fits any box as well as the next: it gets what is left over.
         by_word = {word: np.full(len(scene), _UNKNOWN_SCORE) for word in distinct}
         used = []
@@ -79,6 +82,10 @@ class Recogniser:
             found = classifier.read(views).score_words(read).astype(np.float64)
             by_word |= zip(read, merged(found, len(read), len(scene)), strict=True)
             used.append("classifier")
+        if classifier is not None and spelt:
+            rows = spelled(classifier, background, scene.boxes, spelt, look)
+            by_word |= zip(spelt, rows, strict=True)
+            used = ["classifier"]
         if matcher is not None and (drawn or shown):
             names = list(shown.values())
             items = [draw_word(word) for word in drawn] + self.gallery.items(names, matcher)
@@ -176,7 +183,19 @@ class Recogniser:
         if self._shown([word]):
             return True
         read = self.classifier is not None and self.classifier.can_read(word)
-        return read or (self.matcher is not None and can_draw(word))
+        return read or bool(self._drawn([word]) or self.spelt([word]))
+
+    def _drawn(self, words: Sequence[str]) -> list[str]:
+        """Those of some words that the matcher can be shown as pictures."""
+        return [word for word in words if self.matcher is not None and can_draw(word)]
+
+    def spelt(self, words: Sequence[str]) -> list[str]:
+        """Those of some words that are read character by character, if by nothing else."""
+        classifier = self.classifier
+        if classifier is None:
+            return []
+        others = (w for w in words if not classifier.can_read(w) and not self._drawn([w]))
+        return [w for w in others if not self._shown([w]) and can_spell(classifier, w)]
 
 
 def unknown_word(word: str, classifier: Classifier) -> str:

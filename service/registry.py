@@ -133,6 +133,11 @@ class Registry:
         return (*self._served, self._fallback)
 
     @property
+    def fallback(self) -> Version:
+        """The default models, with which the service was started."""
+        return self._fallback
+
+    @property
     def refused(self) -> tuple[Refusal, ...]:
         """Folders that are not served as they are now."""
         seen = list(self._seen.values())
@@ -346,7 +351,11 @@ class Registry:
 
     def _opened(self, bundle: Bundle) -> Solver:
         parts = bundle.open(self._settings, self._fallback.solver.parts)
-        solver = make_solver(parts, self._settings)
+        given = self._fallback.solver.origins
+        own = dict.fromkeys(bundle.roles, "bundle")
+        origins = {role: own.get(role, f"default ({origin})") for role, origin in given.items()}
+        solver = make_solver(parts, self._settings, origins=origins | own)
+        log.info("bundle opened", bundle=bundle.title, **solver.origins)
         check_solver(solver, bundle.selftest, self._settings.limits)
         return solver
 

@@ -25,11 +25,15 @@ class BoxOut(BaseModel):
 
     box: BoxField
     confidence: Share
+    class_name: Annotated[
+        str | None, Field(description="Only where the detector has classes of its own.")
+    ] = None
 
     @classmethod
     def of(cls, found: DetectedBox) -> Self:
-        """The JSON of a box."""
-        return cls(box=found.box, confidence=found.confidence)
+        """The JSON of a box; `class_name` is left out rather than null."""
+        extra = {} if found.class_name is None else {"class_name": found.class_name}
+        return cls(box=found.box, confidence=found.confidence, **extra)
 
 
 class ClickOut(BaseModel):

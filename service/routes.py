@@ -109,7 +109,8 @@ def solve_puzzle(job: Job, sent: SolveRequest) -> SolveResponse:
         background = job.picture(sent.background, "background")
         prompt = _prompt(job, sent.prompt)
     job.choose(sent, background, sent.prompt.kind)
-    answer = job.solver.solve(
+    solver = job.solver.limited(sent.options.confidence, sent.options.iou)
+    answer = solver.solve(
         background,
         prompt,
         min_confidence=sent.options.min_confidence,
@@ -130,7 +131,7 @@ def _detect(job: Job, sent: DetectRequest) -> DetectResponse:
         image = job.picture(sent.image, "image")
     job.choose(sent, image)
     with job.stage("detect"):
-        found = job.solver.detect(image)
+        found = job.solver.limited(sent.confidence, sent.iou).detect(image)
     return DetectResponse(
         boxes=[BoxOut.of(box) for box in found],
         image=ImageOut(width=image.shape[1], height=image.shape[0]),

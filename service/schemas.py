@@ -188,6 +188,28 @@ class PromptField(BaseModel):
         return self
 
 
+Confidence = Annotated[
+    float | None,
+    Field(
+        ge=0.01,
+        le=1,
+        allow_inf_nan=False,
+        description="Boxes count from this score of the detector on; by default its own, which "
+        "the model file says.",
+    ),
+]
+Iou = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="A box that overlaps a better one by more than this is dropped; by default "
+        "0.45.",
+    ),
+]
+
+
 class Options(BaseModel):
     """How to answer."""
 
@@ -199,6 +221,8 @@ class Options(BaseModel):
     draw: Annotated[
         bool, Field(description="Add `drawing`, the background with the numbered clicks.")
     ] = False
+    confidence: Confidence = None
+    iou: Iou = None
 
 
 class SolveRequest(RoutedRequest):
@@ -276,8 +300,15 @@ class DetectRequest(RoutedRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"image": EXAMPLE_BACKGROUND}]})
 
     image: Picture
+    confidence: Confidence = None
+    iou: Iou = None
 
-    parts: ClassVar[Mapping[str, Part]] = {**ROUTE, "image": Part("file", ("image",))}
+    parts: ClassVar[Mapping[str, Part]] = {
+        **ROUTE,
+        "image": Part("file", ("image",)),
+        "confidence": Part("json", ("confidence",)),
+        "iou": Part("json", ("iou",)),
+    }
 
 
 class ClassifyRequest(RoutedRequest):
@@ -314,6 +345,34 @@ class CompareRequest(RoutedRequest):
     }
 
 
+TextCharset = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=20_000,
+        description="Characters that may occur, or a preset: `numeric`, `numeric+upper`.",
+    ),
+]
+TextLength = Annotated[
+    Length | Annotated[list[Length], Field(min_length=2, max_length=2)] | None,
+    Field(description="How many there are: a number, or the least and the greatest."),
+]
+
+
+def lengths_of(length: TextLength) -> int | tuple[int, int] | None:
+    """A length as the reader takes it.
+
+    Raises:
+        ValueError: the least number exceeds the greatest.
+    """
+    if not isinstance(length, list):
+        return length
+    least, most = length
+    if least > most:
+        raise ValueError("has a `length` whose least number exceeds the greatest")
+    return least, most
+
+
 class ReadRequest(RoutedRequest):
     """A picture of text."""
 
@@ -324,18 +383,8 @@ class ReadRequest(RoutedRequest):
     )
 
     image: Picture
-    charset: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=20_000,
-            description="Characters that may occur, or a preset: `numeric`, `numeric+upper`.",
-        ),
-    ] = None
-    length: Annotated[
-        Length | Annotated[list[Length], Field(min_length=2, max_length=2)] | None,
-        Field(description="How many there are: a number, or the least and the greatest."),
-    ] = None
+    charset: TextCharset = None
+    length: TextLength = None
     color: Annotated[
         str | None,
         Field(
@@ -355,16 +404,13 @@ class ReadRequest(RoutedRequest):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if isinstance(self.length, list) and self.length[0] > self.length[1]:
-            raise ValueError("has a `length` whose least number exceeds the greatest")
+        lengths_of(self.length)
         return self
 
     @property
     def lengths(self) -> int | tuple[int, int] | None:
         """As the reader takes it."""
-        if isinstance(self.length, list):
-            return self.length[0], self.length[1]
-        return self.length
+        return lengths_of(self.length)
 
 
 class ReadItem(ReadRequest):

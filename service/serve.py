@@ -6,7 +6,7 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -76,6 +76,8 @@ class _Server(uvicorn.Server):
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(f"clickorder serves on {address} (documentation: {address}/docs)", flush=True)
+        if origins := self._state.service.registry.fallback.solver.origins:
+            print(f"Models: {told_origins(origins)}.", flush=True)
         if self._state.rpc is not None:
             print(f"clickorder serves gRPC on {self._state.rpc.address}", flush=True)
         if (_ROOT / EXAMPLE).is_file():
@@ -86,6 +88,18 @@ class _Server(uvicorn.Server):
             # At the same time as HTTP; the lifespan, which ends after that, waits for it.
             self._state.rpc.begin_stop()
         await super().shutdown(sockets=sockets)
+
+
+def told_origins(origins: Mapping[str, str]) -> str:
+    """Which roles are filled from where, in one line.
+
+    Args:
+        origins: Of a solver.
+    """
+    by_origin: dict[str, list[str]] = {}
+    for role, origin in origins.items():
+        by_origin.setdefault(origin, []).append(role)
+    return "; ".join(f"{', '.join(roles)} {origin}" for origin, roles in by_origin.items())
 
 
 def reload_keys(keys: Keys, file: Path) -> None:

@@ -1,6 +1,7 @@
 """The solver: walks one puzzle from pictures to ordered clicks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from service.looks import CLOSE, FIRST, Look
 from service.matching import MAX_ITEMS, Assignment, assign
 from service.prompts import Prompt, with_count
 from service.recognition import unknown_word
+from service.spelling import can_spell, spelled
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -70,6 +72,7 @@ class Solver:
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.matching.MAX_ITEMS`.
         look_twice: Whether to look closely where a first look is not sure, which takes longer.
+        origins: For each role where its model comes from, for people; see `origins`.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Solver:
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
         look_twice: bool = True,
+        origins: Mapping[str, str] | None = None,
     ) -> None:
         self._look_twice = look_twice
         self._classifier = classifier
@@ -120,6 +124,27 @@ class Solver:
         }
         self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
         """Role to name and version of every installed model."""
+        self.origins: Mapping[str, str] = origins or {}
+        """Role, and `calibration`, to the file it was loaded from, or to whose it is."""
+
+    def limited(self, confidence: float | None, iou: float | None) -> "Solver":
+        """The same models with other thresholds of the detector on scenes.
+
+        Prompt pictures are looked at as before: in them one box too many spoils the answer.
+
+        Args:
+            confidence: Lower bound of a box's score, 0..1; None for the detector's own.
+            iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
+                detector's own.
+
+        Raises:
+            InvalidRequestError: the detector has no thresholds that can be changed.
+        """
+        if confidence is None and iou is None:
+            return self
+        other = copy(self)
+        other._witnesses = self._witnesses.limited(confidence, iou)
+        return other
 
     def solve(
         self,
@@ -155,7 +180,7 @@ class Solver:
             reason=reason,
             confidence=confidence,
             clicks=_clicks(result, evidence.scene, evidence.labels, confidence),
-            boxes=_detected(evidence.scene),
+            boxes=_detected(evidence.scene, self._witnesses.classes),
             width=background.shape[1],
             height=background.shape[0],
             models={k: v for k, v in self.models.items() if k in ("detector", *evidence.used)},
@@ -184,7 +209,7 @@ class Solver:
 
     def detect(self, image: Picture) -> tuple[DetectedBox, ...]:
         """Find every clickable item of an `(H, W, 3)` uint8 RGB picture, best first."""
-        return _detected(self._witnesses.detect(image))
+        return _detected(self._witnesses.detect(image), self._witnesses.classes)
 
     def classify(self, crop: Picture, words: Sequence[str]) -> tuple[float, ...]:
         """Probability of each word on an `(h, w, 3)` uint8 RGB crop, among the words given.
@@ -196,10 +221,18 @@ class Solver:
         if self._classifier is None:
             raise ModelUnavailableError("Classifying needs a classifier, and none is installed.")
         classifier = self._classifier
-        for word in words:
-            if not classifier.can_read(word):
+        scores = np.zeros(len(words))
+        whole = np.array([[0, 0, crop.shape[1], crop.shape[0]]], np.float32)
+        for at, word in enumerate(words):
+            if classifier.can_read(word):
+                continue
+            if not can_spell(classifier, word):
                 raise UnknownWordsError(unknown_word(word, classifier))
-        scores = classifier.read([crop]).score_words(words)[:, 0].astype(np.float64)
+            scores[at] = spelled(classifier, crop, whole, [word], FIRST)[0, 0]
+        read = [at for at, word in enumerate(words) if classifier.can_read(word)]
+        if read:
+            found = classifier.read([crop]).score_words([words[at] for at in read])
+            scores[read] = found[:, 0]
         weights = np.exp(scores - scores.max())
         return tuple(float(w) for w in weights / weights.sum())
 
@@ -326,10 +359,14 @@ def _rounded(box: NDArray[np.float32]) -> Box:
     return x1, y1, x2, y2
 
 
-def _detected(scene: Detections) -> tuple[DetectedBox, ...]:
+def _detected(scene: Detections, classes: Sequence[str]) -> tuple[DetectedBox, ...]:
     return tuple(
-        DetectedBox(_rounded(box), float(score))
-        for box, score in zip(scene.boxes, scene.scores, strict=True)
+        DetectedBox(
+            _rounded(box),
+            float(score),
+            classes[index] if 0 <= index < len(classes) else None,
+        )
+        for box, score, index in zip(scene.boxes, scene.scores, scene.classes, strict=True)
     )
 
 

@@ -4,6 +4,7 @@ Everything that could spoil a training is looked for before it starts, and every
 with the name of its file.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labels.annotations import ITEM, PICTURE_SUFFIXES
+from labels.class_lists import class_list_of
 from labels.errors import LayoutError, PuzzleSetError
 from labels.pictures import UNREADABLE, displayed_size, find_pictures, load_rgb, unreadable
 from labels.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
 from labels.yolo import label_file_of, labels_folder, read_class_list, read_label_file
+from training.detection_classes import AUTO, ClassChoice, choose_classes
 from training.errors import DetectionDataError
 
 _MOST_REPORTED = 12
@@ -61,12 +64,14 @@ class DetectionData:
         train: Pictures to learn from.
         validation: Pictures to choose the best weights by.
         sources: Where they came from, for the model's own statement.
+        note: What was decided about the classes, a sentence; empty where nothing was.
     """
 
     classes: tuple[str, ...]
     train: tuple[Sample, ...]
     validation: tuple[Sample, ...]
     sources: tuple[str, ...]
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not self.train or not self.validation:
@@ -81,7 +86,8 @@ class DetectionData:
             raise DetectionDataError(
                 f"{'The class' if len(missing) == 1 else 'The classes'} {', '.join(missing)} "
                 f"{'has' if len(missing) == 1 else 'have'} no box in the training pictures of "
-                f"{', '.join(self.sources)}; label some, or take the name out of the class list."
+                f"{', '.join(self.sources)}; label some, take the name out of the class list, or "
+                "choose --classes one to learn all boxes as one class."
             )
 
 
@@ -104,15 +110,21 @@ class _Faults:
 
 
 def read_detection_data(
-    paths: Sequence[Path], validation: Sequence[Path] = (), *, verify: bool = True
+    paths: Sequence[Path],
+    validation: Sequence[Path] = (),
+    *,
+    classes: str = AUTO,
+    verify: bool = True,
 ) -> DetectionData:
     """Read and check what is to be learned.
 
     Args:
         paths: Puzzle sets, labelImg folders (`classes.txt`, pictures and a `.txt` for each),
-            `data.yaml` files, or folders that hold one. All with the same classes.
+            `data.yaml` files, or folders that hold one.
         validation: The same, to check against. Where it is empty and no `data.yaml` names any,
-            a tenth of the pictures is set aside, the same ones each time.
+            a tenth of the pictures is set aside, the same ones each time, but none that has the
+            last boxes of a class.
+        classes: Which classes are learnt, see `choose_classes`.
         verify: Whether to decode every picture now, so that a broken one is found before training.
 
     Raises:
@@ -123,13 +135,9 @@ def read_detection_data(
     parts = [_read(path, faults) for path in paths]
     checks = [_read(path, faults) for path in validation]
     faults.raise_any()
-    classes = parts[0].classes
-    for part in (*parts, *checks):
-        if part.classes != classes:
-            raise DetectionDataError(
-                f"{part.source} has the classes {', '.join(part.classes)}, but {parts[0].source} "
-                f"has {', '.join(classes)}; train on sets that have the same ones."
-            )
+    choice = _choose([*parts, *checks], classes)
+    parts = [_mapped(part, choice) for part in parts]
+    checks = [_mapped(part, choice) for part in checks]
     train = [sample for part in parts for sample in part.train]
     held = [sample for part in (*parts, *checks) for sample in part.validation]
     held += [sample for part in checks for sample in part.train]
@@ -138,7 +146,9 @@ def read_detection_data(
     if verify:
         _verify([*train, *held], faults)
         faults.raise_any()
-    return DetectionData(classes, tuple(train), tuple(held), tuple(str(p) for p in paths))
+    return DetectionData(
+        choice.names, tuple(train), tuple(held), tuple(str(p) for p in paths), choice.sentence
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +159,29 @@ class _Part:
     classes: tuple[str, ...]
     train: tuple[Sample, ...]
     validation: tuple[Sample, ...] = ()
+
+
+def _choose(parts: Sequence[_Part], classes: str) -> ClassChoice:
+    counts: Counter[str] = Counter()
+    for part in parts:
+        for sample in (*part.train, *part.validation):
+            counts.update(part.classes[index] for index in sample.classes)
+    return choose_classes([(str(part.source), part.classes) for part in parts], counts, classes)
+
+
+def _mapped(part: _Part, choice: ClassChoice) -> _Part:
+    """The same with the classes that were chosen; boxes of others are taken out."""
+    table = np.array([choice.mapping.get(name, -1) for name in part.classes], np.int64)
+
+    def mapped(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+        found = []
+        for sample in samples:
+            classes = table[sample.classes]
+            kept = classes >= 0
+            found.append(replace(sample, boxes=sample.boxes[kept], classes=classes[kept]))
+        return tuple(found)
+
+    return _Part(part.source, choice.names, mapped(part.train), mapped(part.validation))
 
 
 def _read(path: Path, faults: _Faults) -> _Part:
@@ -163,14 +196,17 @@ def _read(path: Path, faults: _Faults) -> _Part:
         puzzles = read_puzzles(path)
         samples = [s for puzzle in puzzles for s in _of_puzzle(path, puzzle)]
         return _Part(path, (ITEM,), tuple(samples))
-    if (path / "classes.txt").is_file():
-        classes = _read_classes(path / "classes.txt")
+    if (listed := _class_list(path)).is_file():
+        classes = _read_classes(listed)
         return _Part(path, classes, tuple(_of_folder(path, path, classes, faults)))
+    if len(descriptions := sorted({*path.glob("*.yaml"), *path.glob("*.yml")})) == 1:
+        return _read_yaml(descriptions[0], faults)
     if (path / "data.yaml").is_file():
         return _read_yaml(path / "data.yaml", faults)
     raise DetectionDataError(
         f"{path} has none of {PUZZLES_FILE}, classes.txt and data.yaml; give a puzzle set, a "
-        "folder labelled with labelImg in its YOLO format, or one with a data.yaml."
+        "folder labelled with labelImg in its YOLO format (where labels have a folder of their "
+        "own, the one that holds pictures and labels), or one with a data.yaml."
     )
 
 
@@ -225,6 +261,13 @@ def _item_sample(
     return Sample(picture, array, np.zeros(len(array), np.int64), strip, crop)
 
 
+def _class_list(folder: Path) -> Path:
+    try:
+        return class_list_of(folder)
+    except LayoutError as error:
+        raise DetectionDataError(str(error)) from error
+
+
 def _read_classes(file: Path) -> tuple[str, ...]:
     try:
         return read_class_list(file)
@@ -241,9 +284,17 @@ def _checked_classes(names: Sequence[str], file: Path) -> tuple[str, ...]:
 
 
 def _of_folder(
-    pictures: Path, labels: Path, classes: tuple[str, ...], faults: _Faults
+    pictures: Path,
+    labels: Path,
+    classes: tuple[str, ...],
+    faults: _Faults,
+    *,
+    unlabelled_empty: bool = False,
 ) -> list[Sample]:
-    """Every picture of a folder with its label file of the same stem."""
+    """Every picture of a folder with its label file of the same stem.
+
+    Without one it shows no item where `unlabelled_empty` says so; else that is a fault.
+    """
     if not pictures.is_dir():
         faults.add(f"{pictures} is not a folder of pictures; correct the path.")
         return []
@@ -253,7 +304,9 @@ def _of_folder(
         label = (labels / file.relative_to(pictures)).with_suffix(".txt")
         if not label.is_file():
             label = label_file_of(file, pictures)
-        if not label.is_file():
+        if not label.is_file() and unlabelled_empty:
+            samples.append(_item_sample(file, []))
+        elif not label.is_file():
             faults.add(
                 f"{file} has no label file {label.name} beside it; label it, or make the file "
                 "empty where the picture shows no item."
@@ -303,6 +356,9 @@ def _read_yaml(file: Path, faults: _Faults) -> _Part:
         raise DetectionDataError(f"{file} has names that are neither a list nor numbered.")
     classes = _checked_classes([str(name) for name in names], file)
     root = file.parent / str(data.get("path") or ".")
+    if not root.is_dir():
+        # Written for the folder of Ultralytics' settings, and the set has been moved since.
+        root = file.parent
 
     def samples(key: str) -> tuple[Sample, ...]:
         value = data.get(key) or []
@@ -310,7 +366,9 @@ def _read_yaml(file: Path, faults: _Faults) -> _Part:
         found: list[Sample] = []
         for name in folders:
             pictures = root / str(name)
-            found += _of_folder(pictures, labels_folder(Path(), pictures), classes, faults)
+            # In Ultralytics' form a picture without label file is one of the ground alone.
+            labels = labels_folder(Path(), pictures)
+            found += _of_folder(pictures, labels, classes, faults, unlabelled_empty=True)
         return tuple(found)
 
     return _Part(file, classes, samples("train"), samples("val"))
@@ -336,13 +394,33 @@ def prompts_only(data: DetectionData) -> DetectionData:
 
 
 def _set_aside(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
-    """A tenth of the pictures for validation, a file and its crops on the same side."""
-    files = sorted({sample.picture for sample in samples})
+    """A tenth of the pictures for validation, a file and its crops on the same side.
+
+    A picture with the last boxes of a class is learnt from, since nothing else shows that class.
+
+    Raises:
+        DetectionDataError: every picture has the last boxes of some class.
+    """
+    boxes: dict[Path, Counter[int]] = {}
+    for sample in samples:
+        boxes.setdefault(sample.picture, Counter()).update(sample.classes.tolist())
+    files = sorted(boxes)
     if len(files) < 2:
         return list(samples), []
-    order = np.random.default_rng(_SEED).permutation(len(files))
-    count = max(1, round(_VALIDATION_SHARE * len(files)))
-    held = {files[int(index)] for index in order[:count]}
+    left = sum(boxes.values(), Counter[int]())
+    wanted = max(1, round(_VALIDATION_SHARE * len(files)))
+    held: set[Path] = set()
+    for index in np.random.default_rng(_SEED).permutation(len(files)):
+        file = files[int(index)]
+        if len(held) < wanted and all(left[c] > count for c, count in boxes[file].items()):
+            held.add(file)
+            left -= boxes[file]
+    if not held:
+        raise DetectionDataError(
+            "No picture can be set aside to check against: each has the only boxes of some class; "
+            "label more, give --validation, or choose --classes one to learn all boxes as one "
+            "class."
+        )
     return (
         [sample for sample in samples if sample.picture not in held],
         [sample for sample in samples if sample.picture in held],

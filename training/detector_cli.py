@@ -18,8 +18,8 @@ def train(
     data: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Puzzle sets, labelImg folders (classes.txt and a .txt beside each picture) or "
-            "data.yaml files. Not needed with --prompts.",
+            help="Puzzle sets, labelImg folders (classes.txt and a .txt for each picture, beside "
+            "it or in a folder of their own) or data.yaml files. Not needed with --prompts.",
             show_default=False,
         ),
     ] = None,
@@ -35,6 +35,15 @@ def train(
             "are drawn while it learns, and from the prompt pictures of DATA where given.",
         ),
     ] = False,
+    classes: Annotated[
+        str,
+        typer.Option(
+            help="keep the classes of the labels, one class for all boxes, or the names of those "
+            "to learn, separated by commas. [default: one, where the classes say what items are "
+            "(characters, icons) and not what kind a box is; else keep]",
+            show_default=False,
+        ),
+    ] = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -175,6 +184,7 @@ def train(
             model=model,
             start=files[0] if files else None,
             mix=mix if mix is not None or files else 0,
+            classes=classes,
             resume=resume,
         )
     except (TrainingError, LabelsError) as error:

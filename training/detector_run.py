@@ -17,6 +17,7 @@ from detector import Detections
 from labels.annotations import ITEM
 from modelfile import ModelMetadata, OnnxSession
 from training.detection_batches import FrameSource
+from training.detection_classes import AUTO
 from training.detection_data import DetectionData, prompts_only, read_detection_data
 from training.detection_metrics import (
     DetectionScores,
@@ -33,7 +34,7 @@ from training.detector_trainer import DetectorTrainer
 from training.errors import DetectionDataError
 from training.generated import GENERATED, mixed
 from training.memory import keep_freed_memory
-from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
+from training.runs import MISTAKES_FILE, RunFolder, code_revision, how_to_serve, origin_of
 from training.start import has_ingredients
 
 MODEL_FILE = "detector.onnx"
@@ -95,6 +96,7 @@ def run_detector_training(
     model: DetectorModel | None = None,
     start: Path | None = None,
     mix: int | None = 0,
+    classes: str = AUTO,
     resume: bool = False,
     console: Console | None = None,
 ) -> DetectorResult:
@@ -109,6 +111,7 @@ def run_detector_training(
         start: A checkpoint or an exported file to start from; None for random weights.
         mix: How many generated puzzles to mix in; None for as many as there are pictures, where
             they can be drawn and the data have a single class.
+        classes: Which classes are learnt: `auto`, `keep`, `one`, or names separated by commas.
         resume: Whether to go on with the run in `out`.
         console: Where progress goes; None for the terminal's error stream.
 
@@ -117,7 +120,10 @@ def run_detector_training(
         PuzzleSetError: a puzzle set does not fit its format.
     """
     console = console or Console(stderr=True)
-    data = read_detection_data(paths, validation)
+    if resume and classes == AUTO:
+        # What was decided on fewer pictures must not change under a network.
+        classes = str(RunFolder(out).config().get("classes", AUTO))
+    data = read_detection_data(paths, validation, classes=classes)
     if mix is None:
         mix = len(data.train) if len(data.classes) == 1 and has_ingredients() else 0
     if mix:
@@ -129,6 +135,7 @@ def run_detector_training(
         validation=validation,
         model=model,
         start=start,
+        classes=classes,
         resume=resume,
         console=console,
     )
@@ -202,6 +209,7 @@ def train_on(
     validation: Sequence[Path] = (),
     model: DetectorModel | None = None,
     start: Path | None = None,
+    classes: str = AUTO,
     resume: bool = False,
     newest: bool = False,
     source: FrameSource | None = None,
@@ -216,6 +224,7 @@ def train_on(
         validation: Where the latter came from, for the records.
         model: What the exported file says of itself.
         start: A checkpoint or an exported file to start from; None for random weights.
+        classes: How the classes were chosen, for the records.
         resume: Whether to go on with the run in `out`.
         newest: Take the last weights and not those that measured best, and keep the thresholds of
             the file that was started from: for data of which little can be held back.
@@ -226,10 +235,13 @@ def train_on(
         TrainingError: one sentence, or one a line where the data have several faults.
     """
     console = console or Console(stderr=True)
+    if data.note:
+        _say(console, data.note)
     _say(console, _summary(data) if source is None else _drawn_summary(data, source))
     config = asdict(settings) | {
         "data": list(data.sources),
         "validation": [str(path) for path in validation],
+        "classes": classes,
         "from": origin_of(out) if resume else str(start) if start else None,
         "code_revision": code_revision(),
     }
@@ -367,6 +379,7 @@ def _finish(
         f"{file}: {size_mb:.1f} MB, within {difference:.2f} px of the trained network on "
         f"{len(pictures)} pictures.",
     )
+    _say(console, how_to_serve(run.path))
     return DetectorResult(file, scores, thresholds, stopped)
 
 

@@ -38,8 +38,8 @@ def start_from_onnx(
     """Load the weights of an exported detector into a network.
 
     Args:
-        network: From `build_network`, of the same size; with other classes the layer that tells
-            them apart keeps its random weights.
+        network: From `build_network`, of the same size; with other classes the layers that tell
+            them apart, whose width depends on how many there are, keep their random weights.
         file: Written by `export_detector`.
         pictures: `(H, W, 3)` uint8 RGB; a few dozen, of the kind to train on.
         size: `(width, height)` of the network's input.
@@ -64,9 +64,14 @@ def start_from_onnx(
         **{name: _pair(weights, name) for name in plain if f"{name}.bias" in weights},
     }
     convolutions = {name: block.convolution for name, block in blocks.items()} | plain
-    for name, (kernel, _) in found.items():
+    # Of the head: one branch for each scale, and as wide as there are classes from 49 on.
+    head = len(list(network.get_submodule("model").children())) - 1
+    naming = f"model.{head}.cv3."
+    for name, (kernel, _) in list(found.items()):
         fits = kernel is not None and kernel.shape == tuple(convolutions[name].weight.shape)
-        if not fits and name in blocks:
+        if not fits and name in blocks and name.startswith(naming):
+            del blocks[name], found[name]
+        elif not fits and name in blocks:
             raise DetectorTrainingError(
                 f"{file} is not a detector of this size ({name} does not fit); choose the --size "
                 "it was trained with, or start from scratch."

@@ -28,7 +28,7 @@ from training.matching_loop import Training
 from training.memory import keep_freed_memory
 from training.mistakes import draw_mistakes
 from training.onnx_start import state_of_both, state_of_onnx, unfold
-from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
+from training.runs import MISTAKES_FILE, RunFolder, code_revision, how_to_serve, origin_of
 from training.trials import match_outcomes, measures, read_outcomes
 
 _PANELS = {
@@ -268,6 +268,7 @@ def _conclude(
         f"Best {course.metric} {float(state['best']):.4f} at step {state['step']}; wrote {sizes}, "
         f"curves.png and {MISTAKES_FILE} with {wrong} mistakes.",
     )
+    console.print(how_to_serve(run.path), highlight=False, soft_wrap=True)
 
 
 def _starting_state(start: Sequence[Path]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _MOST_TARGETS, _MOST_BOXES = 4, 7
 _HELD_OUT = 0.15
 _HELD_OUT_FROM = 4
 _TURN_DEG = 12.0
+_MEASURED_TURN_DEG = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,21 @@ class Division:
     Attributes:
         train: Samples by label.
         held_out: Samples by label, for the labels that have some.
+        varied: Whether these are learnt from as well, and varied to be measured on.
     """
 
     train: Mapping[str, tuple[Sample, ...]]
     held_out: Mapping[str, tuple[Sample, ...]]
+    varied: bool = False
 
 
-def divide(classes: Classes, *, seed: int) -> Division:
+def divide(classes: Classes, *, seed: int, single: bool = False) -> Division:
     """Hold back a part of the pictures of every class of at least four.
 
     Args:
         classes: All there is.
         seed: Of the choice.
+        single: Whether variations of all pictures are measured on where too few can be held back.
 
     Raises:
         PicturesError: fewer than two classes have four pictures, so that nothing can be measured.
@@ -57,6 +61,8 @@ def divide(classes: Classes, *, seed: int) -> Division:
         order = [int(i) for i in rng.permutation(len(samples))]
         held[label] = tuple(samples[i] for i in order[:count])
         train[label] = tuple(samples[i] for i in order[count:])
+    if len(held) < 2 and single:
+        return Division(dict(classes.samples), dict(classes.samples), varied=True)
     if len(held) < 2:
         raise PicturesError(
             f"{classes.source} has {len(held)} classes of at least {_HELD_OUT_FROM} pictures; two "
@@ -138,8 +144,10 @@ def picture_trials(
     for _ in range(count):
         words = [labels[int(i)] for i in rng.choice(len(labels), boxes, replace=False)]
         prompts = [_any(division.train[word], rng) for word in words[:targets]]
-        scenes = [_any(division.held_out[word], rng) for word in words]
-        scene = np.stack([network_input(as_it_is(sample), model) for sample in scenes])
+        scenes = [as_it_is(_any(division.held_out[word], rng)) for word in words]
+        if division.varied:
+            scenes = [varied(view, rng, _MEASURED_TURN_DEG) for view in scenes]
+        scene = np.stack([network_input(view, model) for view in scenes])
         trials.append(
             Trial(
                 KIND,

@@ -1,8 +1,10 @@
 """Labelled pictures of the user's own: what lies in a folder, and what is wrong with it.
 
-Three layouts are read:
+These layouts are read:
 
     class/picture.png        a folder for each class, named as `labels.class_names` says
+    part/class/picture.png   the same, one or two folders deeper: `images_background/lion/1.png`
+    labels.txt, images/      a line for each picture in `images/` with its label, of dddd_trainer
     label_hash.png           as dddd_trainer names pictures; the label ends at the last underscore
     puzzles.jsonl            a puzzle set: a class for each word, with its targets and prompt icons
 """
@@ -17,12 +19,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from labels.class_folders import class_folders, named_pictures
+from labels.class_names import class_of_folder, holds_class
+from labels.pictures import find_pictures
 from labels.puzzles import PUZZLES_FILE, read_puzzles
+from labels.texts import LABELS_TEXT, read_texts
 from training.errors import TrainingError
 
 U8 = NDArray[np.uint8]
 
 _SHOWN_FAULTS = 12
+_DEEPEST = 3
 _CONTENT_DIFFERENCE = 24
 _CACHED_PICTURES = 256
 
@@ -69,12 +75,13 @@ class Classes:
         return sum(len(samples) for samples in self.samples.values())
 
 
-def read_classes(folder: Path, *, skip_faulty: bool = False) -> Classes:
-    """Read a folder of any of the three layouts, and look at every picture.
+def read_classes(folder: Path, *, skip_faulty: bool = False, single: bool = False) -> Classes:
+    """Read a folder of any of these layouts, and look at every picture.
 
     Args:
-        folder: Class folders, `label_hash.png` files, or a puzzle set.
+        folder: Class folders, `label_hash.png` files, a `labels.txt`, or a puzzle set.
         skip_faulty: Leave out what cannot be used instead of refusing all; it is in `skipped`.
+        single: Whether a class may have a single picture.
 
     Raises:
         PicturesError: the folder has no known layout, or (by name) unreadable files, empty
@@ -83,38 +90,47 @@ def read_classes(folder: Path, *, skip_faulty: bool = False) -> Classes:
     """
     if not folder.is_dir():
         raise PicturesError(f"{folder} is no folder; give a folder of labelled pictures.")
+    often = 1 if single else 2
+    few, skipped = [], []
     if (folder / PUZZLES_FILE).is_file():
         found = _puzzle_samples(folder)
         # Nobody chooses how often a puzzle set repeats a word, so this is no fault of the data.
-        single = [label for label, samples in found.items() if len(samples) < 2]
-        faults = _unreadable(found)
-        skipped = [f"{len(single)} words occur only once and are left out."] if single else []
+        few = [label for label, samples in found.items() if len(samples) < 2]
+        if few:
+            skipped = [f"{len(few)} words occur only once and are left out."]
     else:
-        found = _folder_samples(folder) or _named_samples(folder)
+        found = _listed_samples(folder) or _folder_samples(folder) or _named_samples(folder)
+        if not found and (found := _deeper_samples(folder)):
+            skipped = [f"The class folders of {folder} lie deeper, as in {next(iter(found))!r}."]
         if not found:
             raise PicturesError(
                 f"{folder} has neither class folders with pictures, nor pictures named "
-                f"label_hash.png, nor {PUZZLES_FILE}; sort the pictures into one folder per class."
+                f"label_hash.png, nor {LABELS_TEXT}, nor {PUZZLES_FILE}; sort the pictures into "
+                "one folder per class."
             )
-        faults = _unreadable(found)
-        single, skipped = [], []
+    faults = _unreadable(found)
     unreadable = set(faults)
     usable = {
         label: tuple(s for s in samples if s.path not in unreadable)
         for label, samples in sorted(found.items())
-        if label not in single
+        if label not in few
     }
-    sentences = [*faults.values(), *_count_faults(usable)]
+    sentences = [*faults.values(), *_count_faults(usable, often)]
     if sentences and not skip_faulty:
         shown = " ".join(sentences[:_SHOWN_FAULTS])
         more = len(sentences) - _SHOWN_FAULTS
         rest = f" And {more} more." if more > 0 else ""
         raise PicturesError(f"{shown}{rest} Mend them, or leave them out with --skip-faulty.")
-    kept = {label: samples for label, samples in usable.items() if len(samples) >= 2}
+    kept = {label: samples for label, samples in usable.items() if len(samples) >= often}
     if len(kept) < 2:
+        least = "a picture" if single else "at least two pictures"
         raise PicturesError(
-            f"{folder} has {len(kept)} classes with at least two pictures, but training needs two "
-            "or more."
+            f"{folder} has {len(kept)} classes with {least}, but training needs two or more."
+        )
+    if alone := sum(len(samples) == 1 for samples in kept.values()):
+        skipped.append(
+            f"{alone} of {len(kept)} classes have a single picture, of which variations are drawn: "
+            "turned, brighter or darker, cut otherwise."
         )
     return Classes(folder, kept, (*skipped, *sentences))
 
@@ -148,6 +164,37 @@ def _named_samples(folder: Path) -> dict[str, list[Sample]]:
     return _samples(named_pictures(folder))
 
 
+def _listed_samples(folder: Path) -> dict[str, list[Sample]]:
+    """What a `labels.txt` says; nothing where there is none, or one that names no picture."""
+    if not (folder / LABELS_TEXT).is_file():
+        return {}
+    found: dict[str, list[Sample]] = {}
+    for picture in read_texts([folder]).pictures:
+        found.setdefault(picture.label, []).append(Sample(picture.path))
+    return found
+
+
+def _deeper_samples(folder: Path) -> dict[str, list[Sample]]:
+    """Class folders in folders: `images_background/lion`, or `alphabet/character` in that.
+
+    A class is called by its own folder, and by those above too where there are several of these.
+    """
+    places: dict[tuple[str, ...], list[Sample]] = {}
+    for file in find_pictures(folder):
+        steps = file.relative_to(folder).parts[:-1]
+        if 2 <= len(steps) <= _DEEPEST and all(map(holds_class, steps)):
+            places.setdefault(steps, []).append(Sample(file))
+    shared = 0
+    while places and all(len(steps) > shared + 1 for steps in places):
+        if len({steps[shared] for steps in places}) > 1:
+            break
+        shared += 1
+    return {
+        "/".join(class_of_folder(step) for step in steps[shared:]): samples
+        for steps, samples in places.items()
+    }
+
+
 def _samples(found: Mapping[str, Sequence[Path]]) -> dict[str, list[Sample]]:
     return {label: [Sample(path) for path in paths] for label, paths in found.items()}
 
@@ -174,13 +221,13 @@ def _unreadable(found: Mapping[str, Sequence[Sample]]) -> dict[Path, str]:
     return faults
 
 
-def _count_faults(found: Mapping[str, Sequence[Sample]]) -> list[str]:
+def _count_faults(found: Mapping[str, Sequence[Sample]], often: int) -> list[str]:
     """A sentence for every class with too few pictures."""
     sentences = []
     for label, samples in found.items():
         if not samples:
             sentences.append(f"The class {label!r} is empty.")
-        elif len(samples) == 1:
+        elif len(samples) < often:
             sentences.append(
                 f"The class {label!r} has one picture ({samples[0].path.name}), but needs two."
             )

@@ -10,6 +10,7 @@ mistakes.png     the worst mistakes, drawn at the end
 
 import json
 import math
+import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -152,6 +153,11 @@ class RunFolder:
         path = self.path / CURVES_FILE
         figure.savefig(path, dpi=110)
         return path
+
+
+def how_to_serve(run: Path) -> str:
+    """The command that serves what a run exported, as its last line says it."""
+    return f"Serve it with: clickorder serve --models-dir {shlex.quote(str(run))}"
 
 
 def origin_of(run: Path) -> str | None:

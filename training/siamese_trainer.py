@@ -90,8 +90,8 @@ def _picture_course(
     data: Path, settings: Settings, notes: Sequence[str], *, mix: bool, skip_faulty: bool
 ) -> Course:
     seed = settings.schedule.seed
-    classes = read_classes(data, skip_faulty=skip_faulty)
-    division = divide(classes, seed=seed)
+    classes = read_classes(data, skip_faulty=skip_faulty, single=True)
+    division = divide(classes, seed=seed, single=True)
 
     own = PictureBlocks(division.train, (), "siamese")
 

@@ -20,7 +20,7 @@ from training.failures import Lettering
 from training.joint_model import load_checkpoint
 from training.loop import Schedule, device_of_choice
 from training.memory import keep_freed_memory
-from training.runs import MISTAKES_FILE, RunFolder, code_revision, origin_of
+from training.runs import MISTAKES_FILE, RunFolder, code_revision, how_to_serve, origin_of
 from training.text_blocks import (
     DrawnBlocks,
     FileBlocks,
@@ -405,3 +405,4 @@ def _conclude(plan: _Plan, run: RunFolder, held_out: TextBlock, revision: str) -
         f"({file.stat().st_size / 1e6:.1f} MB, within {off:.3f} of the trained network), "
         f"curves.png and {MISTAKES_FILE} with the worst of {wrong} mistakes.",
     )
+    plan.console.print(how_to_serve(run.path), highlight=False, soft_wrap=True)

@@ -20,7 +20,7 @@ from training.synthetic.strips import draw_strip
 
 U8 = NDArray[np.uint8]
 
-TRAINING, HELD_OUT, BENCHMARK = 0, 1, 2
+TRAINING, HELD_OUT, BENCHMARK, WRITTEN = 0, 1, 2, 3
 """What pictures are drawn for; with the same seed, no two of these draw the same."""
 
 _INKS = ("red", "green", "blue", "orange", "purple", "brown", "black", "pink", "cyan", "yellow")
@@ -213,7 +213,8 @@ class _CaptchaPackage:
             from captcha import image
         except ImportError as error:
             raise TextTrainingError(
-                'Drawing with the captcha package needs it; install it with pip install ".[train]".'
+                "Drawing with the captcha package needs it; install it with "
+                'pip install -e ".[texts]".'
             ) from error
         self.characters = [c for c in plan.characters if c < _CHINESE_FROM]
         if not self.characters:

@@ -16,8 +16,8 @@ classifier_app = typer.Typer(add_completion=False, pretty_exceptions_enable=Fals
 Data = Annotated[
     Path | None,
     typer.Argument(
-        help="A folder for each class, pictures named label_hash.png, or a puzzle set; leave it "
-        "out with --synthetic."
+        help="A folder for each class (deeper ones too), pictures named label_hash.png, a "
+        "labels.txt beside images/, or a puzzle set; leave it out with --synthetic."
     ),
 ]
 Synthetic = Annotated[

@@ -115,11 +115,11 @@ REFUSED = {
     "crop of crops": (["crop", "{}/classes", "{}/out"], 1, "has no boxes to cut out"),
     "a set that is none": (["from-puzzles", "{}/nowhere", "{}/out"], 2, "is not a puzzle set"),
     "no pictures": (["prelabel", "{}/nowhere"], 1, "is no folder"),
-    "no models": (["prelabel", "{}", "--models-dir", "{}"], 1, "There is no detector.onnx in"),
-    "no matcher": (
-        ["group", "{}/classes/a", "{}/out", "--models-dir", "{}"],
+    "no models": (["prelabel", "{}", "--models-dir", "{}/nowhere"], 1, "nowhere"),
+    "models of other names": (
+        ["group", "{}/classes/a", "{}/out", "--models-dir", "{}/models"],
         1,
-        "There is no siamese.onnx in",
+        "has mine.onnx, but none of detector.onnx",
     ),
     "no crops": (["group", "{}/classes", "{}/out"], 1, "has no crops"),
     "out is a file": (["group", "{}/classes/a", "{}/file"], 1, "cannot be read or written"),
@@ -129,6 +129,8 @@ REFUSED = {
 @pytest.mark.parametrize(("arguments", "code", "part"), REFUSED.values(), ids=REFUSED.keys())
 def test_refusals_are_one_sentence(tmp_path, arguments, code, part):
     (tmp_path / "file").write_text("")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.onnx").touch()
     for number in range(2):
         path = tmp_path / "classes" / "ab"[number] / "a.png"
         path.parent.mkdir(parents=True)

@@ -1,11 +1,14 @@
 """Backends: which models are put together, on the real embedded files."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from classifier.text_reader import SHIPPED
 from labels.puzzles import read_puzzles
 from modelfile import MANIFEST, ModelChecksumError
 from service.backends import BackendError, load_solver, own_files
@@ -54,8 +57,13 @@ def test_icons_need_a_siamese_model(embedded) -> None:
         embedded.solve(blank, IconsPrompt((blank,)))
 
 
-def test_own_without_weights_is_one_sentence(tmp_path: Path) -> None:
+def test_own_without_weights_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "detector.onnx").touch()
+    # As where the shipped weights were taken out.
+    found = {tmp_path: {"detector": tmp_path / "detector.onnx"}, None: {}}
+    monkeypatch.setattr("service.backends.own_files", found.get)
     with pytest.raises(BackendError, match=r"needs detector\.onnx and at least one of"):
         load_solver(Settings(backend="own", models_dir=tmp_path))
 
@@ -117,6 +125,78 @@ def test_weights_that_are_not_those_of_their_manifest_are_not_loaded(tmp_path: P
     assert set(load_solver(Settings(models_dir=tmp_path)).models) == {
         "detector", "classifier", "siamese", "text"
     }  # fmt: skip
+
+
+def write_ctc_export(file: Path, *, symbols: int) -> None:
+    """A graph of dddd_trainer's shapes: grey pictures to `(T, 1, C)` logits."""
+    nodes = [
+        helper.make_node("ReduceMean", ["input1"], ["grey"], axes=[1, 2], keepdims=0),
+        helper.make_node("Unsqueeze", ["grey", "last"], ["column"]),
+        helper.make_node("MatMul", ["column", "weight"], ["steps"]),
+        helper.make_node("Transpose", ["steps"], ["output"], perm=[1, 0, 2]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "export",
+        [value("input1", TensorProto.FLOAT, [1, 1, 64, "width"])],
+        [value("output", TensorProto.FLOAT, None)],
+        initializer=[
+            numpy_helper.from_array(np.array([-1]), "last"),
+            numpy_helper.from_array(np.ones((1, symbols), np.float32), "weight"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    file.write_bytes(model.SerializeToString())
+
+
+ROLES = ("detector", "classifier", "siamese", "text")
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("backend", ["auto", "own"])
+def test_one_file_of_ones_own_leaves_the_others_shipped(
+    tmp_path: Path, shipped: Solver, role: str, backend: str
+) -> None:
+    file = SHIPPED if role == "text" else own_files(None)[role]
+    (tmp_path / f"{role}.onnx").write_bytes(file.read_bytes())
+    solver = load_solver(Settings(models_dir=tmp_path, backend=backend))
+    assert solver.models == shipped.models
+    assert solver.parts.calibrations == shipped.parts.calibrations
+    own = {role: str(tmp_path / f"{role}.onnx")}
+    assert solver.origins == dict.fromkeys((*ROLES, "calibration"), "shipped") | own
+
+
+def test_own_files_without_shipped_ones_are_helped_out_by_the_embedded_backend(
+    embedded: Solver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "siamese.onnx").write_bytes(own_files(None)["siamese"].read_bytes())
+    found = {tmp_path: {"siamese": tmp_path / "siamese.onnx"}, None: {}}
+    monkeypatch.setattr("service.backends.own_files", found.get)
+    solver = load_solver(Settings(models_dir=tmp_path))
+    assert solver.models["detector"] == embedded.models["detector"]
+    assert solver.origins["classifier"] == "ddddocr"
+
+
+@pytest.mark.parametrize("kind", ["ours", "dddd_trainer"])
+def test_charsets_beside_a_text_model_are_not_the_classifiers(
+    tmp_path: Path, shipped: Solver, stripes, kind: str
+) -> None:
+    """As `clickorder text to-ddddocr` leaves them, or dddd_trainer exports them."""
+    charsets = {"charset": ["", "0", "1"], "word": False, "image": [-1, 64], "channel": 1}
+    (tmp_path / "charsets.json").write_text(json.dumps(charsets))
+    if kind == "ours":
+        stripes.model(tmp_path / "text.onnx")
+    else:
+        write_ctc_export(tmp_path / "text.onnx", symbols=3)
+    solver = load_solver(Settings(models_dir=tmp_path))
+    assert solver.models["classifier"] == shipped.models["classifier"]
+    assert solver.models["text"] != shipped.models["text"]
+    # And beside a classifier of ours, which has its charset in its metadata.
+    classifier = own_files(None)["classifier"].read_bytes()
+    (tmp_path / "classifier.onnx").write_bytes(classifier)
+    both = load_solver(Settings(models_dir=tmp_path))
+    assert both.models == solver.models
 
 
 def test_own_files_are_found_by_name(tmp_path: Path) -> None:

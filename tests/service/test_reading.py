@@ -156,6 +156,16 @@ def test_the_compatible_entry_points_read(url, stripes):
     assert answer == {"message": "1ab", "code": 0, "success": True}
     answer = httpx.post(f"{url}/b", files={"image_file": picture}, timeout=600).json()
     assert answer["value"] == "1ab"
+    body = {"image": image, "charset": "ab", "length": 2}
+    answer = httpx.post(f"{url}/captcha/v1", json=body, timeout=600).json()
+    assert answer["message"] == httpx.post(f"{url}/read", json=body, timeout=600).json()["text"]
+    assert len(answer["message"]) == 2
+    form = {"image_file": picture, "charset": (None, "1"), "length": (None, "[1, 1]")}
+    answer = httpx.post(f"{url}/b", files=form, timeout=600).json()
+    assert answer["value"] == "1"
+    body["length"] = [3, 1]
+    answer = httpx.post(f"{url}/captcha/v1", json=body, timeout=600).json()
+    assert "least number exceeds" in answer["message"]
 
 
 def test_without_a_text_model_reading_is_unavailable(serve, stripes):

@@ -115,10 +115,6 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "classes.txt").write_text("a\nb\na\n"),
         r"classes\.txt names the class a twice",
     ),
-    "empty class": (
-        lambda f: (f / "classes.txt").write_text("item\nlion\n"),
-        r"The class lion has no box",
-    ),
     "no class list": (lambda f: (f / "classes.txt").unlink(), r"has none of puzzles\.jsonl"),
 }
 
@@ -131,6 +127,12 @@ def test_faults_are_reported_by_name(
     spoil(tmp_path)
     with pytest.raises(DetectionDataError, match=sentence):
         read_detection_data([tmp_path])
+
+
+def test_a_class_without_boxes_is_refused_where_classes_are_kept(tmp_path: Path) -> None:
+    labelled_folder(tmp_path, classes="item\nlion\n")
+    with pytest.raises(DetectionDataError, match="The class lion has no box"):
+        read_detection_data([tmp_path], classes="keep")
 
 
 def test_several_faults_are_reported_at_once(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_a_path_that_is_nothing(tmp_path: Path) -> None:
 
 
 def test_sets_with_other_classes_do_not_mix(tmp_path: Path) -> None:
-    first = labelled_folder(tmp_path / "a")
+    first = labelled_folder(tmp_path / "a", classes="tiger\n")
     second = labelled_folder(tmp_path / "b", classes="lion\n")
     with pytest.raises(DetectionDataError, match="has the classes lion"):
         read_detection_data([first, second])
@@ -236,6 +238,20 @@ class TestYaml:
             assert data.classes == ("cat", "dog")
             assert (len(data.train), len(data.validation)) == (3, 2)
             assert data.train[0].classes.tolist() == [1, 0]
+
+    def test_as_coco128_has_it(self, tmp_path: Path) -> None:
+        """Under another name, with the path it once had, and pictures without label file."""
+        self.write(tmp_path, "")
+        (tmp_path / "data.yaml").unlink()
+        (tmp_path / "coco128.yaml").write_text(
+            "path: ../datasets/coco128\ntrain: images/train\nval: images/train\ntest:\n"
+            "names:\n  0: cat\n  1: dog\n"
+        )
+        picture(tmp_path / "images" / "train" / "ground.png")
+        data = read_detection_data([tmp_path])
+        assert data.classes == ("cat", "dog")
+        assert sorted(len(sample.boxes) for sample in data.train) == [0, 2, 2, 2]
+        assert len(data.validation) == 4
 
     @pytest.mark.parametrize(
         ("text", "sentence"),

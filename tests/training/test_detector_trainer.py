@@ -15,7 +15,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from detector import YoloDetector
+from detector import YoloDetector, letterbox
+from detector.network import build_network
 from modelfile import ModelMetadata
 from training import detector_export
 from training.detection_batches import EpochFrames, batches
@@ -240,6 +241,21 @@ class TestExport:
         wider = DetectorTrainer(data, replace(SETTINGS, size="n"))
         with pytest.raises(DetectorTrainingError, match="not a detector of this size"):
             start_from_onnx(wider.network, file, [data.train[0].load()], SETTINGS.frame)
+
+    def test_many_classes_start_from_a_file_with_one(
+        self, trainer: DetectorTrainer, data: DetectionData, tmp_path: Path
+    ) -> None:
+        # From 49 classes on the layers before the last are wider too.
+        file = tmp_path / "detector.onnx"
+        pictures = [sample.load() for sample in data.train]
+        export_detector(trainer.average, metadata(), file, pictures[:2])
+        many = build_network(60, SETTINGS.size)
+        start_from_onnx(many, file, pictures, SETTINGS.frame)
+        pixels, _ = letterbox(pictures[0], SETTINGS.frame)
+        frame = torch.from_numpy(pixels[None]).permute(0, 3, 1, 2).float() / 255
+        with torch.inference_mode():
+            boxes = [network.eval()(frame)[0][0, :4] for network in (many, trainer.average)]
+        assert (boxes[0] - boxes[1]).abs().max() < 1
 
     def test_the_file_says_how_good_it_is(self) -> None:
         scores = DetectionScores(0.9, 0.8, 0.95, 0.1, float("nan"))

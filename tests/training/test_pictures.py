@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from labels.puzzles import Puzzle, PuzzleWriter
+from labels.texts import read_texts
+from training.picture_blocks import divide, picture_trials
 from training.pictures import PicturesError, content_box, load_picture, read_classes
 
 
@@ -124,3 +126,61 @@ def test_transparent_pictures_are_shown_on_white(tmp_path: Path) -> None:
 
 def test_the_content_of_an_even_picture_is_all_of_it() -> None:
     assert content_box(np.full((8, 12, 3), 7, np.uint8)) == (0, 0, 12, 8)
+
+
+def drawn(path: Path, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (20, 20, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("places", "labels"),
+    [
+        (["images_background/{}"], ("bus", "狮子")),
+        (["dataset/images_background/{}"], ("bus", "狮子")),
+        (["background/{}", "evaluation/{}"],
+         ("background/bus", "background/狮子", "evaluation/bus", "evaluation/狮子")),
+        (["images_background/greek/{}", "images_background/latin/{}"],
+         ("greek/bus", "greek/狮子", "latin/bus", "latin/狮子")),
+    ],
+    ids=["one deeper", "two deeper", "two parts", "alphabets"],
+)  # fmt: skip
+def test_class_folders_may_lie_deeper(tmp_path: Path, places, labels) -> None:
+    for place in places:
+        for name in ("bus", "狮子"):
+            for number in range(2):
+                drawn(tmp_path / place.format(name) / f"{number}.png", number)
+    classes = read_classes(tmp_path)
+    assert classes.labels == labels
+    assert "lie deeper" in classes.skipped[0]
+
+
+def test_the_list_of_dddd_trainer_beside_its_images(tmp_path: Path) -> None:
+    lines = []
+    for number, label in enumerate("成成行行"):
+        drawn(tmp_path / "images" / f"{number}.jpg", number)
+        lines.append(f"{number}.jpg\t{label}\n")
+    (tmp_path / "labels.txt").write_text("".join(lines), encoding="utf-8")
+    assert {label: len(s) for label, s in read_classes(tmp_path).samples.items()} == {
+        "成": 2, "行": 2
+    }  # fmt: skip
+    texts = read_texts([tmp_path])
+    assert (texts.labels, texts.faults) == (("成", "成", "行", "行"), ())
+
+
+def test_one_picture_of_each_class_is_enough_where_variations_are_drawn(tmp_path: Path) -> None:
+    for number, name in enumerate(("bus", "lion", "owl")):
+        drawn(tmp_path / name / "1.png", number)
+    with pytest.raises(PicturesError, match="has one picture"):
+        read_classes(tmp_path)
+    classes = read_classes(tmp_path, single=True)
+    assert len(classes) == 3
+    (said,) = classes.skipped
+    assert said.startswith("3 of 3 classes have a single picture, of which variations are drawn")
+    division = divide(classes, seed=1, single=True)
+    assert division.varied
+    (trial,) = picture_trials(division, (), 1, "siamese", seed=2)
+    # What is measured on is not what was learnt from.
+    assert not np.array_equal(trial.prompt[0], trial.scene[0])
