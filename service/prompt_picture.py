@@ -18,7 +18,12 @@ _GROUND_TOLERANCE = 24
 """Levels by which a pixel may differ from the ground and still be ground (JPEG noise is under)."""
 
 _MIN_SIDE_SHARE = 0.35
-"""Boxes lower and narrower than this share of the median item are specks, not items."""
+"""Parts between gaps lower and narrower than this share of the median are specks, not items."""
+
+_LEAST_ITEM, _USUAL_PERCENTILE = 0.55, 75
+"""Boxes lower and narrower than this share of a usual item (the percentile of the sure boxes, since
+clutter among them is small) are none: the items of a prompt are about as large as each other. On
+400 drawn validation pictures this costs nothing up to 0.6."""
 
 _MAX_ASPECT = 1.2
 """Width of an item relative to the height of the row; parts wider than this together are two."""
@@ -152,8 +157,8 @@ def _detected(
     sizes = seen.boxes[:, 2:] - seen.boxes[:, :2]
     sure = seen.scores >= min(_SURE_SCORE, float(seen.scores[0]))
     # An "i" or a "一" is small one way only.
-    usual = np.median(sizes[sure].max(axis=1))
-    large = np.flatnonzero((sizes >= _MIN_SIDE_SHARE * usual).any(axis=1))[:_MOST_BOXES]
+    usual = np.percentile(sizes[sure].max(axis=1), _USUAL_PERCENTILE)
+    large = np.flatnonzero((sizes >= _LEAST_ITEM * usual).any(axis=1))[:_MOST_BOXES]
     return seen.boxes[large], seen.scores[large]
 
 

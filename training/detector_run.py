@@ -402,11 +402,18 @@ def _metadata(trainer: DetectorTrainer, model: DetectorModel) -> ModelMetadata:
         scale=1 / 255,
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
-        training_data=model.training_data or f"{len(data.train)} pictures of {sources}",
+        training_data=model.training_data or f"{_seen(trainer)} of {sources}",
         code_revision=code_revision(),
         licence=LICENCE,
         classes=data.classes,
     )
+
+
+def _seen(trainer: DetectorTrainer) -> str:
+    """How many pictures a network has learnt from."""
+    if not trainer.draws:
+        return f"{len(trainer.data.train)} pictures"
+    return f"{trainer.progress.step * trainer.settings.batch} pictures"
 
 
 def _summary(data: DetectionData) -> str:

@@ -73,6 +73,11 @@ class DetectorTrainer:
         network = build_network(len(self.data.classes), self.settings.size)
         return network.to(self.device).to(memory_format=torch.channels_last)
 
+    @property
+    def draws(self) -> bool:
+        """Whether its frames are drawn while it learns, so that none is seen twice."""
+        return self._source is not None
+
     # Checkpoints
 
     def save(self, file: Path) -> None:

@@ -623,8 +623,8 @@ def _along(canvas: _Canvas, boxes: Sequence[Box], rng: Generator) -> None:
 
 def _worn(picture: Image.Image, side: float, rng: Generator, amount: float) -> Image.Image:
     """Noise and wear over everything."""
-    if rng.random() < 0.14 * amount:
-        share = rng.uniform(0.03, 0.45) * (1.0 if side > 30 else 0.5) * amount
+    if rng.random() < 0.2 * amount:
+        share = rng.uniform(0.03, 0.5) * (1.0 if side > 30 else 0.5) * amount
         picture = speckle(picture, rng, share, coloured=rng.random() < 0.7)
     if rng.random() < 0.1 and side > 22:
         picture = rescale_wear(picture, rng)
