@@ -1,3 +1,6 @@
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.icon_likeness import likeness, turning_of
 from training.synthetic.items import IconItem
 from training.synthetic.palette import Palette
+from training.synthetic.shapes import ShapeCollection
 from training.synthetic.store import IconCollection
 
 KINDS = ["characters", "icons", "latin"]
@@ -97,3 +101,23 @@ def test_an_icon_is_like_itself_at_any_turn_and_unlike_another(palette: Palette)
     assert min(same) > 0.85
     assert np.mean(other) < np.mean(same) - 0.2
     assert likeness(shape, []) == -1
+
+
+def test_scenes_and_prompts_leave_strangers_that_are_no_item(palette: Palette) -> None:
+    source = CropSource(palette, np.random.default_rng(6))
+    for kind in KINDS * 3:
+        source.pairs(kind, 8)
+    assert len(source.scene_strangers) >= 10
+    assert source.prompt_strangers
+    for view in (*source.scene_strangers, *source.prompt_strangers):
+        crop = network_input(view, "siamese")
+        assert crop.shape == (64, 64, 3)
+
+
+def test_shapes_meet_shapes_of_their_own_kind(palette: Palette) -> None:
+    shapes = ShapeCollection.of("train")
+    source = CropSource(replace(palette, icons=(*palette.icons, shapes)), np.random.default_rng(4))
+    words = [pair.word for _ in range(30) for pair in source.icons(4)]
+    kinds = [word.split(":")[1].rpartition("-")[0] for word in words if word.startswith("shapes:")]
+    assert kinds, "some groups are of shapes"
+    assert any(one == other for one, other in pairwise(kinds))
