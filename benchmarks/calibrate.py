@@ -7,9 +7,9 @@ is the one that solves most. The temperature and the score of "no box" shape the
 assignment; slope and bias (Platt scaling) turn share times detector evidence into the probability
 that the whole answer is right, with the fit of the worst item as a second variable; these five
 minimise the log loss over the puzzles. A third of the puzzles are also asked for something that is
-not in the picture (a word or an icon of another puzzle among their own, or all of another prompt),
-where no answer is right: without them confidence would say which of several answers is best, and
-not whether there is one. The confidence
+not in the picture (a word or an icon of another puzzle alone or among their own, or all of another
+prompt), where no answer is right, and for one of their own items alone: without these confidence
+would say which of several answers is best, and not whether there is one. The confidence
 from which on a first look is enough is the lowest that costs no more than a few answers; in
 `own.json` that of words is 0.7 by hand, not 0.9, because twice as many second looks solved one
 puzzle of 200 more and cost a tenth of the speed. The
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, cast
 
 import numpy as np
 import typer
@@ -111,7 +111,7 @@ def main(
     absent = {
         look: [
             _case(solver, p, s.folder, look, prompt)
-            for s, p, prompt in track(strange, description=f"{name}, absent")
+            for s, p, prompt in track(strange, description=f"{name}, other prompts")
         ]
         for name, look in (("First look", FIRST), ("Close look", CLOSE))
     }
@@ -194,13 +194,19 @@ def _enough(
 
 def _strange_prompts(
     solver: LocalSolver, puzzles: Sequence[tuple[PuzzleSet, Puzzle]]
-) -> Iterator[tuple[PuzzleSet, Puzzle, Prompt]]:
-    """Every third puzzle with a prompt that asks for what its picture does not show."""
+) -> Iterator[tuple[PuzzleSet, Puzzle, Prompt | None]]:
+    """Every third puzzle with a prompt for what its picture does not show, and for one item.
+
+    Yields:
+        The set, the puzzle, and the prompt; None for the puzzle's own.
+    """
     rng = np.random.default_rng(5)
     for own_set, own in puzzles[::3]:
         others = [(s, p) for s, p in puzzles if p.family == own.family and p.id != own.id]
         if not others:
             continue
+        if own.kind in ("words", "icons"):
+            yield own_set, _alone(own, int(rng.integers(len(own.words)))), None
         other_set, other = others[int(rng.integers(len(others)))]
         mine, theirs = solver.prompt(own, own_set.folder), solver.prompt(other, other_set.folder)
         match mine, theirs:
@@ -219,13 +225,28 @@ def _strange_prompts(
                 pass
 
 
+def _alone(puzzle: Puzzle, place: int) -> Puzzle:
+    """The puzzle with one of its words or icons as the whole prompt."""
+    items = cast("tuple[str, ...]", puzzle.prompt[puzzle.kind])
+    return replace(
+        puzzle,
+        prompt={puzzle.kind: (items[place],)},
+        words=(puzzle.words[place],),
+        targets=(puzzle.targets[place],),
+        accept=None,
+    )
+
+
 T = TypeVar("T")
 
 
 def _mixed(own: tuple[T, ...], foreign: tuple[T, ...], rng: Generator) -> tuple[T, ...]:
-    """One of several replaced by one that is not there, or (two in five) nothing but such."""
-    if rng.random() < 0.4:
+    """One of several replaced by one that is not there, such a one alone, or nothing but such."""
+    kind = rng.random()
+    if kind < 0.25:
         return foreign[: len(own)]
+    if kind < 0.6:
+        return foreign[:1]
     place = int(rng.integers(len(own)))
     return (*own[:place], foreign[int(rng.integers(len(foreign)))], *own[place + 1 :])
 
