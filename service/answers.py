@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Reason = Literal["missed_target", "ambiguous", "low_confidence", "empty_prompt_image"]
+Reason = Literal[
+    "missed_target", "missing_target", "ambiguous", "low_confidence", "empty_prompt_image"
+]
 Box = tuple[int, int, int, int]
 
 

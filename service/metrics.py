@@ -35,6 +35,7 @@ _OUTCOMES: tuple[Reason | str, ...] = (
     "ambiguous",
     "low_confidence",
     "empty_prompt_image",
+    "missing_target",
 )
 
 metrics_router = APIRouter()

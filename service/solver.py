@@ -333,6 +333,8 @@ def _reason(verdict: _Verdict, min_confidence: float) -> Reason | None:
         return "missed_target"
     if verdict.confidence >= min_confidence:
         return None
+    if worst_fit(evidence.scores, verdict.result.boxes) < evidence.calibration.no_partner:
+        return "missing_target"
     # Where every full assignment but one is unlikely, the doubt lies elsewhere.
     scores = evidence.scores / evidence.calibration.temperature
     sole = assign(scores, keys=evidence.keys).share >= _AMBIGUOUS_BELOW

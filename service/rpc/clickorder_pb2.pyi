@@ -14,11 +14,13 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_AMBIGUOUS: _ClassVar[Reason]
     REASON_LOW_CONFIDENCE: _ClassVar[Reason]
     REASON_EMPTY_PROMPT_IMAGE: _ClassVar[Reason]
+    REASON_MISSING_TARGET: _ClassVar[Reason]
 REASON_UNSPECIFIED: Reason
 REASON_MISSED_TARGET: Reason
 REASON_AMBIGUOUS: Reason
 REASON_LOW_CONFIDENCE: Reason
 REASON_EMPTY_PROMPT_IMAGE: Reason
+REASON_MISSING_TARGET: Reason
 
 class Box(_message.Message):
     __slots__ = ("x1", "y1", "x2", "y2")
@@ -45,16 +47,28 @@ class Icons(_message.Message):
     def __init__(self, pictures: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Prompt(_message.Message):
-    __slots__ = ("words", "icons", "image", "region")
+    __slots__ = ("words", "icons", "image", "region", "text", "count")
     WORDS_FIELD_NUMBER: _ClassVar[int]
     ICONS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
     words: Words
     icons: Icons
     image: bytes
     region: Box
-    def __init__(self, words: _Optional[_Union[Words, _Mapping]] = ..., icons: _Optional[_Union[Icons, _Mapping]] = ..., image: _Optional[bytes] = ..., region: _Optional[_Union[Box, _Mapping]] = ...) -> None: ...
+    text: str
+    count: Count
+    def __init__(self, words: _Optional[_Union[Words, _Mapping]] = ..., icons: _Optional[_Union[Icons, _Mapping]] = ..., image: _Optional[bytes] = ..., region: _Optional[_Union[Box, _Mapping]] = ..., text: _Optional[str] = ..., count: _Optional[_Union[Count, _Mapping]] = ...) -> None: ...
+
+class Count(_message.Message):
+    __slots__ = ("least", "greatest")
+    LEAST_FIELD_NUMBER: _ClassVar[int]
+    GREATEST_FIELD_NUMBER: _ClassVar[int]
+    least: int
+    greatest: int
+    def __init__(self, least: _Optional[int] = ..., greatest: _Optional[int] = ...) -> None: ...
 
 class Options(_message.Message):
     __slots__ = ("min_confidence", "draw")

@@ -27,6 +27,7 @@ REASONS: dict[Reason | None, pb.Reason] = {
     "ambiguous": pb.REASON_AMBIGUOUS,
     "low_confidence": pb.REASON_LOW_CONFIDENCE,
     "empty_prompt_image": pb.REASON_EMPTY_PROMPT_IMAGE,
+    "missing_target": pb.REASON_MISSING_TARGET,
 }
 
 
@@ -115,6 +116,13 @@ def _route(sent: pb.SolveRequest | pb.ReadRequest) -> dict[str, Any]:
 
 
 def _prompt(sent: pb.Prompt) -> dict[str, Any]:
+    counted = {}
+    if sent.HasField("count"):
+        counted = {"count": [sent.count.least, sent.count.greatest]}
+    return _kind(sent) | counted
+
+
+def _kind(sent: pb.Prompt) -> dict[str, Any]:
     match sent.WhichOneof("kind"):
         case "words":
             return {"words": list(sent.words.words)}
@@ -125,6 +133,8 @@ def _prompt(sent: pb.Prompt) -> dict[str, Any]:
         case "region":
             region = sent.region
             return {"region": (region.x1, region.y1, region.x2, region.y2)}
+        case "text":
+            return {"text": sent.text}
     return {}
 
 

@@ -140,8 +140,14 @@ def wait_for(condition: Callable[[], Any], seconds: float = 600) -> None:
             [(25, 25)],
             [None],
         ),
+        (pb.Prompt(text="Click: blue, red"), [(125, 25), (25, 25)], ["blue", "red"]),
+        (
+            pb.Prompt(image=png(BLUE, GREEN), count=pb.Count(least=2, greatest=3)),
+            [(125, 25), (75, 25)],
+            [None, None],
+        ),
     ],
-    ids=["words", "icons", "image", "region"],
+    ids=["words", "icons", "image", "region", "text", "image-and-count"],
 )
 def test_a_puzzle_is_solved_as_over_http(both, prompt, centres, labels):
     kind = prompt.WhichOneof("kind")

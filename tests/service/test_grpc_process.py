@@ -72,6 +72,8 @@ def addresses_of(server) -> tuple[str, str]:
     """Those of HTTP and of gRPC."""
     url = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
     line = server.stdout.readline()
+    if line.startswith("Models: "):
+        line = server.stdout.readline()
     found = re.fullmatch(r"clickorder serves gRPC on (127\.0\.0\.1:\d+)\n", line)
     assert found, line
     return url[0], found[1]

@@ -290,6 +290,15 @@ def test_a_doubtful_box_is_low_confidence() -> None:
     assert (answer.solved, answer.reason) == (False, "low_confidence")
 
 
+def test_what_fits_no_box_is_missing() -> None:
+    """Green is asked for, and nothing on the picture is green."""
+    scene = picture(200, 60, [(5, 5, RED), (160, 20, BLUE)])
+    prompt = WordsPrompt(("red", "green"))
+    answer = solver(ColourClassifier()).solve(scene, prompt, min_confidence=1.0)
+    assert (answer.solved, answer.reason) == (False, "missing_target")
+    assert len(answer.clicks) == 2, "the best attempt is given all the same"
+
+
 def test_an_empty_prompt_picture_says_so() -> None:
     answer = solver(ColourClassifier()).solve(SCENE, ImagePrompt(picture(80, 30, [])))
     assert (answer.solved, answer.reason, answer.clicks) == (False, "empty_prompt_image", ())
