@@ -165,6 +165,7 @@ def test_a_puzzle_is_solved_as_over_http(both, prompt, centres, labels):
         "icons": lambda: {"icons": [base64.b64encode(p).decode() for p in prompt.icons.pictures]},
         "image": lambda: {"image": base64.b64encode(prompt.image).decode()},
         "region": lambda: {"region": [100, 0, 200, 60]},
+        "text": lambda: {"text": prompt.text},
     }[kind]()
     same = httpx.post(f"{both.url}/solve", json=body, timeout=600).json()
     assert same["confidence"] == answer.confidence
