@@ -38,6 +38,7 @@ from training.text_measures import Alphabet, answers_of, measures_of, to_input
 from training.text_settings import HEADS, TRUNKS, TextSettings
 from training.text_sheet import SheetReading, draw_text_sheet
 from training.text_synthetic import HELD_OUT, DrawingPlan, TextDrawer
+from training.threads import use_threads
 
 MODEL_FILE = "text.onnx"
 
@@ -269,8 +270,7 @@ def run_text_training(
     """
     console = console or Console(stderr=True)
     keep_freed_memory()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    threads = use_threads(settings.threads)
     torch.manual_seed(settings.seed)
     plan = _Plan(settings, data, validation, console)
     schedule = plan.schedule
@@ -310,6 +310,7 @@ def run_text_training(
     if resume:
         training.resume(finish=finish)
     console.print(_beginning(plan, held_out), highlight=False)
+    console.print(f"Training on {device}, {threads} CPU thread(s).", highlight=False)
     with plan.feed(training.step) as feed:
         done = training.fit(feed)
     if run.best.is_file():

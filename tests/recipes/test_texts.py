@@ -30,7 +30,7 @@ def test_the_folder_of_dddd_trainer_for_ctc(command, served, tmp_path: Path):
         lines.append(f"{number}.png\t{text}\n")
     (data / "labels.txt").write_text("".join(lines))
     run = tmp_path / "run"
-    command("train-text", data, "--size", "64x32", "--steps", 150, "--decay-steps", 60, "--warmup",
+    command("train-text", data, "--size", "64x32", "--steps", 100, "--decay-steps", 40, "--warmup",
             10, "--batch", 16, "--check-every", 50, "--augment", 0, "--threads", 1, "--held-out",
             0.1, "--out", run)  # fmt: skip
     with served(run) as service:
