@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from clickorder.cli import app
 from clickorder.errors import UsageError
+from clickorder.question import Question
 from clickorder.solve_command import spell_out
+from labels.errors import PuzzleSetError
 from labels.puzzles import Puzzle, PuzzleWriter, read_puzzles
 from service.keys import hash_of, new_key
 from service.settings import KeyEntry, Settings
