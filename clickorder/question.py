@@ -9,6 +9,8 @@ from typing import Any, cast
 from clickorder.errors import UsageError
 from labels.puzzles import Box, PromptValue, Puzzle, read_puzzles
 
+_NUMBER = re.compile(r"\d{1,18}$")
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -39,7 +41,15 @@ class Question:
             raise UsageError(
                 f"{reference!r} names no puzzle; give SET:ID, the folder and the puzzle's id."
             )
-        puzzle = read_puzzles(Path(folder)).find(puzzle_id)
+        puzzles = read_puzzles(Path(folder))
+        known = [puzzle.id for puzzle in puzzles]
+        if puzzle_id not in known and puzzle_id.isdecimal():
+            # `SET:0001` or `SET:1` for text-words-00001: the number is what people remember.
+            same = [
+                i for i in known if (end := _NUMBER.search(i)) and int(end[0]) == int(puzzle_id)
+            ]
+            puzzle_id = same[0] if len(same) == 1 else puzzle_id
+        puzzle = puzzles.find(puzzle_id)
         return cls(Path(folder), puzzle.background, puzzle.prompt, puzzle)
 
     @classmethod

@@ -147,6 +147,9 @@ def measure(
     write_json(json_file, {"model": reader.name, **score_json(score, outcomes)})
 
 
+_ALIKE = frozenset("0Oo1lI")
+
+
 def read(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures.")],
     model: Model = None,
@@ -173,7 +176,7 @@ def read(
 
     allowed = None if charset is None else characters_of(charset)
     reader = TextReader.load(model or SHIPPED, threads=threads)
-    failed = False
+    failed = doubtful = False
     for file in files:
         try:
             picture = load_rgb(file)
@@ -182,6 +185,7 @@ def read(
             failed = True
             continue
         (reading,) = reader.read([picture], charset=allowed, length=length, colour=color)
+        doubtful |= allowed is None and bool(_ALIKE & set(reading.text))
         if as_json:
             answer = {
                 "file": str(file),
@@ -195,6 +199,12 @@ def read(
             typer.echo(json.dumps(answer, ensure_ascii=False))
         else:
             typer.echo(f"{file}\t{reading.text}\t{reading.confidence:.3f}")
+    if doubtful and not as_json:
+        typer.echo(
+            "0 and O, or 1, l and I, look alike: where you know which may occur, say so with "
+            "--charset (as numeric) and --length.",
+            err=True,
+        )
     if failed:
         raise typer.Exit(1)
 

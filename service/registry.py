@@ -123,6 +123,7 @@ class Registry:
         self._previous: dict[str, Version] = {}
         self._held_back: set[str] = set()
         self._seen: dict[Path, _Seen] = {}
+        self._others: set[str] = set()
         self._lock = threading.Lock()
         self.refusals_total: dict[str, int] = {}
         """Folder to how often it was refused since the start."""
@@ -258,6 +259,7 @@ class Registry:
             del self._seen[gone]
         for place in places:
             self._look(place)
+        self._warn_of_others(folder)
         # What is taken out and put in again begins afresh.
         self._held_back &= {seen.bundle.digest for seen in self._seen.values() if seen.bundle}
         by_name: dict[str, list[Bundle]] = {}
@@ -286,6 +288,22 @@ class Registry:
             self._previous.pop(name, None)
         self._swap(served)
         return True
+
+    def _warn_of_others(self, folder: Path) -> None:
+        """Say once of each folder with models in it that it is no bundle."""
+        others = {
+            p.name
+            for p in folder.iterdir()
+            if p.name[0] not in "._" and p.is_dir() and not (p / MANIFEST).is_file()
+            if any(p.glob("*.onnx"))
+        }
+        for name in sorted(others - self._others):
+            log.warning(
+                "folder is no bundle and is not served: it has no bundle.json; write it with "
+                "`clickorder models pack`",
+                folder=name,
+            )
+        self._others = others
 
     def _look(self, place: Path) -> None:
         """Read a folder's manifest, unless nothing in it changed."""

@@ -109,6 +109,14 @@ def solve_puzzle(job: Job, sent: SolveRequest) -> SolveResponse:
         background = job.picture(sent.background, "background")
         prompt = _prompt(job, sent.prompt)
     job.choose(sent, background, sent.prompt.kind)
+    if sent.prompt.words is not None:
+        # Only now is it known which gallery answers: its names may be longer than words are.
+        gallery = job.solver.parts.gallery
+        _check_lengths(
+            [word if gallery.name_of(word) is None else "" for word in sent.prompt.words],
+            "prompt.words",
+            job.limits,
+        )
     solver = job.solver.limited(sent.options.confidence, sent.options.iou)
     answer = solver.solve(
         background,
@@ -193,13 +201,17 @@ def _prompt(job: Job, sent: PromptField) -> Prompt:
 def _check_prompt(prompt: PromptField, limits: Limits) -> None:
     """Refuse what is too much before anything is decoded."""
     if prompt.kind == "words":
-        _check_words(prompt.all_words, "prompt.words", limits)
+        check_count(len(prompt.all_words), "prompt.words", limits)
     if prompt.icons is not None:
         check_count(len(prompt.icons), "prompt.icons", limits)
 
 
 def _check_words(words: Sequence[str], name: str, limits: Limits) -> None:
     check_count(len(words), name, limits)
+    _check_lengths(words, name, limits)
+
+
+def _check_lengths(words: Sequence[str], name: str, limits: Limits) -> None:
     for index, word in enumerate(words):
         if len(word) > limits.word_length:
             raise InvalidRequestError(

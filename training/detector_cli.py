@@ -94,7 +94,9 @@ def train(
     ] = None,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without a better one.")] = 12,
     workers: Annotated[int, typer.Option(min=-1, help="Processes that prepare frames.")] = -1,
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for torch's choice.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="CPU threads; 0 for one less than the cores.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of weights, order and variation.")] = 0,
     name: Annotated[
         str,

@@ -255,7 +255,8 @@ def train_on(
         _say(console, f"Going on from step {done.step} in epoch {done.epoch + 1} of {out}.")
     elif start is not None:
         _start(trainer, start)
-    _say(console, f"Training on {trainer.device}{', in bfloat16' if trainer.half else ''}.")
+    half = ", in bfloat16" if trainer.half else ""
+    _say(console, f"Training on {trainer.device}{half}, {trainer.threads} CPU thread(s).")
     stopped = _train(trainer, run, console)
     given = None
     if newest and not stopped:

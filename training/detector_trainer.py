@@ -28,6 +28,7 @@ from training.detection_frames import plan_epoch
 from training.detection_metrics import DetectionScores, Thresholds, score
 from training.detector_settings import DetectorSettings, Progress, Tick
 from training.errors import DetectorTrainingError
+from training.threads import use_threads
 
 _LOWEST_SCORE = 0.01
 """Boxes from here up make the precision-recall curve."""
@@ -57,8 +58,7 @@ class DetectorTrainer:
         self._source = source
         self.settings = settings
         self.progress = Progress()
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
+        self.threads = use_threads(settings.threads)
         random.seed(settings.seed)
         torch.manual_seed(settings.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -29,6 +29,7 @@ from training.memory import keep_freed_memory
 from training.mistakes import draw_mistakes
 from training.onnx_start import state_of_both, state_of_onnx, unfold
 from training.runs import MISTAKES_FILE, RunFolder, code_revision, how_to_serve, origin_of
+from training.threads import use_threads
 from training.trials import match_outcomes, measures, read_outcomes
 
 _PANELS = {
@@ -144,8 +145,7 @@ def run_course(
     console = console or Console(stderr=True)
     schedule = settings.schedule
     keep_freed_memory()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    threads = use_threads(settings.threads)
     torch.manual_seed(schedule.seed)
     revision = code_revision()
     config = {
@@ -159,6 +159,7 @@ def run_course(
         **asdict(settings),
     }
     run = RunFolder.start(out, config, resume=resume)
+    console.print(f"Training on {device_of_choice()}, {threads} CPU thread(s).", highlight=False)
     for note in course.notes:
         say(console, note, "yellow")
     model = JointModel(course.charset)

@@ -98,7 +98,9 @@ def score_reply(puzzle: Puzzle, reply: Reply) -> Score:
         cause = "error"
     elif reply.solved and correct:
         cause = None
-    elif not reply.solved and (correct or reply.reason in ("ambiguous", "low_confidence", "missing_target")):
+    elif not reply.solved and (
+        correct or reply.reason in ("ambiguous", "low_confidence", "missing_target")
+    ):
         cause = "declined"
     elif count_right is False:
         cause = "item-count"

@@ -162,7 +162,12 @@ def train(
     workers: Annotated[
         int | None, typer.Option(help="Processes that draw or read.", rich_help_panel=_LEARNING)
     ] = None,
-    threads: Annotated[int | None, typer.Option(rich_help_panel=_LEARNING)] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="CPU threads; 0 for one less than the cores [0].", rich_help_panel=_LEARNING
+        ),
+    ] = None,
     memory_mb: Annotated[int | None, typer.Option(rich_help_panel=_LEARNING)] = None,
     steps: Annotated[
         int | None, typer.Option(help="Batches in all.", rich_help_panel=_ENDING)

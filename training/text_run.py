@@ -39,6 +39,7 @@ from training.text_measures import Alphabet, answers_of, measures_of, to_input
 from training.text_settings import HEADS, TRUNKS, TextSettings
 from training.text_sheet import SheetReading, draw_text_sheet
 from training.text_synthetic import HELD_OUT, DrawingPlan, TextDrawer
+from training.threads import use_threads
 
 MODEL_FILE = "text.onnx"
 
@@ -270,8 +271,7 @@ def run_text_training(
     """
     console = console or Console(stderr=True)
     keep_freed_memory()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    threads = use_threads(settings.threads)
     torch.manual_seed(settings.seed)
     plan = _Plan(settings, data, validation, console)
     schedule = plan.schedule
@@ -311,6 +311,7 @@ def run_text_training(
     if resume:
         training.resume(finish=finish)
     say(console, _beginning(plan, held_out))
+    say(console, f"Training on {device}, {threads} CPU thread(s).")
     with plan.feed(training.step) as feed:
         done = training.fit(feed)
     if run.best.is_file():

@@ -65,7 +65,7 @@ Patience = Annotated[
 ]
 Trials = Annotated[int, typer.Option(min=10, help="Small puzzles to measure on.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that draw or read crops.")]
-Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 for torch's choice.")]
+Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 for one less than the cores.")]
 Uses = Annotated[int, typer.Option(min=1, help="How often a crop is used at most.")]
 Seed = Annotated[int, typer.Option(help="Of weights, crops and order.")]
 Skip = Annotated[

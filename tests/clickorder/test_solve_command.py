@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from clickorder.cli import app
 from clickorder.errors import UsageError
+from clickorder.question import Question
 from clickorder.solve_command import spell_out
+from labels.errors import PuzzleSetError
 from labels.puzzles import Puzzle, PuzzleWriter, read_puzzles
 from service.keys import hash_of, new_key
 from service.settings import KeyEntry, Settings
@@ -204,3 +206,15 @@ def test_no_service_is_one_sentence(picture):
 def test_a_picture_that_is_not_there_costs_no_connection(colours_url):
     result = run("solve", "nowhere.png", "--words", "red", "--url", colours_url)
     assert "nowhere.png cannot be read" in sentence(result)
+
+
+@pytest.mark.parametrize("number", ["text-words-00007", "00007", "7", "0007"])
+def test_a_puzzle_is_named_by_its_number_too(number: str) -> None:
+    puzzles = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles" / "text-words"
+    assert Question.of_puzzle(f"{puzzles}:{number}").background == "text-words-00007.jpg"
+
+
+def test_a_number_that_no_puzzle_has() -> None:
+    puzzles = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles" / "text-words"
+    with pytest.raises(PuzzleSetError, match="99999"):
+        Question.of_puzzle(f"{puzzles}:99999")

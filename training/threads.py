@@ -1,0 +1,27 @@
+"""How many CPU threads a training uses."""
+
+import os
+
+import torch
+
+
+def use_threads(asked: int) -> int:
+    """Set torch's threads.
+
+    On all cores a training that shares them with anything else is many times slower than on one
+    less: the threads of a step wait for each other.
+
+    Args:
+        asked: 0 for one less than the cores that this process may use, at least one, unless
+            `OMP_NUM_THREADS` says how many.
+
+    Returns:
+        How many there are now.
+    """
+    if asked:
+        torch.set_num_threads(asked)
+    elif "OMP_NUM_THREADS" not in os.environ:
+        able = getattr(os, "sched_getaffinity", None)
+        cores = len(able(0)) if able else os.cpu_count() or 1
+        torch.set_num_threads(max(1, cores - 1))
+    return torch.get_num_threads()
