@@ -34,9 +34,6 @@ from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
 
-_MOST_GAIN = 2.0
-"""What one item's partner in the scene may say for or against a cut; see `prompt_picture`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -237,7 +234,7 @@ class Witnesses:
         """
         whole = self._picture_evidence(background, scene, [(picture, found.boxes)], look)
         worths = [
-            cut.prior + _worth(whole.scores[list(cut.rows)], whole.calibration.no_partner)
+            cut.prior + _worth(whole.scores[list(cut.rows)], whole.calibration)
             for cut in found.cuts
         ]
         rows = list(found.cuts[int(np.argmax(worths))].rows) if worths else []
@@ -302,16 +299,17 @@ class Witnesses:
             )
 
 
-def _worth(scores: NDArray[np.float64], no_partner: float) -> float:
+def _worth(scores: NDArray[np.float64], calibration: Calibration) -> float:
     """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment.
 
     No item gains or costs more than a little: a part of an item may look like something else by
     chance, and an item may have been missed in the scene.
     """
     rows, columns = best_assignment(scores)
-    gains = np.clip(scores[rows, columns] - no_partner, -_MOST_GAIN, _MOST_GAIN)
+    most = calibration.most_gain
+    gains = np.clip(scores[rows, columns] - calibration.no_partner, -most, most)
     # An item without a box in the scene is as bad as one whose box does not fit.
-    return float(gains.sum() - _MOST_GAIN * (len(scores) - len(rows)))
+    return float(gains.sum() - most * (len(scores) - len(rows)))
 
 
 def _outside(scene: Detections, region: Box) -> Detections:

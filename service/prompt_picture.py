@@ -40,6 +40,12 @@ too is less sure of prompts. Fitted on 400 validation strips: the right cut in 8
 78.2 % with fixed thresholds."""
 
 _PRIOR_WEIGHT = 2.0
+"""Of such probabilities, beside what partners in the scene say; those of a file that tells how to
+compute them count as they are."""
+
+_TOLD = "item_slope"
+"""What the file of a detector of prompt pictures tells."""
+
 _GAP_PRIOR = -6.0
 """What speaks against a cut at gaps."""
 
@@ -121,7 +127,8 @@ def candidates(
             has such a number, all are kept: a caller can be wrong.
     """
     boxes, scores = _detected(detector, picture)
-    cuts = _by_probability(boxes, _probabilities(detector, scores))
+    weight = 1.0 if _TOLD in getattr(detector, "calibration", {}) else _PRIOR_WEIGHT
+    cuts = _by_probability(boxes, _probabilities(detector, scores), weight)
     for own in _at_gaps(picture):
         same = (iou_matrix(own, boxes) > _SAME_IOU) if len(boxes) else np.zeros((len(own), 0), bool)
         rows = []
@@ -140,7 +147,7 @@ def candidates(
 def _probabilities(detector: Detector, scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """`(K,)` probability of each box that it is an item."""
     told = getattr(detector, "calibration", {})
-    slope, bias = told.get("item_slope", _SLOPE), told.get("item_bias", _BIAS)
+    slope, bias = told.get(_TOLD, _SLOPE), told.get("item_bias", _BIAS)
     clipped = np.clip(scores.astype(np.float64), 1e-3, 1 - 1e-3)
     logits = slope * (np.log(clipped) - np.log1p(-clipped)) + bias
     chances: NDArray[np.float64] = 1 / (1 + np.exp(-logits))
@@ -162,12 +169,15 @@ def _detected(
     return seen.boxes[large], seen.scores[large]
 
 
-def _by_probability(boxes: NDArray[np.float32], chances: NDArray[np.float64]) -> list[Cut]:
+def _by_probability(
+    boxes: NDArray[np.float32], chances: NDArray[np.float64], weight: float
+) -> list[Cut]:
     """The cuts that the detector's probabilities leave open, and the best box, the best two, ...
 
     Args:
         boxes: `(K, 4)`, best first.
         chances: `(K,)` probability that each is an item, falling.
+        weight: Of what they say, beside the partners in the scene.
     """
     clipped = np.clip(chances, 1e-4, 1 - 1e-4)
     item, none = np.log(clipped), np.log1p(-clipped)
@@ -186,7 +196,7 @@ def _by_probability(boxes: NDArray[np.float32], chances: NDArray[np.float64]) ->
     for rows in sorted(chosen):
         inside = np.zeros(len(boxes), bool)
         inside[list(rows)] = True
-        prior = _PRIOR_WEIGHT * float(np.where(inside, item, none).sum())
+        prior = weight * float(np.where(inside, item, none).sum())
         prior += _NESTED_PRIOR * int(nested[np.ix_(inside, inside)].sum())
         cuts.append(Cut(tuple(sorted(rows, key=lambda i: float(middles[i]))), prior))
     return cuts
