@@ -53,6 +53,10 @@ _SURE = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
 _ENOUGH = 0.003
 """Share of answers that sparing close looks may cost."""
 
+_ABSENT_WEIGHT = 0.3
+"""Of a case that asks for what is not there. With 1 the confidence in right answers came out too low
+(89 % right on `text-words` at a mean confidence of 73 %)."""
+
 _FEWEST = 40
 """Cases that a scaling of their own needs."""
 
@@ -139,7 +143,9 @@ def main(
 
 def _fit_and_tell(title: str, cases: list[Case]) -> Calibration:
     """Fit the cases of one kind of prompt at one look, and print how good it is on others."""
-    halves = cases[::2], cases[1::2]
+    # Shuffled: puzzles with their own prompt, single items and absent ones come in a fixed rhythm.
+    order = np.random.default_rng(3).permutation(len(cases)).tolist()
+    halves = [cases[i] for i in order[::2]], [cases[i] for i in order[1::2]]
     errors = []
     for fitted_on, tested_on in (halves, halves[::-1]):
         calibration = _fit(fitted_on)
@@ -163,8 +169,8 @@ def _rescaled(calibration: Calibration, cases: list[Case]) -> Calibration:
     right = np.array([case.right(own.detector_weight) for case in cases])
     logits = _raw(cases, own.detector_weight, own.temperature, own.null_score)
     start = np.array([own.slope, own.bias, own.fit_slope])
-    fits = _fits(cases, own.detector_weight)
-    found = minimize(_loss, start, (logits, fits, right), method="Nelder-Mead")
+    fits, weights = _fits(cases, own.detector_weight), _weights(cases)
+    found = minimize(_loss, start, (logits, fits, right, weights), method="Nelder-Mead")
     slope, bias, fit_slope = (float(v) for v in found.x)
     print(
         f"  {len(cases)} looked at closely, {right.mean():.1%} rightly: "
@@ -298,10 +304,17 @@ def _loss(
     logits: NDArray[np.float64],
     fits: NDArray[np.float64],
     right: NDArray[np.bool_],
+    weights: NDArray[np.float64],
 ) -> float:
     """Mean log loss of Platt scaling with a second variable."""
     scaled = parameters[0] * logits + parameters[1] + parameters[2] * fits
-    return float(np.logaddexp(0, np.where(right, -scaled, scaled)).mean())
+    losses = np.logaddexp(0, np.where(right, -scaled, scaled))
+    return float(np.average(losses, weights=weights))
+
+
+def _weights(cases: list[Case]) -> NDArray[np.float64]:
+    """`(N,)` how much each case counts: what is not there is asked for less often than here."""
+    return np.array([1.0 if case.present else _ABSENT_WEIGHT for case in cases])
 
 
 def _fit(cases: list[Case]) -> Calibration:
@@ -309,13 +322,13 @@ def _fit(cases: list[Case]) -> Calibration:
     solved = {w: np.array([case.right(w) for case in cases]) for w in _DETECTOR_WEIGHTS}
     weight = max(_DETECTOR_WEIGHTS, key=lambda w: solved[w].mean())
     right = solved[weight]
-    fits = _fits(cases, weight)
+    fits, weights = _fits(cases, weight), _weights(cases)
     best: tuple[float, Calibration] | None = None
     for temperature in _TEMPERATURES:
         for null_score in _NULL_SCORES:
             logits = _raw(cases, weight, temperature, null_score)
             start = np.array([1.0, 0.0, 0.2])
-            found = minimize(_loss, start, (logits, fits, right), method="Nelder-Mead")
+            found = minimize(_loss, start, (logits, fits, right, weights), method="Nelder-Mead")
             slope, bias, fit_slope = (float(v) for v in found.x)
             if slope > 0 and fit_slope >= 0 and (best is None or found.fun < best[0]):
                 best = (

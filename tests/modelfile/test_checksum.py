@@ -67,10 +67,13 @@ def test_all_weights_are_shipped() -> None:
         "classifier.onnx",
         "text.onnx",
         "detector.onnx",
+        "prompt_detector.onnx",
         "siamese.onnx",
     ]
     assert sum(file.stat().st_size for file in SHIPPED) < 30e6
     for file in SHIPPED:
-        name = "TEXT-CARD.md" if file.stem == "text" else "CARD.md"
+        name = {"text": "TEXT-CARD.md", "prompt_detector": "PROMPT-CARD.md"}.get(
+            file.stem, "CARD.md"
+        )
         card = (file.parent / name).read_text("utf-8")
         assert all(f"## {part}" in card for part in ("Data", "Figures", "Licence", "Not for"))
