@@ -54,8 +54,8 @@ _ENOUGH = 0.003
 """Share of answers that sparing close looks may cost."""
 
 _ABSENT_WEIGHT = 0.3
-"""Of a case that asks for what is not there. With 1 the confidence in right answers came out too low
-(89 % right on `text-words` at a mean confidence of 73 %)."""
+"""Of a case that asks for what is not there. With 1 the confidence in right answers was far too
+low: on `text-words` 89 % were right, with a calibration error of 0.16."""
 
 _FEWEST = 40
 """Cases that a scaling of their own needs."""
