@@ -76,12 +76,12 @@ class _Server(uvicorn.Server):
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(f"clickorder serves on {address} (documentation: {address}/docs)", flush=True)
-        if origins := self._state.service.registry.fallback.solver.origins:
-            print(f"Models: {told_origins(origins)}.", flush=True)
         if self._state.rpc is not None:
             print(f"clickorder serves gRPC on {self._state.rpc.address}", flush=True)
         if (_ROOT / EXAMPLE).is_file():
             print(f"Try it from {_ROOT}:\n\n{example_curl(address)}\n", flush=True)
+        if origins := self._state.service.registry.fallback.solver.origins:
+            print(f"Models: {told_origins(origins)}.", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._state.rpc is not None:

@@ -215,10 +215,10 @@ def test_a_setting_that_is_not_valid_is_named(puzzles, monkeypatch):
 
 
 def test_models_that_are_missing_are_named(puzzles, tmp_path, monkeypatch):
-    (tmp_path / "detector.onnx").touch()
+    (tmp_path / "mine.onnx").touch()
     monkeypatch.setenv("CLICKORDER_MODELS_DIR", str(tmp_path))
     result = run("solve", puzzles / "0.png", "--words", "A", "--backend", "own")
-    assert "needs detector.onnx" in sentence(result)
+    assert "has mine.onnx, but none of detector.onnx" in sentence(result)
     assert result.exit_code == 1
 
 
@@ -287,7 +287,7 @@ def test_serve_and_evaluate_what_it_serves(puzzles):
     )
     try:
         url = re.search(r"http://127\.0\.0\.1:\d+", serving.stdout.readline())
-        example = [serving.stdout.readline().rstrip("\n") for _ in range(4)]
+        *example, models = [serving.stdout.readline().rstrip("\n") for _ in range(5)]
         result = run("evaluate", puzzles, "--url", url[0], "--json", "-")
     finally:
         serving.terminate()
@@ -300,4 +300,5 @@ def test_serve_and_evaluate_what_it_serves(puzzles):
     assert row["service_ms"] is not None
     assert numbers["models"]["classifier"].startswith("ddddocr-classifier")
     assert example == [f"Try it from {ROOT}:", "", example_curl(url[0]), ""]
+    assert models == "Models: detector, classifier ddddocr; text shipped."
     assert rest == ""

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -109,10 +110,14 @@ def serving(models: Path) -> Iterator[Service]:
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        first = process.stdout.readline()
-        address = re.search(r"http://[\d.]+:\d+", first)
-        assert address, first
-        with closing(Service(address[0], process.stdout.readline())) as service:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("Models: "):
+                break
+        address = re.search(r"http://[\d.]+:\d+", said)
+        assert address, said
+        with closing(Service(address[0], line)) as service:
             yield service
     finally:
         process.terminate()
@@ -182,9 +187,11 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
 
 
 @pytest.fixture(scope="session")
-def unseen(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A picture that nothing is trained on."""
-    return draw_scene(tmp_path_factory.mktemp("unseen") / "unseen.png", 99, "RKAE")
+def unseen(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Scene:
+    """A picture that nothing is trained on, with the letters that are learnt most often."""
+    counts = Counter("".join(scene.letters for scene in scenes))
+    letters = "".join(letter for letter, _ in counts.most_common(4))
+    return draw_scene(tmp_path_factory.mktemp("unseen") / "unseen.png", 99, letters)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_class_folders_with_chinese_names(icons, icon_scene, command, gently, se
     with served(run) as service:
         assert f"siamese {run / 'siamese.onnx'}" in service.models
         wanted = [2, 0, 3]
-        names = [sorted_name(at) for at in wanted]
+        names = [name_of(at) for at in wanted]
         assert service.solves(icon_scene, asked(data, names), wanted)
     # As a bundle with a gallery, the names themselves can be asked for.
     gallery(data, run)
@@ -46,7 +46,7 @@ def test_one_picture_a_class(icons, icon_scene, command, gently, served, tmp_pat
     assert "6 of 6 classes have a single picture, of which variations are drawn" in done.stderr
     with served(run) as service:
         wanted = [1, 3]
-        names = [sorted_name(at) for at in wanted]
+        names = [name_of(at) for at in wanted]
         assert service.solves(icon_scene, asked(data, names), wanted)
 
 
@@ -69,14 +69,10 @@ def test_the_folder_of_dddd_trainer_for_a_classifier(
     command("train-classifier", data, "--skip-faulty", "--out", run, *_BRIEFLY, *gently)
     with served(run) as service:
         assert f"classifier {run / 'classifier.onnx'}" in service.models
-        learnt = [at for at, letter in enumerate(unseen.letters)
-                  if sum(line.endswith(f"\t{letter}\n") for line in lines) > 1]  # fmt: skip
-        assert len(learnt) >= 2
-        words = [unseen.letters[at] for at in reversed(learnt)]
-        assert service.solves(unseen, {"words": words}, learnt[::-1])
+        assert service.solves_letters(unseen)
 
 
-def sorted_name(at: int) -> str:
+def name_of(at: int) -> str:
     """The name of a shape of the scene, by its place there."""
     return ("圆", "方", "三角", "星")[at]
 
