@@ -22,6 +22,7 @@ from service.responses import (
     WordScore,
 )
 from service.schemas import (
+    PROMPT_FIELDS,
     ClassifyRequest,
     CompareRequest,
     DetectRequest,
@@ -38,7 +39,7 @@ router = APIRouter()
     response_model=SolveResponse,
     summary="Solve a puzzle",
     responses=POST_PROBLEMS,
-    openapi_extra=request_docs(SolveRequest, ("words", "icons", "image", "region")),
+    openapi_extra=request_docs(SolveRequest, PROMPT_FIELDS),
 )
 async def solve(request: Request) -> Response:
     """Find the clicks that the prompt asks for, in its order.

@@ -236,6 +236,7 @@ class SolveRequest(RoutedRequest):
                     "prompt": {"words": ["4", "7"]},
                     "options": {"min_confidence": 0.0, "draw": False},
                 },
+                {"background": EXAMPLE_BACKGROUND, "prompt": {"text": "Click in order: 4 7"}},
                 {"background": EXAMPLE_BACKGROUND, "prompt": {"icons": [EXAMPLE_ITEM]}},
                 {"background": EXAMPLE_BACKGROUND, "prompt": {"image": EXAMPLE_STRIP}},
                 {"background": EXAMPLE_BACKGROUND, "prompt": {"region": [0, 0, 50, 48]}},

@@ -92,6 +92,7 @@ class TestWithTorch:
         bundle = out / "bundle"
         assert {path.name for path in bundle.iterdir()} == {
             "detector.onnx",
+            "prompt_detector.onnx",
             "siamese.onnx",
             "classifier.onnx",
             "calibration.json",

@@ -90,6 +90,7 @@ def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend(
     """On the frozen puzzles of characters; the embedded backend solves about half of these."""
     assert {role: name.split()[0] for role, name in shipped.models.items()} == {
         "detector": "clickorder-detector",
+        "prompt_detector": "clickorder-prompt-detector",
         "classifier": "clickorder-classifier",
         "siamese": "clickorder-siamese",
         "text": "clickorder-text",
@@ -123,7 +124,7 @@ def test_weights_that_are_not_those_of_their_manifest_are_not_loaded(tmp_path: P
         load_solver(Settings(models_dir=tmp_path))
     (tmp_path / MANIFEST).unlink()
     assert set(load_solver(Settings(models_dir=tmp_path)).models) == {
-        "detector", "classifier", "siamese", "text"
+        "detector", "prompt_detector", "classifier", "siamese", "text"
     }  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def write_ctc_export(file: Path, *, symbols: int) -> None:
     file.write_bytes(model.SerializeToString())
 
 
-ROLES = ("detector", "classifier", "siamese", "text")
+ROLES = ("detector", "prompt_detector", "classifier", "siamese", "text")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -161,10 +162,12 @@ def test_one_file_of_ones_own_leaves_the_others_shipped(
     file = SHIPPED if role == "text" else own_files(None)[role]
     (tmp_path / f"{role}.onnx").write_bytes(file.read_bytes())
     solver = load_solver(Settings(models_dir=tmp_path, backend=backend))
-    assert solver.models == shipped.models
+    # A detector of one's own reads prompt pictures too; the shipped reader is not put beside it.
+    filled = [name for name in ROLES if (role, name) != ("detector", "prompt_detector")]
+    assert solver.models == {name: shipped.models[name] for name in filled}
     assert solver.parts.calibrations == shipped.parts.calibrations
     own = {role: str(tmp_path / f"{role}.onnx")}
-    assert solver.origins == dict.fromkeys((*ROLES, "calibration"), "shipped") | own
+    assert solver.origins == dict.fromkeys((*filled, "calibration"), "shipped") | own
 
 
 def test_own_files_without_shipped_ones_are_helped_out_by_the_embedded_backend(

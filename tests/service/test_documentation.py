@@ -48,7 +48,7 @@ def test_solve_has_an_example_of_every_prompt():
     content = DOCUMENT["paths"]["/solve"]["post"]["requestBody"]["content"]
     for kind, example in content["application/json"]["examples"].items():
         assert list(example["value"]["prompt"]) == [kind]
-    assert set(content["application/json"]["examples"]) == set(schemas.PROMPT_KINDS)
+    assert set(content["application/json"]["examples"]) == set(schemas.PROMPT_FIELDS)
     parts = content["multipart/form-data"]["schema"]
     assert list(parts["properties"]) == [
         "model",
@@ -56,9 +56,11 @@ def test_solve_has_an_example_of_every_prompt():
         "type",
         "background",
         "words",
+        "text",
         "icons",
         "image",
         "region",
+        "count",
         "options",
     ]
     assert parts["required"] == ["background"]
