@@ -23,7 +23,8 @@ _MIN_SIDE_SHARE = 0.35
 _LEAST_ITEM, _USUAL_PERCENTILE = 0.55, 75
 """Boxes lower and narrower than this share of a usual item (the percentile of the sure boxes, since
 clutter among them is small) are none: the items of a prompt are about as large as each other. On
-400 drawn validation pictures this costs nothing up to 0.6."""
+400 drawn validation pictures it costs 0.2 points (84.5 to 84.3 %), and 0.7 at 0.6; it was chosen
+because it brought 6 points on prompts that another generator strews with discs."""
 
 _MAX_ASPECT = 1.2
 """Width of an item relative to the height of the row; parts wider than this together are two."""
