@@ -12,8 +12,8 @@ prompt), where no answer is right, and for one of their own items alone: without
 would say which of several answers is best, and not whether there is one. The confidence
 from which on a first look is enough is the lowest that costs no more than a few answers; in
 `own.json` both are 0.8 by hand: that of words was fitted as 0.5 and raised after a look at the
-frozen benchmark and at other generators' puzzles, that of pictures was 0.9 and lowered for speed. The
-weights of the models stay as they are in the file that the backend loads: set them there, run
+frozen benchmark and at other generators' puzzles, that of pictures was 0.9 and lowered for speed.
+The weights of the models stay as they are in the file that the backend loads: set them there, run
 again, and keep those that solve more. A close look is scaled on those puzzles only that come to it.
 Two-fold cross-validation says what error is to be expected
 on puzzles not fitted on.
