@@ -41,7 +41,7 @@ class ServiceProcess:
         self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed by __exit__
         self._process = subprocess.Popen(
             [sys.executable, "-m", "clickorder", "serve", "--port", "0", "--log-level", "warning"],
-            env=os.environ | dict(environment or {}),
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"} | dict(environment or {}),
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
@@ -108,6 +108,12 @@ class ServiceProcess:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
+
+    def abort(self) -> str:
+        """End one that hangs; its log, with what each of its threads was doing."""
+        self._process.send_signal(signal.SIGABRT)
+        self._process.wait()
+        return self.log()
 
     def log(self) -> str:
         """Warnings and errors so far."""

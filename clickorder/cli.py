@@ -110,6 +110,16 @@ MinConfidence = Annotated[
     typer.Option(min=0.0, max=1.0, help="Below this confidence the answer is an abstention."),
 ]
 
+MinConfidenceOrSettings = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Below this confidence the answer is an abstention; 0 always answers. "
+        "[default: that of the settings or the service, 0.1 unless changed]",
+    ),
+]
+
 
 _TWO_SOLVERS = "--backend chooses what solves in this process; a service at --url has its own."
 
@@ -229,7 +239,7 @@ def solve(
     puzzle: Annotated[
         str | None, typer.Option(help="`SET:ID`: a puzzle of a set, in place of all the above.")
     ] = None,
-    min_confidence: MinConfidence = 0.0,
+    min_confidence: MinConfidenceOrSettings = None,
     backend: BackendOption = None,
     url: Annotated[
         str | None, typer.Option(help="Ask the service there. [default: solve in this process]")
@@ -297,7 +307,9 @@ def solve(
     else:
         from clickorder.local import LocalSolver
 
-        solver = LocalSolver(_settings(backend=backend), min_confidence=min_confidence)
+        settings = _settings(backend=backend)
+        least = settings.min_confidence if min_confidence is None else min_confidence
+        solver = LocalSolver(settings, min_confidence=least)
         body = solver.solve(question.folder, question.background, question.prompt)
     reply = read_reply(body)
     if draw is not None:

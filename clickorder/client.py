@@ -151,13 +151,15 @@ class Client(Connection):
         icons: "Sequence[Picture] | None" = None,
         image: "Picture | None" = None,
         region: tuple[int, int, int, int] | None = None,
-        min_confidence: float = 0.0,
+        min_confidence: float | None = None,
         draw: bool = False,
         model: str | None = None,
         site: str | None = None,
         type: str | None = None,  # noqa: A002 - the field's name
         text: str | None = None,
         count: int | tuple[int, int] | None = None,
+        confidence: float | None = None,
+        iou: float | None = None,
     ) -> Answer:
         """Find the clicks of a puzzle; give exactly one of words, text, icons, image and region.
 
@@ -168,7 +170,8 @@ class Client(Connection):
             image: One picture of the whole prompt, read left to right.
             region: `x1, y1, x2, y2`: where the prompt is in the background, in pixels, `x2`/`y2`
                 exclusive.
-            min_confidence: Below this the answer is an abstention, 0..1.
+            min_confidence: Below this the answer is an abstention, 0..1; None leaves that to the
+                service, 0 never abstains for want of confidence.
             draw: Whether to send the background back with the numbered clicks.
             model: Name of the bundle that is to answer.
             site: Where the picture is from; bundles say what they serve.
@@ -176,6 +179,9 @@ class Client(Connection):
             text: A sentence that names the words, quoted, bracketed or after a colon.
             count: With `image` or `region`: how many items it shows, where that is known, or the
                 least and the greatest number.
+            confidence: Least score of a box, 0..1; None for the detector's own.
+            iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
+                detector's own.
         """
         puzzle = BatchPuzzle(
             "",
@@ -191,6 +197,8 @@ class Client(Connection):
             type,
             text,
             count,
+            confidence,
+            iou,
         )
         return self._send(solve_call(puzzle))
 
@@ -211,9 +219,11 @@ class Client(Connection):
         model: str | None = None,
         site: str | None = None,
         type: str | None = None,  # noqa: A002
+        confidence: float | None = None,
+        iou: float | None = None,
     ) -> Detection:
-        """Find everything clickable on a picture."""
-        return self._send(detect_call(image, route(model, site, type)))
+        """Find everything clickable on a picture; `confidence` and `iou` as in `solve`."""
+        return self._send(detect_call(image, route(model, site, type), confidence, iou))
 
     def classify(
         self,

@@ -45,15 +45,17 @@ class Box:
     Attributes:
         box: `x1, y1, x2, y2` in pixels of the picture as displayed, `x2`/`y2` exclusive.
         confidence: The detector's score, 0..1.
+        class_name: The detector's class; None where it has only one.
     """
 
     box: Corners
     confidence: float
+    class_name: str | None = None
 
     @classmethod
     def of(cls, body: Body) -> Self:
         """From its JSON."""
-        return cls(_corners(body), body["confidence"])
+        return cls(_corners(body), body["confidence"], body.get("class_name"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,13 +77,15 @@ class AsyncClient(Connection):
         icons: "Sequence[Picture] | None" = None,
         image: "Picture | None" = None,
         region: tuple[int, int, int, int] | None = None,
-        min_confidence: float = 0.0,
+        min_confidence: float | None = None,
         draw: bool = False,
         model: str | None = None,
         site: str | None = None,
         type: str | None = None,  # noqa: A002
         text: str | None = None,
         count: int | tuple[int, int] | None = None,
+        confidence: float | None = None,
+        iou: float | None = None,
     ) -> Answer:
         """Find the clicks of a puzzle; see `Client.solve`."""
         puzzle = BatchPuzzle(
@@ -100,6 +102,8 @@ class AsyncClient(Connection):
             type,
             text,
             count,
+            confidence,
+            iou,
         )
         return await self._send(await asyncio.to_thread(solve_call, puzzle))
 
@@ -118,10 +122,13 @@ class AsyncClient(Connection):
         model: str | None = None,
         site: str | None = None,
         type: str | None = None,  # noqa: A002
+        confidence: float | None = None,
+        iou: float | None = None,
     ) -> Detection:
-        """Find everything clickable on a picture."""
+        """Find everything clickable on a picture; see `Client.detect`."""
         where = route(model, site, type)
-        return await self._send(await asyncio.to_thread(detect_call, image, where))
+        call = await asyncio.to_thread(detect_call, image, where, confidence, iou)
+        return await self._send(call)
 
     async def classify(
         self,

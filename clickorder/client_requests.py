@@ -48,7 +48,8 @@ class BatchPuzzle:
         icons: A picture of each item, in order.
         image: One picture of the whole prompt, read left to right.
         region: `x1, y1, x2, y2`: where the prompt is in the background; `x2`/`y2` exclusive.
-        min_confidence: Below this the answer is an abstention, 0..1.
+        min_confidence: Below this the answer is an abstention, 0..1; None leaves that to the
+            service.
         draw: Whether to send the background back with the numbered clicks.
         model: Name of the bundle that is to answer.
         site: Where the picture is from; bundles say what they serve.
@@ -56,6 +57,9 @@ class BatchPuzzle:
         text: A sentence that names the words: `请依次点击【花】【草】`, `Click in order: A7 K2`.
         count: With `image` or `region`: how many items it shows, or the least and the greatest
             number.
+        confidence: Least score of a box, 0..1; None for the detector's own.
+        iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
+            detector's own.
     """
 
     id: str
@@ -64,13 +68,15 @@ class BatchPuzzle:
     icons: "Sequence[Picture] | None" = None
     image: "Picture | None" = None
     region: tuple[int, int, int, int] | None = None
-    min_confidence: float = 0.0
+    min_confidence: float | None = None
     draw: bool = False
     model: str | None = None
     site: str | None = None
     type: str | None = None
     text: str | None = None
     count: int | tuple[int, int] | None = None
+    confidence: float | None = None
+    iou: float | None = None
 
     def body(self) -> dict[str, Any]:
         """The JSON body of `POST /solve`.
@@ -89,7 +95,14 @@ class BatchPuzzle:
         return {
             "background": encode_picture(self.background, "background"),
             "prompt": {kind: value for kind, value in prompt.items() if value is not None},
-            "options": {"min_confidence": self.min_confidence, "draw": self.draw},
+            "options": {
+                "draw": self.draw,
+                **{
+                    name: value
+                    for name in ("min_confidence", "confidence", "iou")
+                    if (value := getattr(self, name)) is not None
+                },
+            },
             **route(self.model, self.site, self.type),
         }
 
@@ -125,9 +138,16 @@ def solve_call(puzzle: BatchPuzzle) -> Call[Answer]:
     return Call("POST", "/solve", Answer.of, _json(puzzle.body()))
 
 
-def detect_call(image: object, where: Mapping[str, str]) -> Call[Detection]:
+def detect_call(
+    image: object, where: Mapping[str, str], confidence: float | None, iou: float | None
+) -> Call[Detection]:
     """`POST /detect`; same error."""
-    body = {"image": encode_picture(image, "image"), **where}
+    asked = {"confidence": confidence, "iou": iou}
+    body = {
+        "image": encode_picture(image, "image"),
+        **where,
+        **{name: value for name, value in asked.items() if value is not None},
+    }
     return Call("POST", "/detect", Detection.of, _json(body))
 
 

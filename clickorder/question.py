@@ -87,7 +87,7 @@ class Question:
         self,
         url: str,
         api_key: str | None,
-        min_confidence: float,
+        min_confidence: float | None,
         where: Mapping[str, str | None],
     ) -> dict[str, Any]:
         """The body that a service answers.
@@ -95,7 +95,7 @@ class Question:
         Args:
             url: Of the service.
             api_key: Where it wants one; None for what CLICKORDER_API_KEY holds.
-            min_confidence: Below this the service abstains.
+            min_confidence: Below this the service abstains; None leaves that to it.
             where: `model`, `site` and `type` of the request.
 
         Raises:

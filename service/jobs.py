@@ -93,6 +93,10 @@ class Job:
         assert self.version is not None  # noqa: S101 - every kind of work chooses first
         return self.version.solver
 
+    def min_confidence(self, wanted: float | None) -> float:
+        """Below which an answer is an abstention, where a caller wants this; None for nothing."""
+        return self.service.settings.min_confidence if wanted is None else wanted
+
     def choose(
         self, sent: RoutedRequest, picture: NDArray[np.uint8], prompt: str | None = None
     ) -> None:

@@ -64,7 +64,9 @@ class InferencePool:
         self._batches = 0
         self._most_batches = batches
         self._leisure = asyncio.Semaphore(max(1, workers - 1))
-        self._lock = threading.Lock()
+        # Reentrant: where garbage is collected inside of it, the end of a request that was dropped
+        # releases its place in the same thread.
+        self._lock = threading.RLock()
 
     @property
     def load(self) -> Load:

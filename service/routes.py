@@ -122,7 +122,7 @@ def solve_puzzle(job: Job, sent: SolveRequest) -> SolveResponse:
     answer = solver.solve(
         background,
         prompt,
-        min_confidence=sent.options.min_confidence,
+        min_confidence=job.min_confidence(sent.options.min_confidence),
         check=job.deadline.check,
     )
     job.stages.update(answer.timings_ms)

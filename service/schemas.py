@@ -216,8 +216,12 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     min_confidence: Annotated[
-        Probability, Field(description="Below this the answer is an abstention.")
-    ] = 0.0
+        Probability | None,
+        Field(
+            description="Below this the answer is an abstention; by default as the service is set, "
+            "0.1 unless changed. 0 never abstains for want of confidence."
+        ),
+    ] = None
     draw: Annotated[
         bool, Field(description="Add `drawing`, the background with the numbered clicks.")
     ] = False
@@ -234,7 +238,7 @@ class SolveRequest(RoutedRequest):
                 {
                     "background": EXAMPLE_BACKGROUND,
                     "prompt": {"words": ["4", "7"]},
-                    "options": {"min_confidence": 0.0, "draw": False},
+                    "options": {"min_confidence": 0.1, "draw": False},
                 },
                 {"background": EXAMPLE_BACKGROUND, "prompt": {"text": "Click in order: 4 7"}},
                 {"background": EXAMPLE_BACKGROUND, "prompt": {"icons": [EXAMPLE_ITEM]}},

@@ -13,7 +13,7 @@ from classifier.readings import Classifier
 from classifier.text_reader import TextReader, TextReading
 from detector.detections import Detections, Detector
 from service.answers import Answer, Box, Click, DetectedBox, Reason
-from service.calibration import UNCALIBRATED, Calibrations, worst_fit
+from service.calibration import UNCALIBRATED, Calibrations, Fit
 from service.errors import InvalidRequestError, ModelUnavailableError, UnknownWordsError
 from service.evidence import Evidence, Memory, Stopwatch, Witnesses
 from service.gallery import NO_GALLERY, Gallery
@@ -333,7 +333,7 @@ def _reason(verdict: _Verdict, min_confidence: float) -> Reason | None:
         return "missed_target"
     if verdict.confidence >= min_confidence:
         return None
-    if worst_fit(evidence.scores, verdict.result.boxes) < evidence.calibration.no_partner:
+    if Fit.of(evidence.scores, verdict.result.boxes).worst < evidence.calibration.absent_fit:
         return "missing_target"
     # Where every full assignment but one is unlikely, the doubt lies elsewhere.
     scores = evidence.scores / evidence.calibration.temperature
@@ -346,7 +346,7 @@ def _confidence(result: Assignment, evidence: Evidence) -> float:
     if (result.boxes < 0).any() or len(result.boxes) == 0:
         return 0.0
     seen = float(np.prod(evidence.scene.scores[result.boxes], dtype=np.float64))
-    fit = worst_fit(evidence.scores, result.boxes)
+    fit = Fit.of(evidence.scores, result.boxes)
     return evidence.calibration.confidence(result.share, seen, fit)
 
 

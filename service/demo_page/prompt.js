@@ -44,7 +44,10 @@ export function parts() {
   if (state.kind === "words") found.push(json("words", wordsOf($("words").value)));
   if (state.kind === "region") found.push(json("region", regionOf()));
   const least = $("confidence").valueAsNumber / 100;
-  if (least > 0) found.push(json("options", { min_confidence: least }));
+  // Left where it stands, the bound is the one that the service has by default.
+  if ($("confidence").value !== $("confidence").defaultValue) {
+    found.push(json("options", { min_confidence: least }));
+  }
   for (const name of ["model", "site", "type"]) {
     const text = $(name).value.trim();
     if (text) found.push({ name, text });

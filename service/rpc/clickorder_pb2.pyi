@@ -71,12 +71,16 @@ class Count(_message.Message):
     def __init__(self, least: _Optional[int] = ..., greatest: _Optional[int] = ...) -> None: ...
 
 class Options(_message.Message):
-    __slots__ = ("min_confidence", "draw")
+    __slots__ = ("min_confidence", "draw", "confidence", "iou")
     MIN_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     DRAW_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    IOU_FIELD_NUMBER: _ClassVar[int]
     min_confidence: float
     draw: bool
-    def __init__(self, min_confidence: _Optional[float] = ..., draw: _Optional[bool] = ...) -> None: ...
+    confidence: float
+    iou: float
+    def __init__(self, min_confidence: _Optional[float] = ..., draw: _Optional[bool] = ..., confidence: _Optional[float] = ..., iou: _Optional[float] = ...) -> None: ...
 
 class SolveRequest(_message.Message):
     __slots__ = ("background", "prompt", "options", "model", "site", "type")
@@ -109,12 +113,14 @@ class Click(_message.Message):
     def __init__(self, x: _Optional[int] = ..., y: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., label: _Optional[str] = ..., confidence: _Optional[float] = ...) -> None: ...
 
 class DetectedBox(_message.Message):
-    __slots__ = ("box", "confidence")
+    __slots__ = ("box", "confidence", "class_name")
     BOX_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
     box: Box
     confidence: float
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., confidence: _Optional[float] = ...) -> None: ...
+    class_name: str
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., confidence: _Optional[float] = ..., class_name: _Optional[str] = ...) -> None: ...
 
 class Size(_message.Message):
     __slots__ = ("width", "height")

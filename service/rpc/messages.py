@@ -54,8 +54,12 @@ def solve(job: Job, sent: pb.SolveRequest) -> pb.SolveResponse:
     fields = _route(sent) | {
         "prompt": _prompt(sent.prompt),
         "options": {
-            "min_confidence": sent.options.min_confidence,
             "draw": sent.options.draw,
+            **{
+                name: getattr(sent.options, name)
+                for name in ("min_confidence", "confidence", "iou")
+                if sent.options.HasField(name)
+            },
         },
     }
     if sent.background:
@@ -69,7 +73,10 @@ def solve(job: Job, sent: pb.SolveRequest) -> pb.SolveResponse:
             pb.Click(x=c.x, y=c.y, box=_box(c.box), label=c.label, confidence=c.confidence)
             for c in answer.clicks
         ],
-        boxes=[pb.DetectedBox(box=_box(b.box), confidence=b.confidence) for b in answer.boxes],
+        boxes=[
+            pb.DetectedBox(box=_box(b.box), confidence=b.confidence, class_name=b.class_name)
+            for b in answer.boxes
+        ],
         image=pb.Size(width=answer.image.width, height=answer.image.height),
         models=answer.models,
         timings_ms=answer.timings_ms,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.calibration import Calibration, CalibrationError, Calibrations, worst_fit
+from service.calibration import Calibration, CalibrationError, Calibrations, Fit
 
 SHARES = st.floats(0.0, 1.0)
 
@@ -40,20 +40,34 @@ def test_files_round_trip(tmp_path: Path) -> None:
     assert Calibrations.load(tmp_path / "calibration.json") == calibrations
 
 
-@given(SHARES, st.floats(-12, 0), st.floats(-12, 0), st.floats(0, 3))
+FITS = st.lists(st.floats(-20, 5), min_size=1, max_size=6)
+
+
+@given(SHARES, FITS, st.data(), st.floats(0, 3), st.floats(0, 3))
 def test_a_better_fit_never_means_less_confidence(
-    share: float, first: float, second: float, fit_slope: float
+    share: float, fits: list[float], data: st.DataObject, fit_slope: float, mean_slope: float
 ) -> None:
-    calibration = Calibration(fit_slope=fit_slope)
-    low, high = sorted((first, second))
-    assert calibration.confidence(share, 0.9, low) <= calibration.confidence(share, 0.9, high)
+    calibration = Calibration(fit_slope=fit_slope, mean_slope=mean_slope)
+    better = [fit + data.draw(st.floats(0, 10)) for fit in fits]
+    low, high = (
+        calibration.confidence(share, 0.9, Fit.of(np.diag(f), np.arange(len(f))))
+        for f in (fits, better)
+    )
+    assert low <= high + 1e-12
 
 
-def test_the_worst_fit_is_that_of_the_chosen_boxes() -> None:
+def test_the_fit_is_that_of_the_chosen_boxes() -> None:
     scores = np.array([[-1.0, -9.0, -50.0], [-9.0, -3.0, -0.1]])
-    assert worst_fit(scores, np.array([0, 1])) == -3.0
-    assert worst_fit(scores, np.array([2, 1])) == -12.0, "no fit at all is all the same"
-    assert worst_fit(np.zeros((0, 3)), np.zeros(0, np.int64)) == 0.0
+    assert Fit.of(scores, np.array([0, 1])) == Fit(-3.0, -2.0, alone=False)
+    no_fit = Fit.of(scores, np.array([2, 1]))
+    assert no_fit == Fit(-12.0, -7.5, alone=False), "no fit at all is all the same"
+    assert Fit.of(scores[:1], np.array([0])) == Fit(-1.0, -1.0, alone=True)
+    assert Fit.of(np.zeros((0, 3)), np.zeros(0, np.int64)) == Fit(0.0, 0.0, alone=False)
+
+
+def test_one_item_alone_has_a_bias_of_its_own() -> None:
+    calibration, fit = Calibration(alone=-1.0), Fit(0.0, 0.0, alone=True)
+    assert calibration.confidence(0.5, 1.0, fit) == pytest.approx(0.2689414)
 
 
 def test_a_known_number_of_prompt_items_round_trips(tmp_path: Path) -> None:

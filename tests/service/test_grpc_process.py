@@ -62,7 +62,7 @@ PUZZLE = pb.SolveRequest(background=scene(), prompt=pb.Prompt(words=pb.Words(wor
 @pytest.fixture
 def start(python):
     def started(code, *arguments, **environment):
-        env = os.environ | {"CLICKORDER_PORT": "0"} | environment
+        env = os.environ | {"CLICKORDER_PORT": "0", "CLICKORDER_DEADLINE_S": "600"} | environment
         return python.start(code, HERE, *arguments, environment=env)
 
     return started
@@ -104,12 +104,16 @@ def solve_at(channel: grpc.Channel) -> grpc.Future:
 
 
 def code_once_closed(address: str, running: grpc.Future | Future[Any]) -> grpc.StatusCode:
-    """What a new channel is told once the door is closed, or last before `running` is done."""
+    """What a new channel is told once the door is closed, or last before `running` is done.
+
+    One that asks while the door is closing may wait for an answer in vain, so each gets its own
+    few seconds and the next one asks again.
+    """
     code = grpc.StatusCode.OK
     while code != grpc.StatusCode.UNAVAILABLE and not running.done():
         with grpc.insecure_channel(address) as channel:
             health = channel.unary_unary("/grpc.health.v1.Health/Check")
-            code = health.future(b"", timeout=600).code()
+            code = health.future(b"", timeout=20).code()
     return code
 
 
@@ -266,10 +270,10 @@ NUMBERS = {
     "Words": "words=1",
     "Icons": "pictures=1",
     "Prompt": "words=1 icons=2 image=3 region=4",
-    "Options": "min_confidence=1 draw=2",
+    "Options": "min_confidence=1 draw=2 confidence=3 iou=4",
     "SolveRequest": "background=1 prompt=2 options=3 model=4 site=5 type=6",
     "Click": "x=1 y=2 box=3 label=4 confidence=5",
-    "DetectedBox": "box=1 confidence=2",
+    "DetectedBox": "box=1 confidence=2 class_name=3",
     "Size": "width=1 height=2",
     "SolveResponse": "solved=1 reason=2 confidence=3 clicks=4 boxes=5 image=6 models=7 "
     "timings_ms=8 request_id=9 drawing=10",

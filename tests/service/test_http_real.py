@@ -6,9 +6,12 @@ import json
 import struct
 import zlib
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
+
+from service.settings import Settings
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
 BOXES = {"red": [20, 12, 50, 42], "green": [80, 30, 110, 60], "blue": [140, 8, 170, 38]}
@@ -171,6 +174,16 @@ def test_an_abstention_is_a_normal_answer(client):
     assert answer["solved"] is False
     assert answer["reason"] == "low_confidence"
     assert len(answer["clicks"]) == 2
+
+
+def test_the_bound_of_the_settings_counts_where_a_request_has_none(serve, colours):
+    assert 0 < Settings().min_confidence < 0.5
+    with serve(Settings(min_confidence=1.0), colours) as url, httpx.Client(base_url=url) as client:
+        assert client.post("/solve", json=good(), timeout=600).json()["solved"] is False
+        body = good(options={"min_confidence": 0})
+        assert client.post("/solve", json=body, timeout=600).json()["solved"] is True
+        form = {"background": ("a.png", encode(scene())), "words": (None, '["red"]')}
+        assert client.post("/solve", files=form, timeout=600).json()["solved"] is False
 
 
 def test_the_drawing_shows_the_clicks(client):

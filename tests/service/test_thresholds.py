@@ -5,14 +5,19 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from clickorder.client import Client
+from service.app import create_app
 from service.backends import make_solver
 from service.errors import InvalidRequestError
 from service.prompts import WordsPrompt
+from service.rpc import clickorder_pb2 as pb
+from service.rpc.methods import SERVICE
 from service.settings import Settings
 from service.solver import Solver
 
@@ -100,6 +105,38 @@ def test_by_http(client) -> None:
     form = {"background": ("a.jpg", content), "words": (None, json.dumps(WORDS)),
             "options": (None, '{"confidence": 0.9}')}  # fmt: skip
     assert client.post("/solve", files=form).json()["boxes"] == answer["boxes"]
+
+
+def test_by_grpc_as_by_http(open_app, shipped: Solver) -> None:
+    content = PUZZLE.read_bytes()
+    body = {"background": base64.b64encode(content).decode(), "prompt": {"words": WORDS}}
+    asked = {"confidence": 0.9, "iou": 0.3}
+    sent = pb.SolveRequest(
+        background=content,
+        prompt=pb.Prompt(words=pb.Words(words=WORDS)),
+        options=pb.Options(**asked),
+    )
+    parts = replace(shipped.parts, detector=Renamed(shipped.parts.detector))
+    app = create_app(Settings(grpc_port=0), lambda _: make_solver(parts, Settings()))
+    with open_app(app) as url, grpc.insecure_channel(app.state.rpc.address) as channel:
+        answer = httpx.post(f"{url}/solve", json=body | {"options": asked}, timeout=600).json()
+        method = channel.unary_unary(
+            f"/{SERVICE}/Solve", pb.SolveRequest.SerializeToString, pb.SolveResponse.FromString
+        )
+        told = method(sent, timeout=600)
+    assert answer["boxes"]
+    assert [([b.box.x1, b.box.y1, b.box.x2, b.box.y2], b.class_name) for b in told.boxes] == [
+        (box["box"], "icon") for box in answer["boxes"]
+    ]
+
+
+def test_by_the_client(client) -> None:
+    with Client(str(client.base_url)) as ours:
+        few = ours.detect(PUZZLE, confidence=0.9, iou=0.45)
+        assert len(few.boxes) < len(ours.detect(PUZZLE).boxes)
+        answer = ours.solve(PUZZLE, words=WORDS, confidence=0.9)
+    assert [box.box for box in answer.boxes] == [box.box for box in few.boxes]
+    assert min(box.confidence for box in few.boxes) >= 0.9
 
 
 @pytest.mark.parametrize(
