@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from pydantic_core import PydanticUndefined
 from typer.core import TyperGroup
 
 from clickorder.cli import app as clickorder_app
+from labels.puzzle import parse_puzzle
+from labels.puzzles import read_puzzles
 from service import errors
 from service.settings import KeyEntry, Settings
 from training.detector_cli import app as detector_app
@@ -170,6 +173,17 @@ def test_every_error_code_is_listed_with_its_status() -> None:
         if isinstance(kind, type) and issubclass(kind, errors.ServiceError)
     }
     assert {pair for pair in defined if pair[0] not in REVIEW_ONLY} <= listed
+
+
+# Puzzle sets
+
+
+def test_the_puzzle_shown_is_one_of_the_benchmark() -> None:
+    (line,) = re.findall(r"```json\n(.*?)```", PAGES["docs/generator.md"], re.DOTALL)
+    shown = parse_puzzle(line)
+    kept = read_puzzles(ROOT / "benchmarks" / "puzzles" / shown.family).find(shown.id)
+    assert replace(shown, meta=kept.meta) == kept
+    assert shown.meta.items() <= kept.meta.items()
 
 
 # Commands
