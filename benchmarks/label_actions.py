@@ -2,10 +2,10 @@
 
     python benchmarks/label_actions.py benchmarks/puzzles/* --limit 40 --json actions.json
 
-The labels of puzzle sets are hidden. Then each family goes the way of the README in a temporary
-folder, through the functions behind the commands: `prelabel`, a review, `crop`, `group`. The review
-and the names are an oracle's, who knows the truth and does what a careful person would do. Its
-actions are counted.
+The labels of puzzle sets are hidden. Then each family goes the way of docs/own-pictures.md in a
+temporary folder, through the functions behind the commands: `prelabel`, a review, `crop`, `group`.
+The review and the names are an oracle's, who knows the truth and does what a careful person would
+do. Its actions are counted.
 
 **By hand**, every item costs one action for its box and one for its name. Items that are not asked
 for have no name in a set: a box only. A prompt that lies in the picture itself has items too, named
@@ -262,7 +262,7 @@ def _row(one: Measured) -> dict[str, Any]:
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as a table for a README."""
+    """The rows as a table for docs/results.md."""
     head = (
         "family (pictures)",
         "by hand: boxes + names",
