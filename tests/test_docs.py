@@ -18,9 +18,9 @@ from labels.puzzle import parse_puzzle
 from labels.puzzles import read_puzzles
 from service import errors
 from service.settings import KeyEntry, Settings
-from training.detector_cli import app as detector_app
-from training.text_cli import app as text_app
-from training.train_cli import classifier_app, siamese_app
+from training.detector.cli import app as detector_app
+from training.matcher.cli import classifier_app, siamese_app
+from training.text.cli import app as text_app
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_README_LINES = 200
