@@ -201,7 +201,7 @@ def mend_texts(report: TextReport, also: Collection[TextFaultKind] = ()) -> int:
     picture are taken out too.
 
     Args:
-        report: Of the folders as they are.
+        report: Report of the folders as they are.
         also: Kinds of `MOVABLE` to move beyond those of `MOVED`.
 
     Returns:

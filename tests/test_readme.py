@@ -39,7 +39,7 @@ class Service(NamedTuple):
     """Where the service of these tests answers.
 
     Attributes:
-        url: Of HTTP.
+        url: URL over HTTP.
         rpc: Host and port of gRPC.
     """
 
