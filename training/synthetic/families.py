@@ -212,11 +212,7 @@ def _scene(
         strew(picture, rng, 0.3 if min(sizes) < 22 else 1.0)
     picture = wear(picture, rng)
     placed = tuple(found[order.index(i)] for i in range(len(items)))
-    if not all(
-        one.readable(picture)
-        for one in placed[: len(request.targets)]
-        if one.is_altered(found, clean, picture)
-    ):
+    if not _still_readable(placed[: len(request.targets)], found, clean, picture):
         return None
     style = styles if isinstance(styles, Style) else styles[0]
     meta: dict[str, object] = {
@@ -230,6 +226,23 @@ def _scene(
         "shadow": style.shadow,
     }
     return _Scene(picture, placed, tuple(p.box for p in placed), meta)
+
+
+def _still_readable(
+    targets: Sequence[Placed],
+    others: Sequence[Placed],
+    before: Image.Image,
+    after: Image.Image,
+) -> bool:
+    """Whether targets that were readable are so in the finished picture.
+
+    Args:
+        targets: Items that are asked for.
+        others: All items that may lie near them.
+        before: Mode `RGB`, the picture in which the targets were readable.
+        after: The same size, finished.
+    """
+    return all(one.readable(after) for one in targets if one.is_altered(others, before, after))
 
 
 def _counts(rng: Generator) -> tuple[int, int]:
@@ -461,6 +474,9 @@ def _composite(palette: Palette, rng: Generator) -> Drawn | None:
     if strip.picture.mode == "RGBA":
         picture.paste((255, 255, 255), region)
     picture.paste(opaque, region[:2], opaque)
+    # An item at the border of the band was measured on the ground that lay there before.
+    if not _still_readable(scene.placed[: len(request.targets)], (), scene.picture, picture):
+        return None
     finished = _Scene(picture, scene.placed, scene.boxes, scene.meta)
     return _finish(finished, request.targets, "region", strip=strip, region=region)
 
