@@ -75,7 +75,8 @@ def find_layout(
         shape: Shape of the output.
         input_size: `(width, height)` of the network's input in pixels.
         classes: Number of classes, where it is known.
-        end_to_end: What the metadata says of the layout, where it says anything.
+        end_to_end: What the metadata says of the layout, where it says anything; it settles what
+            the shape leaves open.
         source: What to call the file in messages.
 
     Raises:
@@ -91,10 +92,12 @@ def find_layout(
             if columns in cells and rows > 4:
                 found.append(Layout("v8", columns, rows - 4))
         grid_like = rows in cells or any(layout.kind == "v5" for layout in found)
-        if columns == _END_TO_END_COLUMNS and end_to_end is not False:
-            # Rows that match a grid are a grid's, unless its class count speaks against it.
+        if columns == _END_TO_END_COLUMNS:
+            # Rows that match a grid are a grid's, unless its class count speaks against it. A shape
+            # that fits nothing else counts for more than the metadata: exports with `nms=True` say
+            # `end2end: False`, which means the network without the suppression behind it.
             contradicted = bool(found) and classes is not None and classes != found[0].classes
-            if end_to_end or contradicted or not grid_like:
+            if end_to_end or not grid_like or (contradicted and end_to_end is None):
                 found.append(Layout("end_to_end", rows, None))
     fitting = [
         layout

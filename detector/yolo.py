@@ -269,6 +269,9 @@ def _foreign(session: ModelSession, width: int | None, height: int | None) -> Yo
             "(imgsz); export it with a fixed size."
         )
     end_to_end = _literal(properties, "end2end", source)
+    arguments = _literal(properties, "args", source)
+    if isinstance(arguments, dict) and arguments.get("nms") is True:
+        end_to_end = True  # `end2end` is of the network, without the suppression that was added
     exporter = f" (Ultralytics {properties['version']})" if "version" in properties else ""
     return YoloFormat(
         name=Path(source).stem + exporter,

@@ -37,7 +37,14 @@ def test_metadata_that_says_end_to_end_settles_it():
     assert find_layout(shape, size, classes=1, end_to_end=True).kind == E2E
     assert find_layout(shape, size, classes=1, end_to_end=False).kind == V5
     with pytest.raises(UnknownLayoutError):
-        find_layout((1, 300, 6), size, classes=1, end_to_end=False)
+        find_layout((1, 300, 7), size, classes=1, end_to_end=False)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 80, None])
+def test_a_shape_that_fits_nothing_else_counts_for_more_than_the_metadata(classes):
+    """Exports with `nms=True` say of the network, not of the file, that it is not end to end."""
+    found = find_layout((1, 300, 6), (320, 320), classes=classes, end_to_end=False)
+    assert found == Layout(E2E, 300, None)
 
 
 @pytest.mark.parametrize(

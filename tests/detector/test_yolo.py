@@ -124,6 +124,14 @@ def test_each_layout(tmp_path, kind, properties):
     assert len(found) == 2
 
 
+def test_suppression_in_the_file_is_told_by_its_arguments(tmp_path):
+    said = {"end2end": "False", "args": "{'batch': 1, 'nms': True}"}
+    path = yolo_file(tmp_path / "m.onnx", "end_to_end", ULTRALYTICS | said)
+    detector = YoloDetector.load(path)
+    assert detector.layout.kind == "end_to_end"
+    np.testing.assert_allclose(detector.detect(RED).boxes, BOXES[[2, 1]] / 2, atol=1e-4)
+
+
 @layouts
 def test_limits(tmp_path, kind):
     path = yolo_file(tmp_path / "tiny.onnx", kind, OWN.to_properties())
