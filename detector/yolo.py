@@ -273,10 +273,13 @@ def _foreign(session: ModelSession, width: int | None, height: int | None) -> Yo
     if isinstance(arguments, dict) and arguments.get("nms") is True:
         end_to_end = True  # `end2end` is of the network, without the suppression that was added
     exporter = f" (Ultralytics {properties['version']})" if "version" in properties else ""
+    # Exports that take bytes scale them in the graph.
+    in_bytes = session.inputs[0].dtype == "tensor(uint8)"
     return YoloFormat(
         name=Path(source).stem + exporter,
         input_size=(width, height),
         classes=classes,
+        scale=1.0 if in_bytes else 1 / 255,
         end_to_end=end_to_end if isinstance(end_to_end, bool) else None,
     )
 

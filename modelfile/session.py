@@ -15,7 +15,15 @@ from modelfile.errors import ModelCorruptError, ModelMissingError, ModelRunError
 # Errors are raised, so none is printed; and some exporters (ddddocr's among them) declare output
 # shapes that ONNX Runtime contradicts with a warning on every single run.
 _LOG_FATAL_ONLY = 4
-_FLOAT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_INPUT_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
+_LFS_POINTER = b"version https://git-lfs"
+_LONGEST_REASON = 300
+"""Characters of the runtime's reason that are quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +110,7 @@ class OnnxSession:
                 model, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's errors have no common base but this one.
-            raise ModelCorruptError(
-                f"{self._source} is not an ONNX model that ONNX Runtime {onnxruntime.__version__} "
-                "can load; download or export it again."
-            ) from error
+            raise ModelCorruptError(_why_not_loaded(self._source, model, error)) from error
         self._inputs = tuple(_spec(item) for item in self._session.get_inputs())
         self._outputs = tuple(_spec(item) for item in self._session.get_outputs())
         self._properties = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -135,12 +140,14 @@ class OnnxSession:
     def run(
         self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None
     ) -> list[NDArray[Any]]:
-        """Run the network once; half-precision networks take and give float32 here.
+        """Run the network once; networks in half or double precision take and give float32 here.
+
+        An input of bytes takes whole numbers of 0..255.
 
         Raises:
             ModelRunError: the arrays do not fit the inputs.
         """
-        types = {spec.name: _FLOAT_TYPES.get(spec.dtype) for spec in self._inputs}
+        types = {spec.name: _INPUT_TYPES.get(spec.dtype) for spec in self._inputs}
         cast = {
             name: array.astype(types[name], copy=False) if types.get(name) else array
             for name, array in feeds.items()
@@ -151,12 +158,13 @@ class OnnxSession:
             )
         except Exception as error:  # as above
             given = ", ".join(f"{name} {array.shape}" for name, array in cast.items())
-            wanted = ", ".join(f"{spec.name} {spec.shape}" for spec in self._inputs)
+            wanted = ", ".join(f"{spec.name} {spec.shape} {spec.dtype}" for spec in self._inputs)
             raise ModelRunError(
-                f"{self._source} failed on {given}; its inputs are declared as {wanted}."
+                f"{self._source} failed on {given}; its inputs are declared as {wanted} "
+                f"({_reason(error)})."
             ) from error
         return [
-            result.astype(np.float32) if result.dtype == np.float16 else result
+            result.astype(np.float32) if result.dtype in (np.float16, np.float64) else result
             for result in results
         ]
 
@@ -172,6 +180,44 @@ def existing_file(path: str | PathLike[str]) -> Path:
         fault = "is a folder" if file.is_dir() else "does not exist"
         raise ModelMissingError(f"The model file {file} {fault}; check the path in the settings.")
     return file
+
+
+def _why_not_loaded(source: str, model: str | bytes, error: Exception) -> str:
+    """The sentence for a file that ONNX Runtime refuses."""
+    if isinstance(model, bytes):
+        start, size = model[:100], len(model)
+    else:
+        with Path(model).open("rb") as file:
+            start, size = file.read(100), Path(model).stat().st_size
+    if size == 0:
+        return f"{source} is not an ONNX model but an empty file; download or export it again."
+    if start.startswith(_LFS_POINTER):
+        return (
+            f"{source} is not an ONNX model but a Git LFS pointer to one; fetch the file with "
+            "`git lfs pull`."
+        )
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return f"{source} is not an ONNX model but a web page; download the file itself."
+    reason = _reason(error)
+    if "external" in reason.lower() and "data" in reason.lower():
+        return (
+            f"{source} keeps its weights in a second file, which is missing or cannot be read "
+            f"({reason}); put it beside the model under the name that it was exported with."
+        )
+    return (
+        f"{source} is not an ONNX model that ONNX Runtime {onnxruntime.__version__} can load "
+        f"({reason}); download or export it again."
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What ONNX Runtime says, as a part of a sentence."""
+    told = " ".join(str(error).split()).rpartition("[ONNXRuntimeError] : ")[2].rstrip(". ")
+    if len(told) <= _LONGEST_REASON:
+        return told
+    # In the middle stand the signatures of C++ functions; what is wrong comes last.
+    half = _LONGEST_REASON // 2
+    return f"{told[:half]} ... {told[-half:]}"
 
 
 def _spec(item: Any) -> TensorSpec:  # onnxruntime.NodeArg has no type stubs

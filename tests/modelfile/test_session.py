@@ -2,7 +2,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper, save_model
 
 from modelfile import (
     ModelChecksumError,
@@ -17,14 +17,17 @@ from modelfile import (
 )
 
 
-def doubling_model(dtype=TensorProto.FLOAT, properties=None):
+def doubling_model(
+    dtype=TensorProto.FLOAT, properties=None, *, opset=17, ir_version=8, operator="Add"
+):
     graph = helper.make_graph(
-        [helper.make_node("Add", ["x", "x"], ["y"])],
+        [helper.make_node(operator, ["x", "x"], ["y"])],
         "doubling",
         [helper.make_tensor_value_info("x", dtype, ["n", 2])],
         [helper.make_tensor_value_info("y", dtype, ["n", 2])],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    imports = [helper.make_opsetid("", opset)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=ir_version)
     helper.set_model_props(model, properties or {})
     return model.SerializeToString()
 
@@ -68,6 +71,59 @@ def test_a_file_that_is_no_model(tmp_path, capfd, content):
     with pytest.raises(ModelCorruptError, match=r"broken\.onnx is not an ONNX model"):
         OnnxSession(path)
     assert capfd.readouterr() == ("", "")
+
+
+FAULTS = {
+    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+    "web-page": (b"<!DOCTYPE html><html></html>", "a web page"),
+    "empty": (b"", "an empty file"),
+    "text": (b"not a model", "Protobuf parsing failed"),
+    "opset": (doubling_model(opset=99), "opset"),
+    "ir": (doubling_model(ir_version=99), "IR version"),
+    "operator": (doubling_model(operator="Sextuple"), "Sextuple"),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), FAULTS.values(), ids=FAULTS)
+def test_the_reason_is_told(tmp_path, content, reason):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelCorruptError, match="is not an ONNX model") as raised:
+        OnnxSession(path)
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_weights_in_a_second_file(tmp_path):
+    path = tmp_path / "tiny.onnx"
+    weight = numpy_helper.from_array(np.arange(2, dtype=np.float32), "w")
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "w"], ["y"])],
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])],
+        initializer=[weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    save_model(model, path, save_as_external_data=True, location="tiny.onnx.data", size_threshold=0)
+    (result,) = OnnxSession(path).run({"x": np.ones(2, np.float32)})
+    assert result.tolist() == [0, 1]
+    (tmp_path / "tiny.onnx.data").unlink()
+    with pytest.raises(ModelCorruptError, match=r"in a second file, which is missing") as raised:
+        OnnxSession(path)
+    assert "tiny.onnx.data" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("element", "given"),
+    [(TensorProto.DOUBLE, np.float32), (TensorProto.UINT8, np.float32)],
+    ids=["double", "bytes"],
+)
+def test_inputs_of_other_kinds_are_converted(element, given):
+    (doubled,) = OnnxSession(doubling_model(element)).run({"x": np.array([[3, 4]], given)})
+    assert doubled.tolist() == [[6, 8]]
+    if element == TensorProto.DOUBLE:
+        assert doubled.dtype == np.float32
 
 
 @pytest.mark.parametrize(
