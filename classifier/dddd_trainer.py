@@ -103,7 +103,7 @@ class DdddTrainerClassifier:
         file = existing_file(path)
         export = read_charsets(charsets_path or file.with_name("charsets.json"))
         model = file.read_bytes()
-        session = OnnxSession(model, threads=threads, source=str(file))
+        session = OnnxSession(model, threads=threads, source=str(file), folder=file.parent)
         outputs = [spec.name for spec in session.outputs]
         output = outputs[0]
         if len(outputs) > 1 or not session.outputs[0].dtype.startswith("tensor(float"):
@@ -116,7 +116,9 @@ class DdddTrainerClassifier:
             output = logits
             if output not in outputs:
                 widened = with_output(model, output)
-                session = OnnxSession(widened, threads=threads, source=str(file))
+                session = OnnxSession(
+                    widened, threads=threads, source=str(file), folder=file.parent
+                )
         return cls(session, export, output=output, margin=margin)
 
     @property

@@ -14,6 +14,7 @@ from modelfile.errors import (
     ModelRunError,
     ModelShapeError,
 )
+from modelfile.external import external_files
 from modelfile.metadata import ModelMetadata, is_own
 from modelfile.packaged import PackagedFile, packaged_file
 from modelfile.session import ModelSession, OnnxSession, TensorSpec, existing_file
@@ -34,6 +35,7 @@ __all__ = [
     "PackagedFile",
     "TensorSpec",
     "existing_file",
+    "external_files",
     "is_own",
     "packaged_file",
     "read_manifest",

@@ -21,6 +21,7 @@ _INPUT_TYPES = {
     "tensor(double)": np.float64,
     "tensor(uint8)": np.uint8,
 }
+_FOLDER_OF_WEIGHTS = "session.model_external_initializers_file_folder_path"
 _LFS_POINTER = b"version https://git-lfs"
 _LONGEST_REASON = 300
 """Characters of the runtime's reason that are quoted."""
@@ -83,7 +84,12 @@ class OnnxSession:
     """
 
     def __init__(
-        self, model: str | PathLike[str] | bytes, *, threads: int = 1, source: str | None = None
+        self,
+        model: str | PathLike[str] | bytes,
+        *,
+        threads: int = 1,
+        source: str | None = None,
+        folder: str | PathLike[str] | None = None,
     ) -> None:
         """Load a network.
 
@@ -91,6 +97,8 @@ class OnnxSession:
             model: Path of the file, or its bytes.
             threads: Threads that one run may use.
             source: What to call the model in messages; by default the path.
+            folder: Where the weights of a model given as bytes lie, if it keeps them in a second
+                file; a path needs none.
 
         Raises:
             ModelMissingError: there is no such file.
@@ -105,6 +113,8 @@ class OnnxSession:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _LOG_FATAL_ONLY
+        if folder is not None:
+            options.add_session_config_entry(_FOLDER_OF_WEIGHTS, str(folder))
         try:
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]

@@ -30,6 +30,7 @@ from pydantic import (
 )
 
 from labels.puzzles import PUZZLES_FILE
+from modelfile import external_files
 from service.http.schemas import PROMPT_KINDS
 from service.models.backends import open_parts
 from service.settings import Settings
@@ -262,6 +263,13 @@ class Bundle:
 def bundle_files(folder: Path) -> list[str]:
     """What of a folder belongs into its manifest, as paths with `/`, in stable order."""
     names = [name for name in _FILES.values() if (folder / name).is_file()]
+    for model in [name for name in names if name.endswith(".onnx")]:
+        # What is missing or lies elsewhere is told when the model is opened.
+        names += [
+            name
+            for name in external_files(folder / model)
+            if _is_inside(name) and (folder / name).is_file() and name not in names
+        ]
     for part in (GALLERY, SELFTEST):
         names += sorted(
             path.relative_to(folder).as_posix()
@@ -283,6 +291,11 @@ def file_sums(folder: Path) -> dict[str, str]:
         BundleError: a file cannot be read.
     """
     return {name: _sha256(folder / name) for name in bundle_files(folder)}
+
+
+def _is_inside(name: str) -> bool:
+    steps = PurePosixPath(name)
+    return not steps.is_absolute() and ".." not in steps.parts and "\\" not in name
 
 
 def _hidden(path: Path) -> bool:

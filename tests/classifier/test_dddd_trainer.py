@@ -7,7 +7,8 @@ import json
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper, load_model, numpy_helper, save_model
+from onnx.external_data_helper import set_external_data
 
 from classifier import (
     CharsetError,
@@ -140,6 +141,21 @@ def test_upstream_and_fork_say_the_same(tmp_path):
         classifier = DdddTrainerClassifier.load(export(tmp_path / end, SEQUENCE_ENDS[end]))
         scores.append(classifier.read(crops).score_words(["并", "细", "并细"]))
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("end", SEQUENCE_ENDS)
+def test_weights_in_a_second_file_lie_beside_the_export(tmp_path, end):
+    path = export(tmp_path, SEQUENCE_ENDS[end])
+    crops = [striped(GREY, BLACK, GREY), striped(90, 200, width=12)]
+    before = DdddTrainerClassifier.load(path).read(crops).score_words(["并", "细"])
+    model = load_model(path)
+    # As exporters do: small constants, on which shapes depend, stay inside.
+    (weight,) = (tensor for tensor in model.graph.initializer if tensor.name == "weight")
+    set_external_data(weight, location=f"{path.name}.data")
+    save_model(model, path)
+    assert (tmp_path / f"{path.name}.data").is_file()
+    after = DdddTrainerClassifier.load(path).read(crops).score_words(["并", "细"])
+    np.testing.assert_array_equal(before, after)
 
 
 def test_three_channels_margins_and_a_charset_elsewhere(tmp_path):

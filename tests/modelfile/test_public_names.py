@@ -23,6 +23,7 @@ def test_all_is_sorted_and_pinned():
         "PackagedFile",
         "TensorSpec",
         "existing_file",
+        "external_files",
         "is_own",
         "packaged_file",
         "read_manifest",

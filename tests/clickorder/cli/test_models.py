@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from onnx import load_model, save_model
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -49,6 +50,21 @@ def test_a_packed_bundle_can_be_served(folder: Path) -> None:
     assert output.startswith("shop 1.2 can be served:\n")
     assert "siamese: clickorder-siamese" in output
     assert "word <rocket>" in output
+
+
+def test_weights_in_a_second_file_belong_to_the_bundle(folder: Path) -> None:
+    path = folder / "siamese.onnx"
+    save_model(load_model(path), path, save_as_external_data=True, location="siamese.onnx.data")
+    assert run("pack", folder, "--name", "shop", "--version", "1")[0] == 0
+    bundle = Bundle.read(folder)
+    assert "siamese.onnx.data" in bundle.manifest.sha256
+    assert folder / "siamese.onnx.data" in bundle.files
+    assert run("check", folder)[0] == 0
+    data = folder / "siamese.onnx.data"
+    data.write_bytes(data.read_bytes()[:-1] + b"?")
+    code, output = run("check", folder)
+    assert code != 0
+    assert "siamese.onnx.data is not the file that the manifest names" in " ".join(output.split())
 
 
 def test_a_packed_selftest_is_solved_before_a_bundle_is_served(folder: Path) -> None:
