@@ -5,18 +5,26 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from labels.annotations import PICTURE_SUFFIXES, Fault, Kind
+from modelfile import PictureError, decode_picture, displayed_size
+
+__all__ = [
+    "QUARANTINE",
+    "UNREADABLE",
+    "displayed_size",
+    "find_files",
+    "find_pictures",
+    "is_picture",
+    "load_rgb",
+    "unreadable",
+]
 
 QUARANTINE = "quarantine"
 """Folder of what was taken out of a data set; nothing in it is read."""
 
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no whole picture, or one too large to be meant."""
-
-_ORIENTATION = 0x0112
-_QUARTER_TURNED = (5, 6, 7, 8)
+UNREADABLE = (OSError, PictureError)
+"""What is raised for a file that is no whole picture, or one too large to be meant."""
 
 
 def find_files(folder: Path) -> Iterator[Path]:
@@ -41,31 +49,16 @@ def find_pictures(folder: Path) -> list[Path]:
     return [path for path in find_files(folder) if is_picture(path)]
 
 
-def displayed_size(file: Path) -> tuple[int, int]:
-    """Width and height in pixels with the EXIF orientation applied; pixels are not decoded.
+def load_rgb(file: Path | bytes) -> NDArray[np.uint8]:
+    """A picture as displayed, `(H, W, 3)` uint8 RGB; see `modelfile.decode_picture`.
+
+    Args:
+        file: The file, or its bytes.
 
     Raises:
-        OSError, ValueError, SyntaxError, DecompressionBombError: see `UNREADABLE`.
+        OSError, PictureError: see `UNREADABLE`.
     """
-    with Image.open(file) as picture:
-        width, height = picture.size
-        turned = picture.getexif().get(_ORIENTATION) in _QUARTER_TURNED
-    return (height, width) if turned else (width, height)
-
-
-def load_rgb(file: Path) -> NDArray[np.uint8]:
-    """A picture as displayed, transparent parts on white, `(H, W, 3)` uint8 RGB.
-
-    Raises:
-        OSError, ValueError, SyntaxError, DecompressionBombError: see `UNREADABLE`.
-    """
-    with Image.open(file) as picture:
-        shown = ImageOps.exif_transpose(picture)
-        if shown.has_transparency_data:
-            layer = shown.convert("RGBA")
-            shown = Image.new("RGB", layer.size, (255, 255, 255))
-            shown.paste(layer, (0, 0), layer)
-        return np.asarray(shown.convert("RGB"))
+    return decode_picture(file)
 
 
 def unreadable(file: Path, error: Exception) -> Fault:

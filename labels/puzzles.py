@@ -16,10 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from PIL import ExifTags, Image
-
 from labels.atomic import write_atomically
 from labels.errors import PuzzleSetError
+from labels.pictures import UNREADABLE, displayed_size
 from labels.puzzle import PROMPT_KINDS, Box, PromptValue, Puzzle, parse_puzzle
 
 __all__ = [
@@ -236,12 +235,8 @@ def check_pictures(folder: Path, puzzle: Puzzle) -> None:
                 f"The file name {name!r} does not stay inside the set's folder; a link leads out."
             )
     try:
-        with Image.open(root / puzzle.background) as picture:
-            width, height = picture.size
-            # Boxes are in the picture as displayed; these four orientations turn it on its side.
-            if picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
-                width, height = height, width
-    except (OSError, Image.DecompressionBombError) as error:
+        width, height = displayed_size(root / puzzle.background)
+    except UNREADABLE as error:
         raise PuzzleSetError(
             f"The background {puzzle.background!r} cannot be read as a picture ({error})."
         ) from error

@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from labels.duplicates import pixel_digest
 from labels.pictures import UNREADABLE, find_pictures, load_rgb
 from labels.quarantine import Quarantine
@@ -21,6 +19,7 @@ from labels.texts import (
     json_pairs,
     text_entries,
 )
+from modelfile import picture_format
 
 Size = tuple[int, int]
 Track = Callable[[Sequence[Path]], Iterable[Path]]
@@ -135,8 +134,7 @@ def _look_at(file: Path, folder: Path, wanted: Size | None) -> _Look:
     """Decode one picture."""
     kinds = TextFaultKind
     try:
-        with Image.open(file) as picture:
-            kind = picture.format or ""
+        kind = picture_format(file)
         rgb = load_rgb(file)
     except UNREADABLE as error:
         sentence = f"{file} cannot be read as a picture ({error}); remove or replace it."

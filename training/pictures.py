@@ -20,7 +20,7 @@ from PIL import Image, ImageChops
 
 from labels.class_folders import class_folders, named_pictures
 from labels.class_names import class_of_folder, holds_class
-from labels.pictures import find_pictures
+from labels.pictures import UNREADABLE, find_pictures, load_rgb
 from labels.puzzles import PUZZLES_FILE, read_puzzles
 from labels.texts import LABELS_TEXT, read_texts
 from training.errors import TrainingError
@@ -136,7 +136,7 @@ def read_classes(folder: Path, *, skip_faulty: bool = False, single: bool = Fals
 
 
 def load_picture(path: Path) -> U8:
-    """A picture as a person sees it, `(H, W, 3)` uint8 RGB, what is transparent on white."""
+    """A picture as a person sees it, `(H, W, 3)` uint8 RGB; the last ones are kept."""
     return _loaded(path)
 
 
@@ -214,10 +214,9 @@ def _unreadable(found: Mapping[str, Sequence[Sample]]) -> dict[Path, str]:
     faults = {}
     for path in dict.fromkeys(s.path for samples in found.values() for s in samples):
         try:
-            with Image.open(path) as picture:
-                picture.load()
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            faults[path] = f"{path} is not a readable picture."
+            load_rgb(path)
+        except UNREADABLE as error:
+            faults[path] = f"{path} is not a readable picture ({error})."
     return faults
 
 
@@ -236,8 +235,4 @@ def _count_faults(found: Mapping[str, Sequence[Sample]], often: int) -> list[str
 
 @lru_cache(maxsize=_CACHED_PICTURES)
 def _loaded(path: Path) -> U8:
-    with Image.open(path) as picture:
-        seen = picture.convert("RGBA")
-    paper = Image.new("RGBA", seen.size, (255, 255, 255, 255))
-    paper.alpha_composite(seen)
-    return np.asarray(paper.convert("RGB"))
+    return load_rgb(path)
