@@ -1,5 +1,6 @@
 """Picture files of a folder: found, measured and loaded as a person sees them."""
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from modelfile import PictureError, decode_picture, displayed_size
 __all__ = [
     "QUARANTINE",
     "UNREADABLE",
+    "as_on_disk",
+    "composed",
     "displayed_size",
     "find_files",
     "find_pictures",
@@ -37,6 +40,26 @@ def find_files(folder: Path) -> Iterator[Path]:
                 yield from find_files(path)
         elif path.is_file():
             yield path
+
+
+def composed(name: str) -> str:
+    """A name as Unicode composes it (NFC): what is compared wherever names are.
+
+    A Mac writes `é` into a file name as a letter and an accent, keyboards and exports as one
+    character; both look the same, and are not equal.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def as_on_disk(path: Path) -> Path:
+    """A path whose name is written there in another normal form; the same where there is none."""
+    if path.name.isascii() or path.exists():
+        return path
+    wanted = composed(path.name)
+    try:
+        return next((p for p in path.parent.iterdir() if composed(p.name) == wanted), path)
+    except OSError:
+        return path
 
 
 def is_picture(path: Path) -> bool:

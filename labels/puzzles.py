@@ -10,15 +10,15 @@ them, so that no model is ever measured against, or trained on, its own guesses.
 """
 
 import json
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from labels.atomic import write_atomically
 from labels.errors import PuzzleSetError
-from labels.pictures import UNREADABLE, displayed_size
+from labels.pictures import UNREADABLE, as_on_disk, displayed_size
 from labels.puzzle import PROMPT_KINDS, Box, PromptValue, Puzzle, parse_puzzle
 
 __all__ = [
@@ -97,7 +97,7 @@ def read_puzzles(folder: Path, *, recorded: bool = False) -> PuzzleSet:
         if not line.strip():
             continue
         try:
-            puzzle = parse_puzzle(line)
+            puzzle = _as_on_disk(folder, parse_puzzle(line))
             _check_new(puzzle.id, puzzles)
             if not recorded:
                 _check_known(puzzle)
@@ -184,6 +184,22 @@ class PuzzleWriter:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _as_on_disk(folder: Path, puzzle: Puzzle) -> Puzzle:
+    """The puzzle with the names that its pictures have in this file system; see `composed`."""
+    if all(name.isascii() for name in puzzle.files):
+        return puzzle
+
+    def found(name: str) -> str:
+        return as_on_disk(folder / name).relative_to(folder).as_posix()
+
+    prompt: Mapping[str, PromptValue] = puzzle.prompt
+    if puzzle.kind == "icons":
+        prompt = {"icons": tuple(map(found, puzzle.icons))}
+    elif puzzle.image is not None:
+        prompt = {"image": found(puzzle.image)}
+    return replace(puzzle, background=found(puzzle.background), prompt=prompt)
 
 
 def _taken(folder: Path) -> PuzzleSetError:

@@ -1,11 +1,13 @@
 """A check and a split as tables for a terminal and as JSON for scripts."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
 from labels.check import MOVABLE, MOVED, Report
+from labels.quarantine import Change
 from labels.split import PARTS, Split
 
 _SHOWN_CLASSES = 20
@@ -42,12 +44,12 @@ def check_tables(report: Report) -> list[Table]:
     return [*tables, faults] if report.faults else tables
 
 
-def check_json(report: Report, moved: int = 0) -> dict[str, object]:
+def check_json(report: Report, changes: Sequence[Change] = ()) -> dict[str, object]:
     """All of a check; paths are relative to the folder.
 
     Args:
         report: What was found.
-        moved: How many files `--fix` has moved or mended before.
+        changes: What `--fix` has done before.
     """
     annotations = report.annotations
 
@@ -63,7 +65,10 @@ def check_json(report: Report, moved: int = 0) -> dict[str, object]:
         "boxes": sum(len(picture.boxes) for picture in annotations.pictures),
         "classes": dict(annotations.counts),
         "charset": report.charset,
-        "moved": moved,
+        "moved": len(changes),
+        "changes": [
+            {"file": str(one.file), "kept": str(one.kept), "lines": one.lines} for one in changes
+        ],
         "fault_counts": {kind.value: count for kind, count in report.by_kind.items()},
         "faults": [
             {
