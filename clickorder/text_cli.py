@@ -21,7 +21,7 @@ from clickorder.text_files import (
 )
 from clickorder.text_generate_cli import generate
 from clickorder.text_reading_cli import measure, read, to_ddddocr
-from labels.console import say, show
+from labels.console import cell, say, show
 
 if TYPE_CHECKING:
     from labels.text_check import TextReport
@@ -201,7 +201,6 @@ def labels(
     from collections import Counter
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from classifier.charsets import characters_of, fitting_preset
@@ -215,7 +214,7 @@ def labels(
         )
     table = Table("character", "count")
     for character, count in sorted(counts.items()):
-        table.add_row(escape(character), str(count))
+        table.add_row(cell(character), str(count))
     console = Console()
     show(console, table)
     lengths = Counter(map(len, texts.labels))

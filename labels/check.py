@@ -88,7 +88,9 @@ def check_folder(folder: Path, layout: Layout | None = None, track: Track | None
         PuzzleSetError: it is a puzzle set that cannot be read.
     """
     annotations = read_annotations(folder, layout)
-    files = sorted({*(p.path for p in annotations.pictures), *annotations.unlabelled})
+    shared = [fault.file for fault in annotations.faults if fault.kind is Kind.SHARED_LABEL]
+    twins = [file for one in shared for file in find_pictures(one.parent) if _twins(one, file)]
+    files = sorted({*(p.path for p in annotations.pictures), *annotations.unlabelled, *twins})
     prints: dict[Path, Fingerprint] = {}
     faults = list(annotations.faults)
     steps: Iterable[Step] = fingerprints(files)
@@ -216,6 +218,10 @@ def _mend_lines(
     files = [path for path in labels.with_pictures(file) if path.is_file()]
     labels.forget(files)
     return quarantine.take(files, reason, sentence)
+
+
+def _twins(one: Path, other: Path) -> bool:
+    return one.parent == other.parent and one.stem == other.stem
 
 
 def _missing_label(file: Path) -> Fault:

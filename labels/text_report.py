@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
+from labels.console import cell
 from labels.quarantine import Change
 from labels.text_check import MOVABLE, MOVED, TextReport
 
@@ -23,7 +23,7 @@ def text_tables(report: TextReport) -> list[Table]:
     lengths = (f"{count} of {length}" for length, count in report.lengths.items())
     summary.add_row("lengths of labels", ", ".join(lengths))
     characters = "".join(report.characters)
-    summary.add_row(f"characters ({len(characters)})", escape(characters))
+    summary.add_row(f"characters ({len(characters)})", cell(characters))
     faults = Table("fault", "count")
     for kind, count in report.by_kind.items():
         faults.add_row(kind.value, str(count))

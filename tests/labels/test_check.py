@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -54,11 +55,17 @@ def label(text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / "2.txt").write_text(GOOD + text)
 
 
+def other_picture(file: Path) -> None:
+    noise = np.random.default_rng(5).integers(0, 255, (100, 160, 3), np.uint8)
+    Image.fromarray(noise).save(file)
+
+
 FAULTS: dict[Kind, tuple[Callable[[Path], object], str]] = {
     Kind.UNREADABLE_PICTURE: (cut_short, "2.png"),
     Kind.UNREADABLE_LABEL: (lambda f: (f / "2.txt").write_bytes(b"\xff\xfe0"), "2.txt"),
     Kind.MISSING_LABEL: (lambda f: (f / "2.txt").unlink(), "2.png"),
     Kind.ORPHANED_LABEL: (lambda f: copy(f, "2.txt", "old.txt"), "old.txt"),
+    Kind.SHARED_LABEL: (lambda f: other_picture(f / "2.webp"), "2.png"),
     Kind.MALFORMED_LINE: (label("0 0.5 oops\n"), "2.txt"),
     Kind.UNKNOWN_CLASS: (label("9 0.5 0.5 0.1 0.1\n"), "2.txt"),
     Kind.OUTSIDE_BOX: (label("0 1.5 0.5 0.1 0.1\n"), "2.txt"),
