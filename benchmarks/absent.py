@@ -23,7 +23,7 @@ from clickorder.local import LocalSolver
 from labels.puzzles import PromptValue, Puzzle, PuzzleSet, read_puzzles
 from service.errors import ServiceError
 from service.settings import Settings
-from training.statistics import wilson_interval
+from training.evaluation.statistics import wilson_interval
 
 _SURE = 0.5
 _ORDER = ("as it is", "one alone, absent", "one of several absent", "all absent")

@@ -32,16 +32,16 @@ from scipy.optimize import minimize
 
 from clickorder.local import LocalSolver
 from labels.puzzles import Puzzle, PuzzleSet, read_puzzles
-from service.calibration import Calibration, Calibrations, Fit
 from service.errors import ServiceError
-from service.evidence import Evidence
-from service.looks import CLOSE, FIRST, Look
-from service.matching import assign
-from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
-from service.recognition import doubt
 from service.settings import Settings
-from training.scoring import in_order
-from training.statistics import expected_calibration_error
+from service.solving.calibration import Calibration, Calibrations, Fit
+from service.solving.matching import assign
+from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
+from service.solving.recognition import doubt
+from service.solving.scoring import Evidence
+from service.solving.tta import CLOSE, FIRST, Look
+from training.evaluation.scoring import in_order
+from training.evaluation.statistics import expected_calibration_error
 
 _TEMPERATURES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 _NULL_SCORES = (-1.0, -1.5, -2.0, -3.0, -4.0, -5.0, -6.5, -8.0, -11.0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.weak_styles import STYLES
 from labels.atomic import write_atomically
-from training.statistics import wilson_interval
+from training.evaluation.statistics import wilson_interval
 
 _MARKERS = "osD^vP*X"
 

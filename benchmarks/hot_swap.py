@@ -27,8 +27,8 @@ from benchmarks.callers import Answered, Callers, Question, questions
 from benchmarks.service_process import ServiceProcess, default_sets
 from labels.atomic import write_atomically
 from modelfile.metadata import PREFIX
-from service.backends import own_files
-from service.bundle import MANIFEST, Manifest, file_sums, manifest_text
+from service.models.backends import own_files
+from service.models.bundle import MANIFEST, Manifest, file_sums, manifest_text
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "swapped"

@@ -291,7 +291,7 @@ def _families(
     sets: Sequence[PuzzleSet], limit: int | None
 ) -> list[tuple[str, Path, list[LabelledPicture]]]:
     """Title, folder and pictures of each family of each set."""
-    from training.evaluation import first_of_each_family
+    from training.evaluation.evaluate import first_of_each_family
 
     found = []
     for one in sets:

@@ -232,8 +232,8 @@ def report(
     """One entry a row: solve rates per family, latency, memory, weights, speed."""
     import numpy as np
 
-    from training.evaluation import Outcome, percentiles, summarise
-    from training.scoring import read_reply, score_reply
+    from training.evaluation.evaluate import Outcome, percentiles, summarise
+    from training.evaluation.scoring import read_reply, score_reply
 
     # Prompt pictures cost only those rows that read them.
     alike = np.array([puzzle.kind == "words" for puzzle, _ in puzzles])
@@ -301,7 +301,7 @@ def main(
     from rich.console import Console
 
     from labels.errors import LabelsError
-    from training.evaluation import first_of_each_family
+    from training.evaluation.evaluate import first_of_each_family
 
     try:
         read = [read_puzzles(folder) for folder in sets]

@@ -24,8 +24,8 @@ from labels.pictures import load_rgb
 from labels.puzzles import Puzzle, read_puzzles
 from service.errors import ServiceError
 from service.settings import Settings
-from training.scoring import in_order
-from training.statistics import wilson_interval
+from training.evaluation.scoring import in_order
+from training.evaluation.statistics import wilson_interval
 
 _BELIEVED = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
 

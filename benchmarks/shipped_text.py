@@ -21,11 +21,11 @@ from rich.progress import track
 
 from classifier.charsets import characters_of
 from classifier.text_reader import SHIPPED, TextReader
-from training.statistics import wilson_interval
+from training.evaluation.statistics import wilson_interval
 from training.synthetic.palette import Palette
 from training.synthetic.store import IngredientStore
-from training.text_scoring import differing
-from training.text_synthetic import BENCHMARK, DrawingPlan, TextDrawer
+from training.text.scoring import differing
+from training.text.synthetic import BENCHMARK, DrawingPlan, TextDrawer
 
 _SIDES = (160, 60)
 

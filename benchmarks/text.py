@@ -5,7 +5,7 @@
 
 A task's model is `text.onnx` of its run below `--runs`; with `--train`, what is not there is
 trained first. Then 10,000 pictures that no training draws (other seeds, see
-`training.text_synthetic`) are put to it, one at a time, on one thread, from the decoded picture to
+`training.text.synthetic`) are put to it, one at a time, on one thread, from the decoded picture to
 the text. The task `small` trains on 20,000 pictures that are drawn once, into a folder, and on
 nothing beyond them. Writes `results.json` and `table.md` beside the runs; tasks that were measured
 before keep their lines.
@@ -30,8 +30,8 @@ from rich.progress import track
 
 from classifier.text_reader import TextReader
 from labels.atomic import write_atomically
-from training.statistics import wilson_interval
-from training.text_synthetic import BENCHMARK, DrawingPlan, DrawnText, TextDrawer
+from training.evaluation.statistics import wilson_interval
+from training.text.synthetic import BENCHMARK, DrawingPlan, DrawnText, TextDrawer
 
 SMALL = 20_000
 _SMALL_SEED = 20_000
@@ -134,7 +134,7 @@ def train(name: str, run: Path, python: str, minutes: float, more: tuple[str, ..
         arguments += ["--synthetic", "captcha"]
     if (run / "last.pt").is_file():
         arguments.append("--resume")
-    code = "from training.text_cli import app; app()"
+    code = "from training.text.cli import app; app()"
     subprocess.run([python, "-c", code, *arguments], check=True)
 
 
@@ -269,7 +269,7 @@ def main(
         # Read again: another of these may have written meanwhile.
         lines = read_lines(results) | {name: line}
         content = {
-            "seeds": "training.text_synthetic.BENCHMARK",
+            "seeds": "training.text.synthetic.BENCHMARK",
             "numpy": np.__version__,
             "tasks": [
                 {slot: getattr(line, slot) for slot in Line.__slots__} for line in lines.values()

@@ -22,12 +22,12 @@ from rich.progress import track
 from detector.detections import Detections
 from labels.pictures import load_rgb
 from labels.puzzles import Puzzle, read_puzzles
-from service.backends import load_solver, make_solver
-from service.prompts import IconsPrompt, Prompt, WordsPrompt
+from service.models.backends import load_solver, make_solver
 from service.settings import Settings
-from service.solver import Solver
-from training.scoring import areas_of, in_order
-from training.statistics import wilson_interval
+from service.solving.prompts import IconsPrompt, Prompt, WordsPrompt
+from service.solving.solver import Solver
+from training.evaluation.scoring import areas_of, in_order
+from training.evaluation.statistics import wilson_interval
 
 Picture = NDArray[np.uint8]
 

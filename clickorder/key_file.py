@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from clickorder.errors import CommandError
 from labels.atomic import write_atomically
-from service.keys import hash_of
+from service.security.keys import hash_of
 from service.settings import KeyDefaults, KeyEntry, Settings
 from service.settings_file import explain, file_source
 

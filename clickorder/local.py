@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labels.puzzles import Box, PromptValue, Puzzle
-from service.backends import load_solver
 from service.errors import BadPictureError, ServiceError
-from service.evidence import Evidence
-from service.looks import FIRST, Look
+from service.models.backends import load_solver
 from service.pictures import decode_picture
-from service.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.settings import Settings
+from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
+from service.solving.scoring import Evidence
+from service.solving.tta import FIRST, Look
 
 
 class LocalSolver:

@@ -6,7 +6,7 @@ from classifier import DdddTrainerClassifier, OnnxClassifier
 from clickorder.errors import CommandError
 from detector import YoloDetector
 from modelfile import verify_manifest
-from service.backends import model_files
+from service.models.backends import model_files
 from siamese import SiameseMatcher
 
 _THREADS = 0

@@ -10,37 +10,37 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from service.backends import load_solver
-from service.batch import BATCHES
-from service.batch import router as batch_router
-from service.compatible import router as compatible_router
-from service.docs_page import docs_router
-from service.documentation import DocumentedAPI
-from service.drain import Drain
-from service.guard import (
+from service.capture.sample_capture import Keeper
+from service.execution import Service
+from service.http.batch import BATCHES
+from service.http.batch import router as batch_router
+from service.http.compatible import router as compatible_router
+from service.http.documentation import DocumentedAPI
+from service.http.drain import Drain
+from service.http.middleware import BodyLimit, RequestContext
+from service.http.models_routes import router as models_router
+from service.http.problems import install_handlers
+from service.http.reading import router as reading_router
+from service.http.routes import router
+from service.models.backends import load_solver
+from service.models.registry import Registry
+from service.models.watch import Watch
+from service.pages.docs_page import docs_router
+from service.pages.page import page_router
+from service.pool import InferencePool
+from service.security.guard import (
     CORS_ANSWER_HEADERS,
     CORS_METHODS,
     CORS_REQUEST_HEADERS,
     Guard,
     SecurityHeaders,
 )
-from service.jobs import Service
-from service.keeping import Keeper
-from service.keys import Keys
-from service.metrics import Measured, Metrics, metrics_router
-from service.middleware import BodyLimit, RequestContext
-from service.models_routes import router as models_router
-from service.page import page_router
-from service.pool import InferencePool
-from service.problems import install_handlers
-from service.reading import router as reading_router
-from service.registry import Registry
-from service.routes import router
+from service.security.keys import Keys
 from service.settings import Settings
 from service.settings_file import RpcMissingError
-from service.solver import Solver
-from service.tracing import TraceRequests, Tracing
-from service.watch import Watch
+from service.solving.solver import Solver
+from service.telemetry.metrics import Measured, Metrics, metrics_router
+from service.telemetry.tracing import TraceRequests, Tracing
 
 if TYPE_CHECKING:
     from service.rpc.server import RpcServer

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from service.errors import OverloadedError
-from service.spans import waited
+from service.telemetry.spans import waited
 
 T = TypeVar("T")
 

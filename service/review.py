@@ -44,11 +44,11 @@ from service.errors import (
     PictureNotFoundError,
     SaveFailedError,
 )
-from service.hosts import LOOPBACK_NAMES, hostname
-from service.logs import configure_logging
-from service.middleware import BodyLimit, RequestContext
-from service.problems import install_handlers, problem_of
+from service.http.middleware import BodyLimit, RequestContext
+from service.http.problems import install_handlers, problem_of
+from service.security.hosts import LOOPBACK_NAMES, hostname
 from service.settings import Log
+from service.telemetry.logs import configure_logging
 
 PAGE = Path(__file__).resolve().parent / "review_page"
 HEADER = "X-Clickorder-Review"

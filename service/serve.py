@@ -14,14 +14,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.backends import load_solver
-from service.hosts import is_loopback
-from service.kept_set import check_folder
-from service.keys import Keys
-from service.logs import configure_logging
+from service.capture.sample_store import check_folder
+from service.models.backends import load_solver
+from service.security.hosts import is_loopback
+from service.security.keys import Keys
 from service.settings import Settings, load_settings
 from service.settings_file import ConfigurationError
-from service.solver import Solver
+from service.solving.solver import Solver
+from service.telemetry.logs import configure_logging
 
 _STARTUP_FAILED = 3
 

@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariableError
 
-from service.hosts import hostname, is_loopback
+from service.security.hosts import hostname, is_loopback
 from service.settings_file import ConfigurationError, explain, file_source
 
 Count = Annotated[int, Field(ge=1)]
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     page: bool = True
     """Whether the page for people is served at `/`."""
     compatible: bool = False
-    """Whether the entry points of older services are there too: `service.compatible`."""
+    """Whether the entry points of older services are there too: `service.http.compatible`."""
     limits: Limits = Limits()
     log: Log = Log()
     keep: Keep = Keep()

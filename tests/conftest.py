@@ -147,13 +147,13 @@ def stripes() -> Stripes:
 @pytest.fixture
 def still_rates(monkeypatch):
     """The rates of keys see no time pass, so that on a slow machine nothing is given back."""
-    from service.keys import TokenBucket
+    from service.security.keys import TokenBucket
 
     class StillBucket(TokenBucket):
         def __init__(self, rate_per_minute, clock=None):
             super().__init__(rate_per_minute, lambda: 0.0)
 
-    monkeypatch.setattr("service.keys.TokenBucket", StillBucket)
+    monkeypatch.setattr("service.security.keys.TokenBucket", StillBucket)
 
 
 class Process:

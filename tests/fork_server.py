@@ -19,7 +19,7 @@ import types
 
 PRELOADED = (
     *("httpx", "numpy", "onnxruntime", "PIL.Image", "pytest", "scipy.ndimage", "uvicorn"),
-    *("clickorder.cli", "clickorder.key_file", "clickorder.labels_cli", "clickorder.own_models"),
+    *("clickorder.cli", "clickorder.key_file", "clickorder.cli.labels", "clickorder.own_models"),
     *("labels.crops", "labels.group_overview", "labels.prelabel", "labels.puzzle_annotations"),
     *("service.app", "service.review", "service.serve"),
 )

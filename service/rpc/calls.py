@@ -26,11 +26,11 @@ from service.errors import (
     ServiceError,
     TryAgainError,
 )
-from service.jobs import CALLER_LEFT, Service
-from service.keys import Key, Keys
-from service.middleware import request_id_of
-from service.problems import FAULT, log_fault, writable
-from service.tracing import Tracing, end_span
+from service.execution import CALLER_LEFT, Service
+from service.http.middleware import request_id_of
+from service.http.problems import FAULT, log_fault, writable
+from service.security.keys import Key, Keys
+from service.telemetry.tracing import Tracing, end_span
 
 Context = ServicerContext[bytes, bytes]
 

@@ -1,7 +1,7 @@
 """The messages of `clickorder.proto` as the requests and answers of the HTTP side, and back.
 
-All of it runs in a worker, and the checks are those of `service.schemas`: what is refused there is
-refused here, with the same code and the same sentence.
+All of it runs in a worker, and the checks are those of `service.http.schemas`: what is refused
+there is refused here, with the same code and the same sentence.
 """
 
 import base64
@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from service import responses
-from service.answers import Reason
-from service.bodies import check_fields
 from service.errors import BadRequestBodyError
-from service.jobs import Job
-from service.reading import read_picture
-from service.routes import check_count, solve_puzzle
+from service.execution import Job
+from service.http import responses
+from service.http.bodies import check_fields
+from service.http.reading import read_picture
+from service.http.routes import check_count, solve_puzzle
+from service.http.schemas import ReadRequest, SolveRequest
 from service.rpc import clickorder_pb2 as pb
-from service.schemas import ReadRequest, SolveRequest
+from service.solving.answers import Reason
 
 T = TypeVar("T", bound=Message)
 

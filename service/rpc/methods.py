@@ -13,7 +13,7 @@ from service.errors import (
     RateLimitedError,
     ServiceError,
 )
-from service.jobs import Job, compute
+from service.execution import Job, compute
 from service.rpc import clickorder_pb2 as pb
 from service.rpc.calls import Call, Told
 from service.rpc.messages import parse, read, solve

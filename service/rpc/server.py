@@ -10,12 +10,12 @@ from grpc_health.v1.health import aio as health_aio
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
-from service.jobs import Service
-from service.keys import Keys
+from service.execution import Service
 from service.rpc.calls import Calls
 from service.rpc.methods import METHODS, SERVICE
+from service.security.keys import Keys
 from service.settings_file import RpcPortError
-from service.tracing import Tracing
+from service.telemetry.tracing import Tracing
 
 _LAST_WORDS_S = 0.5
 """For the status of a call that has just ended; what is open after that only watches."""

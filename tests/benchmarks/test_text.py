@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import text
-from training.text_synthetic import BENCHMARK, TRAINING
+from training.text.synthetic import BENCHMARK, TRAINING
 
 
 def line(task: str, right: int = 9930) -> text.Line:

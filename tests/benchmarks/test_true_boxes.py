@@ -12,9 +12,9 @@ from benchmarks.service_process import default_sets
 from benchmarks.true_boxes import Trial, TrueBoxes, report, trial
 from detector.detections import Detections
 from labels.puzzles import read_puzzles
-from service.backends import load_solver, make_solver
+from service.models.backends import load_solver, make_solver
 from service.settings import Settings
-from service.solver import Parts
+from service.solving.solver import Parts
 
 SETTINGS = Settings.model_validate({"backend": "own", "threads": 1, "workers": 1})
 

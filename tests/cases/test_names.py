@@ -11,9 +11,9 @@ from labels.check import check_folder
 from labels.puzzles import read_puzzles
 from labels.reading import read_annotations
 from labels.texts import read_texts
-from service.gallery import Gallery
-from service.prompts import WordsPrompt
-from service.schemas import SolveRequest
+from service.http.schemas import SolveRequest
+from service.solving.gallery import Gallery
+from service.solving.prompts import WordsPrompt
 
 WORD = "がé"
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, WORD) for form in ("NFC", "NFD"))

@@ -12,7 +12,7 @@ from labels.pictures import displayed_size, load_rgb
 from labels.puzzles import Puzzle, PuzzleWriter, read_puzzles
 from service.pictures import decode_picture
 from service.settings import Limits
-from training.pictures import load_picture, read_classes
+from training.matcher.pictures import load_picture, read_classes
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
@@ -23,7 +23,7 @@ OTHER_DECODERS = {
     "labels/group_overview.py",  # reads a mark in the head of what the project wrote
     "training/synthetic/icons.py",  # what the SVG rasteriser has just drawn
     "training/synthetic/crops.py",  # what the generator has just encoded
-    "training/drawn_prompts.py",  # the same
+    "training/detector/drawn_prompts.py",  # the same
 }
 
 
@@ -193,7 +193,7 @@ class TestAnimations:
         assert not list(tmp_path.glob("*.txt"))
 
     def test_training(self, tmp_path, kind, suffix, what):
-        from training.pictures import PicturesError
+        from training.matcher.pictures import PicturesError
 
         for label in "ab":
             (tmp_path / label).mkdir()

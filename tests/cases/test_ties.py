@@ -15,18 +15,18 @@ from classifier import OnnxClassifier
 from detector import Detections
 from labels.puzzles import Puzzle
 from modelfile import ModelMetadata
-from training.adaptation_measures import all_found, named_right
-from training.crop_inputs import Trial
-from training.detection_data import Sample as Scene
-from training.detection_metrics import Thresholds, average_precision, missed_and_spare, score
-from training.joint_model import JointModel
-from training.mistakes import draw_mistakes
-from training.own_pictures import Item
-from training.pictures import PicturesError, Sample, read_classes
-from training.scoring import Reply, score_reply
-from training.statistics import expected_calibration_error, strictly_best
-from training.text_measures import Answers, measures_of
-from training.trials import TIE, _outcome, match_outcomes, measures, read_outcomes
+from training.adapt.measures import all_found, named_right
+from training.detector.data import Sample as Scene
+from training.detector.metrics import Thresholds, average_precision, missed_and_spare, score
+from training.evaluation.scoring import Reply, score_reply
+from training.evaluation.statistics import expected_calibration_error, strictly_best
+from training.matcher.crop_inputs import Trial
+from training.matcher.joint_model import JointModel
+from training.matcher.match_metrics import TIE, _outcome, match_outcomes, measures, read_outcomes
+from training.matcher.mistakes import draw_mistakes
+from training.matcher.own_pictures import Item
+from training.matcher.pictures import PicturesError, Sample, read_classes
+from training.text.measures import Answers, measures_of
 
 WORDS = ("a", "b", "c", "d")
 

@@ -14,8 +14,8 @@ from classifier.charsets import PRESETS, characters_of
 from classifier.errors import CharacterSetError
 from labels.check import check_folder
 from labels.console import cell, say, show
-from training.detection_data import DetectionDataError, read_detection_data
-from training.text_settings import settings_of
+from training.detector.data import DetectionDataError, read_detection_data
+from training.text.settings import settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

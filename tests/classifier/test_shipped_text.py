@@ -5,7 +5,7 @@ import pytest
 from classifier.charsets import characters_of
 from classifier.text_reader import SHIPPED, TextReader
 from training.synthetic.palette import Palette
-from training.text_synthetic import BENCHMARK, DrawingPlan, TextDrawer
+from training.text.synthetic import BENCHMARK, DrawingPlan, TextDrawer
 
 NOTHING = Palette((), (), (), ())
 COUNT = 60

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from clickorder.adaptation_puzzles import part_of, puzzles_of
+from clickorder.adapt.puzzles import part_of, puzzles_of
 from labels.click_order import read_order, with_order, write_order
 from labels.reading import read_annotations
 

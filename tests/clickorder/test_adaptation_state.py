@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clickorder.adaptation_state import AdaptationState, Training, Wishes, fingerprint_of
+from clickorder.adapt.state import AdaptationState, Training, Wishes, fingerprint_of
 from clickorder.errors import CommandError
 from labels.annotations import Annotations, LabelledBox, LabelledPicture, Layout
 

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from classifier.charsets import LabelRule
-from clickorder import bench as core
-from clickorder.bench import Asked, Bench, Level, LevelResult, Sample
-from clickorder.bench_plot import draw_boxes
-from clickorder.bench_results import (
+from clickorder.bench import load as core
+from clickorder.bench.load import Asked, Bench, Level, LevelResult, Sample
+from clickorder.bench.plot import draw_boxes
+from clickorder.bench.results import (
     COLUMNS,
     QUANTILES,
     Summary,
@@ -29,7 +29,7 @@ from clickorder.bench_results import (
     summary_json,
     without_secrets,
 )
-from clickorder.client_errors import (
+from clickorder.client.errors import (
     AccessDeniedError,
     ClientError,
     RequestRefusedError,

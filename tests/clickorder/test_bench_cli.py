@@ -17,12 +17,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from clickorder.bench_options import levels_of, size_of, span_of
-from clickorder.bench_pictures import own_pictures
+from clickorder.bench.options import levels_of, size_of, span_of
+from clickorder.bench.pictures import own_pictures
 from clickorder.cli import app
 from clickorder.errors import UsageError
-from service.backends import load_solver
-from service.keys import hash_of, new_key
+from service.models.backends import load_solver
+from service.security.keys import hash_of, new_key
 from service.settings import KeyEntry, Limits, Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -31,10 +31,10 @@ from clickorder.client import (
     ServiceFailedError,
     UnexpectedAnswerError,
 )
-from clickorder.client_errors import problem_error
-from service.keys import hash_of, new_key
+from clickorder.client.errors import problem_error
+from service.security.keys import hash_of, new_key
 from service.settings import KeyEntry, Settings
-from service.solver import Solver
+from service.solving.solver import Solver
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
 BOXES = {"red": (20, 12, 50, 42), "green": (80, 30, 110, 60), "blue": (140, 8, 170, 38)}

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from clickorder.cli import app
 from clickorder.errors import CommandError
 from clickorder.key_file import KeyFile
-from service.keys import Keys, hash_of
+from service.security.keys import Keys, hash_of
 from service.settings import load_settings
 
 HASH = "sha256:" + "0" * 64

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from clickorder.cli import app
-from service.bundle import Bundle
+from service.models.bundle import Bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "siamese/weights/siamese.onnx"

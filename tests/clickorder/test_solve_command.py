@@ -9,12 +9,12 @@ from PIL import Image, ImageChops
 from typer.testing import CliRunner
 
 from clickorder.cli import app
+from clickorder.cli.question import Question
+from clickorder.cli.solve_arguments import spell_out
 from clickorder.errors import UsageError
-from clickorder.question import Question
-from clickorder.solve_command import spell_out
 from labels.errors import PuzzleSetError
 from labels.puzzles import Puzzle, PuzzleWriter, read_puzzles
-from service.keys import hash_of, new_key
+from service.security.keys import hash_of, new_key
 from service.settings import KeyEntry, Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -116,7 +116,7 @@ def test_the_captcha_package_is_all_it_needs(tmp_path):
 
 def test_quantising_and_the_plot_need_no_torch():
     heavy = ("torch", "torchvision", "ultralytics", "cv2", "captcha", "resvg_py")
-    code = "import training.quantisation\nfrom clickorder.bench_plot import draw_boxes\n"
-    code += "from matplotlib.figure import Figure\nimport clickorder.bench_pictures"
+    code = "import training.core.quantisation\nfrom clickorder.bench.plot import draw_boxes\n"
+    code += "from matplotlib.figure import Figure\nimport clickorder.bench.pictures"
     done = without(heavy, code)
     assert done.returncode == 0, done.stderr

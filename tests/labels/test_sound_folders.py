@@ -19,7 +19,7 @@ from labels.errors import LayoutError
 from labels.parts import write_parts
 from labels.split import split_folder
 from labels.yolo import label_file_of, write_classes
-from training.detection_data import read_detection_data
+from training.detector.data import read_detection_data
 
 Build = Callable[[Path, Sequence[Path], Sequence[str]], None]
 NAMES = ("1", "0", "0 0.5 0.5 1 1", "item", "成", "bi:alarm", "two words", "classes")

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from training.start import shipped_file
+from training.core.initial_weights import shipped_file
 
 pytest.importorskip("torch")
 

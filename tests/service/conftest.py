@@ -25,12 +25,12 @@ from scipy import ndimage
 from starlette.types import ASGIApp
 
 from detector.detections import Detections
-from service.answers import DetectedBox
 from service.app import create_app
-from service.backends import load_solver
+from service.models.backends import load_solver
 from service.review import create_review_app
 from service.settings import Settings
-from service.solver import Solver
+from service.solving.answers import DetectedBox
+from service.solving.solver import Solver
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

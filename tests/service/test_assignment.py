@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
-from service.assignment import best_assignment
-from service.matching import MAX_ITEMS
+from service.solving.assignment import best_assignment
+from service.solving.matching import MAX_ITEMS
 
 SMALL = st.tuples(st.integers(0, 5), st.integers(0, 5))
 # Few values, so that many are equal; SciPy's choice among equal sums may be another.

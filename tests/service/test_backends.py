@@ -11,11 +11,11 @@ from PIL import Image
 from classifier.text_reader import SHIPPED
 from labels.puzzles import read_puzzles
 from modelfile import MANIFEST, ModelChecksumError
-from service.backends import BackendError, load_solver, own_files
 from service.errors import ModelUnavailableError
-from service.prompts import IconsPrompt, WordsPrompt
+from service.models.backends import BackendError, load_solver, own_files
 from service.settings import Settings
-from service.solver import Solver
+from service.solving.prompts import IconsPrompt, WordsPrompt
+from service.solving.solver import Solver
 
 PUZZLES = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles"
 
@@ -63,7 +63,7 @@ def test_own_without_weights_is_one_sentence(
     (tmp_path / "detector.onnx").touch()
     # As where the shipped weights were taken out.
     found = {tmp_path: {"detector": tmp_path / "detector.onnx"}, None: {}}
-    monkeypatch.setattr("service.backends.own_files", found.get)
+    monkeypatch.setattr("service.models.backends.own_files", found.get)
     with pytest.raises(BackendError, match=r"needs detector\.onnx and at least one of"):
         load_solver(Settings(backend="own", models_dir=tmp_path))
 
@@ -111,7 +111,7 @@ def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend(
 def test_auto_without_own_weights_is_the_embedded_backend(
     embedded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.backends.own_files", lambda _: {})
+    monkeypatch.setattr("service.models.backends.own_files", lambda _: {})
     assert load_solver(Settings(backend="auto")).models == embedded.models
 
 
@@ -175,7 +175,7 @@ def test_own_files_without_shipped_ones_are_helped_out_by_the_embedded_backend(
 ) -> None:
     (tmp_path / "siamese.onnx").write_bytes(own_files(None)["siamese"].read_bytes())
     found = {tmp_path: {"siamese": tmp_path / "siamese.onnx"}, None: {}}
-    monkeypatch.setattr("service.backends.own_files", found.get)
+    monkeypatch.setattr("service.models.backends.own_files", found.get)
     solver = load_solver(Settings(models_dir=tmp_path))
     assert solver.models["detector"] == embedded.models["detector"]
     assert solver.origins["classifier"] == "ddddocr"

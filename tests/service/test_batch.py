@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from service.keys import hash_of, new_key
-from service.prompts import Prompt
+from service.security.keys import hash_of, new_key
 from service.settings import KeyEntry, Limits, Settings
-from service.solver import Answer, Solver
+from service.solving.prompts import Prompt
+from service.solving.solver import Answer, Solver
 
 COLOURS = ((220, 30, 30), (30, 170, 60), (40, 60, 220))
 

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from PIL import Image, ImageDraw
 
-from service.bundle import Manifest, file_sums, manifest_text
+from service.models.bundle import Manifest, file_sums, manifest_text
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

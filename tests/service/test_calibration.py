@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.calibration import Calibration, CalibrationError, Calibrations, Fit
+from service.solving.calibration import Calibration, CalibrationError, Calibrations, Fit
 
 SHARES = st.floats(0.0, 1.0)
 

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from service import compatible
 from service.app import create_app
-from service.backends import load_solver
+from service.http import compatible
+from service.models.backends import load_solver
 from service.settings import Settings
-from service.solver import Solver
+from service.solving.solver import Solver
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
 BOXES = {"red": [20, 12, 50, 42], "green": [80, 30, 110, 60], "blue": [140, 8, 170, 38]}

@@ -7,9 +7,9 @@ import re
 import pytest
 from PIL import Image
 
-from service import responses, schemas
 from service.app import create_app
-from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_BOXES
+from service.http import responses, schemas
+from service.http.examples import EXAMPLE_BACKGROUND, EXAMPLE_BOXES
 from service.settings import Settings
 
 DOCUMENT = create_app(Settings(), lambda _: None).openapi()

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from PIL import Image
 
-from service.solver import Solver
+from service.solving.solver import Solver
 
 FILE = io.BytesIO()
 Image.new("RGB", (40, 40), "white").save(FILE, "PNG")
@@ -53,8 +53,8 @@ def test_a_fault_is_a_500_that_leaks_nothing(serve):
 def test_the_frames_of_a_fault_reach_the_log(layout, python):
     code = (
         "import sys, structlog\n"
-        "from service.logs import configure_logging\n"
-        "from service.problems import internal_problem\n"
+        "from service.telemetry.logs import configure_logging\n"
+        "from service.http.problems import internal_problem\n"
         "from service.settings import Log\n"
         "configure_logging(Log(format=sys.argv[1]))\n"
         "try:\n"

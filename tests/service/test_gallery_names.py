@@ -6,11 +6,11 @@ import httpx
 import numpy as np
 import structlog
 
-from service.backends import make_solver, own_files
-from service.examples import EXAMPLE_BACKGROUND
-from service.gallery import Gallery
-from service.registry import Registry
+from service.http.examples import EXAMPLE_BACKGROUND
+from service.models.backends import make_solver, own_files
+from service.models.registry import Registry
 from service.settings import Settings
+from service.solving.gallery import Gallery
 
 NAME = "a-rather-long-name-of-an-icon"
 

@@ -25,17 +25,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service import errors
-from service.answers import Reason
 from service.app import create_app
-from service.backends import load_solver
-from service.bundle import Manifest, file_sums, manifest_text
-from service.keys import hash_of
+from service.models.backends import load_solver
+from service.models.bundle import Manifest, file_sums, manifest_text
 from service.rpc import clickorder_pb2 as pb
 from service.rpc.calls import Told
 from service.rpc.messages import REASONS
 from service.rpc.methods import SERVICE
+from service.security.keys import hash_of
 from service.settings import KeyEntry, Limits, Settings
-from service.solver import Solver
+from service.solving.answers import Reason
+from service.solving.solver import Solver
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 170, 60), (40, 60, 220)
 TYPES = {

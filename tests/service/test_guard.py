@@ -19,8 +19,8 @@ from starlette.responses import Response
 
 from clickorder.key_file import KeyFile
 from service.app import create_app
-from service.guard import SecurityHeaders, is_open, needs_admin
-from service.keys import hash_of
+from service.security.guard import SecurityHeaders, is_open, needs_admin
+from service.security.keys import hash_of
 from service.settings import KeyDefaults, KeyEntry, Settings
 from service.settings_file import KeysRequiredError
 

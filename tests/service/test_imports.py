@@ -24,8 +24,8 @@ def test_solving_loads_nothing_of_training():
     code = f"""
 import sys
 import numpy as np
-from service.backends import load_solver
-from service.prompts import WordsPrompt
+from service.models.backends import load_solver
+from service.solving.prompts import WordsPrompt
 from service.settings import Settings
 
 solver = load_solver(Settings(backend="ddddocr"))

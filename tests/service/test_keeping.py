@@ -26,11 +26,11 @@ from labels.errors import PuzzleSetError
 from labels.puzzles import read_puzzles
 from labels.reading import read_annotations
 from labels.review import Review
-from service.answers import Answer, Click, DetectedBox
-from service.keeping import Keeper
-from service.kept_set import MARK, Content, KeepingError, KeptSet
-from service.schemas import PromptField
+from service.capture.sample_capture import Keeper
+from service.capture.sample_store import MARK, Content, KeepingError, KeptSet
+from service.http.schemas import PromptField
 from service.settings import Keep, Settings
+from service.solving.answers import Answer, Click, DetectedBox
 
 ROOT = Path(__file__).resolve().parents[2]
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
@@ -419,18 +419,20 @@ def test_a_picture_stays_while_another_puzzle_has_it(folder, opened):
 
 
 def test_the_old_go(folder, opened, monkeypatch):
-    import service.kept_set
+    import service.capture.sample_store
 
     keeping = opened(max_age_days=3)
     now = time.time()
     for days in (9, 5, 2, 0):
-        monkeypatch.setattr(service.kept_set.time, "time", lambda d=days: now - d * 86_400)
+        monkeypatch.setattr(
+            service.capture.sample_store.time, "time", lambda d=days: now - d * 86_400
+        )
         keeping.add(content(days))
     keeping.tidy()
     assert [one.prompt["words"][0] for one in kept(folder)] == ["word 2", "word 0"]
     assert files(folder) == sorted(one.background for one in kept(folder))
     assert keeping.removed["age"] == 2
-    monkeypatch.setattr(service.kept_set.time, "time", lambda: now + 9 * 86_400)
+    monkeypatch.setattr(service.capture.sample_store.time, "time", lambda: now + 9 * 86_400)
     assert len(opened(max_age_days=3)) == 0
     assert files(folder) == []
 
@@ -495,7 +497,7 @@ def test_a_full_disk_leaves_no_half_line(folder, opened, monkeypatch):
         real(handle, bytes(data)[:20])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("service.kept_set.os.write", full)
+    monkeypatch.setattr("service.capture.sample_store.os.write", full)
     with pytest.raises(OSError, match="No space"):
         keeping.add(content(2))
     monkeypatch.undo()
@@ -557,7 +559,7 @@ WRITER = """
 import io, os, sys
 from pathlib import Path
 from PIL import Image
-from service.kept_set import Content, KeptSet
+from service.capture.sample_store import Content, KeptSet
 from service.settings import Keep
 
 def content(number):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import RateLimitedError, TooManyAtOnceError
-from service.keys import Keys, TokenBucket, hash_of, new_key
+from service.security.keys import Keys, TokenBucket, hash_of, new_key
 from service.settings import KeyDefaults, KeyEntry, Settings
 from service.settings_file import KeysRequiredError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.looks import CLOSE, FIRST, Look, merged, turned
+from service.solving.tta import CLOSE, FIRST, Look, merged, turned
 
 
 def test_a_turned_crop_turns_back() -> None:

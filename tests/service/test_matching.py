@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from service.matching import MAX_ITEMS, assign
+from service.solving.matching import MAX_ITEMS, assign
 
 
 def every_assignment(items: int, boxes: int, with_null: bool) -> list[tuple[int, ...]]:

@@ -9,12 +9,12 @@ CODE = """
 import shutil, sys
 from pathlib import Path
 import numpy as np, psutil
-from service.backends import load_solver
-from service.bundle import Manifest, file_sums, manifest_text
-from service.memory import release
-from service.prompts import WordsPrompt
-from service.registry import Registry
-from service.routing import Wish
+from service.models.backends import load_solver
+from service.models.bundle import Manifest, file_sums, manifest_text
+from service.models.memory import release
+from service.solving.prompts import WordsPrompt
+from service.models.registry import Registry
+from service.models.routing import Wish
 from service.settings import Settings
 
 models = Path(sys.argv[1])

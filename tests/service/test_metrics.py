@@ -14,9 +14,9 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.bundle import MANIFEST
-from service.metrics import CONFIDENCES, SECONDS
+from service.models.bundle import MANIFEST
 from service.settings import Limits, Settings
+from service.telemetry.metrics import CONFIDENCES, SECONDS
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
 PLACES = {"red": 20, "green": 80, "blue": 140}

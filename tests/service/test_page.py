@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from service.page import FOLDER
+from service.pages.page import FOLDER
 from service.settings import Settings
 
 FILES = sorted(

@@ -19,8 +19,8 @@ from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 
-from service.keys import hash_of, new_key
-from service.page import FOLDER
+from service.pages.page import FOLDER
+from service.security.keys import hash_of, new_key
 from service.settings import KeyEntry, Settings
 
 PUZZLES = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles"

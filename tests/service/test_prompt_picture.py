@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.detections import Detections
-from service.prompt_picture import Candidates, candidates, content_box
+from service.solving.prompt_segmentation import Candidates, candidates, content_box
 
 Picture = NDArray[np.uint8]
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from clickorder.client import AsyncClient, Client
-from service.backends import load_solver
-from service.bundle import Manifest, file_sums, manifest_text
+from service.models.backends import load_solver
+from service.models.bundle import Manifest, file_sums, manifest_text
 from service.settings import Settings
 
 RED = (255, 0, 0)

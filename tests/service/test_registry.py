@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from service.bundle import Bundle, BundleError, Manifest, file_sums, manifest_text
 from service.errors import ModelRefusedError, NoPreviousVersionError, UnknownModelError
-from service.registry import Registry, Version
-from service.routing import Wish
+from service.models.bundle import Bundle, BundleError, Manifest, file_sums, manifest_text
+from service.models.registry import Registry, Version
+from service.models.routing import Wish
 from service.settings import Settings
-from service.solver import Solver
+from service.solving.solver import Solver
 
 Pack = Callable[..., Path]
 

@@ -9,9 +9,9 @@ import pytest
 
 from classifier.text_reader import TextReader
 from service.app import create_app
-from service.keys import hash_of, new_key
+from service.security.keys import hash_of, new_key
 from service.settings import KeyDefaults, KeyEntry, Settings
-from service.solver import Solver
+from service.solving.solver import Solver
 
 EXAMPLES = os.environ.get("CLICKORDER_FUZZ_EXAMPLES", "25")
 # No schema can say that text is the base64 of a picture, or that a bundle of that name is served:

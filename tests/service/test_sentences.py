@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.sentences import words_of
+from service.solving.sentences import words_of
 
 SENTENCES = {
     "lenticular": ("请依次点击【花】【草】", ("花", "草")),

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from classifier.readings import Classifier, Readings
 from detector.detections import Detections
-from service.calibration import Calibration, Calibrations
 from service.errors import (
     InvalidRequestError,
     ModelUnavailableError,
@@ -18,8 +17,9 @@ from service.errors import (
     TooManyItemsError,
     UnknownWordsError,
 )
-from service.prompts import IconsPrompt, ImagePrompt, RegionPrompt, WordsPrompt
-from service.solver import Solver
+from service.solving.calibration import Calibration, Calibrations
+from service.solving.prompts import IconsPrompt, ImagePrompt, RegionPrompt, WordsPrompt
+from service.solving.solver import Solver
 from siamese.lettering import draw_word
 
 Picture = NDArray[np.uint8]

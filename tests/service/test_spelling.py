@@ -11,9 +11,9 @@ from PIL import Image
 from detector.detections import Detections
 from labels.puzzles import read_puzzles
 from service.errors import UnknownWordsError
-from service.prompts import WordsPrompt
-from service.solver import Solver
-from service.spelling import with_joined
+from service.solving.prompts import WordsPrompt
+from service.solving.solver import Solver
+from service.solving.spelling import with_joined
 
 SET = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles" / "text-words"
 SIDE = 44

@@ -13,13 +13,13 @@ from PIL import Image
 
 from clickorder.client import Client
 from service.app import create_app
-from service.backends import make_solver
 from service.errors import InvalidRequestError
-from service.prompts import WordsPrompt
+from service.models.backends import make_solver
 from service.rpc import clickorder_pb2 as pb
 from service.rpc.methods import SERVICE
 from service.settings import Settings
-from service.solver import Solver
+from service.solving.prompts import WordsPrompt
+from service.solving.solver import Solver
 
 PUZZLE = Path(__file__).resolve().parents[2] / "benchmarks/puzzles/text-words/text-words-00001.jpg"
 WORDS = ["痰", "痈", "釉", "痪"]

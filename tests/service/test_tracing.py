@@ -24,7 +24,7 @@ from PIL import Image
 from service.app import create_app
 from service.rpc import clickorder_pb2 as pb
 from service.settings import Settings
-from service.tracing import Tracing
+from service.telemetry.tracing import Tracing
 
 HERE = Path(__file__).parent
 FILE = io.BytesIO()
@@ -215,7 +215,7 @@ FAILURES = {
 def test_a_failure_is_told_by_its_code_and_quotes_nothing(
     serve, collector, monkeypatch, asked, status, code, wanted
 ):
-    from service.solver import Solver
+    from service.solving.solver import Solver
 
     real = Solver.solve
 

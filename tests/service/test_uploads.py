@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from service.drain import Drain
+from service.http.drain import Drain
 from service.settings import Limits, Settings
 
 FILE = io.BytesIO()

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labels.puzzles import Puzzle
-from training.adaptation_advice import advise, missed, mixed_up, number_of, percent, quoted
-from training.adaptation_record import Adaptation, Compared, Share, Stage
-from training.evaluation import Outcome
-from training.scoring import Reply, score_reply
+from training.adapt.advice import advise, missed, mixed_up, number_of, percent, quoted
+from training.adapt.record import Adaptation, Compared, Share, Stage
+from training.evaluation.evaluate import Outcome
+from training.evaluation.scoring import Reply, score_reply
 
 A, B, C = (0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10)
 FOLDER = Path("pictures")

@@ -11,14 +11,14 @@ from classifier import OnnxClassifier
 from detector import Detections
 from labels.puzzle import Puzzle
 from siamese.lettering import draw_word
-from training.adaptation_measures import all_found, compare, named_right
-from training.adaptation_record import Share
-from training.detection_data import Sample as Scene
-from training.evaluation import Outcome
-from training.own_pictures import Item
-from training.pictures import Sample
-from training.scoring import Reply, Score
-from training.start import shipped_file
+from training.adapt.measures import all_found, compare, named_right
+from training.adapt.record import Share
+from training.core.initial_weights import shipped_file
+from training.detector.data import Sample as Scene
+from training.evaluation.evaluate import Outcome
+from training.evaluation.scoring import Reply, Score
+from training.matcher.own_pictures import Item
+from training.matcher.pictures import Sample
 
 PUZZLE = Puzzle("a", "a.png", {"words": ("x",)}, ("x",), ((1, 1, 9, 9),))
 

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from labels.puzzles import Puzzle, PuzzleWriter, read_puzzles
-from training.adaptation_record import Adaptation, Compared, Share, Stage
-from training.adaptation_report import MOST_FAILURES, headline, verdict, write_report
-from training.evaluation import evaluate
+from training.adapt.record import Adaptation, Compared, Share, Stage
+from training.adapt.report import MOST_FAILURES, headline, verdict, write_report
+from training.evaluation.evaluate import evaluate
 
 ROOT = Path(__file__).parents[2]
 A, B = (10, 10, 30, 30), (60, 10, 80, 30)
@@ -403,7 +403,7 @@ def test_it_needs_neither_torch_nor_matplotlib():
     program = (
         "import sys\n"
         "sys.modules['torch'] = sys.modules['matplotlib'] = None\n"
-        "import training.adaptation_report\n"
+        "import training.adapt.report\n"
         "assert not {'service', 'clickorder'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, timeout=600)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.averaging import AveragingError, _mean, average_runs
-from training.joint_model import JointModel, save_checkpoint
-from training.loop import Schedule
-from training.matching_run import Settings
+from training.core.loop import Schedule
+from training.matcher.averaging import AveragingError, _mean, average_runs
+from training.matcher.joint_model import JointModel, save_checkpoint
+from training.matcher.run import Settings
 
 SETTINGS = Settings(Schedule(steps=1, decay_steps=1))
 

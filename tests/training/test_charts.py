@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.charts import COLOURS, STYLE, Series, line_chart
+from training.evaluation.charts import COLOURS, STYLE, Series, line_chart
 
 FINITE = st.floats(-1e12, 1e12, allow_nan=False)
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?"

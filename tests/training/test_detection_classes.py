@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from training.detection_classes import choose_classes
-from training.detection_data import Sample, _set_aside, read_detection_data
+from training.detector.classes import choose_classes
+from training.detector.data import Sample, _set_aside, read_detection_data
 from training.errors import DetectionDataError
 
 ICONS = tuple(f"icon-{number}" for number in range(40))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from labels.errors import PuzzleSetError
-from training.detection_data import DetectionData, read_detection_data
+from training.detector.data import DetectionData, read_detection_data
 from training.errors import DetectionDataError
 
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from detector.letterbox import PAD
-from training.detection_data import Sample
-from training.detection_frames import draw_frame, plain_frame, plan_epoch
+from training.detector.data import Sample
+from training.detector.frames import draw_frame, plain_frame, plan_epoch
 
 SIZE = (384, 256)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from detector import Detections
-from training.detection_data import Sample
-from training.detection_metrics import (
+from training.detector.data import Sample
+from training.detector.metrics import (
     Thresholds,
     average_precision,
     best_thresholds,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from training.detector_cli import app
+from training.detector.cli import app
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,7 @@ import sys
 sys.path.insert(0, {root!r})
 for name in ("torch", "ultralytics", "onnx"):
     sys.modules[name] = None
-from training.detector_cli import app
+from training.detector.cli import app
 app({arguments!r})
 """
 

@@ -18,15 +18,15 @@ from PIL import Image, ImageDraw
 from detector import YoloDetector, letterbox
 from detector.network import build_network
 from modelfile import ModelMetadata
-from training import detector_export
-from training.detection_batches import EpochFrames, batches
-from training.detection_data import DetectionData, read_detection_data
-from training.detection_metrics import DetectionScores, Thresholds
-from training.detector_export import LICENCE, describe, export_detector
-from training.detector_run import run_detector_training
-from training.detector_settings import DetectorSettings
-from training.detector_start import start_from_onnx
-from training.detector_trainer import DetectorTrainer, read_checkpoint
+from training.detector import export as detector_export
+from training.detector.batches import EpochFrames, batches
+from training.detector.data import DetectionData, read_detection_data
+from training.detector.export import LICENCE, describe, export_detector
+from training.detector.metrics import DetectionScores, Thresholds
+from training.detector.onnx_import import start_from_onnx
+from training.detector.run import run_detector_training
+from training.detector.settings import DetectorSettings
+from training.detector.trainer import DetectorTrainer, read_checkpoint
 from training.errors import DetectionDataError, DetectorTrainingError
 
 SETTINGS = DetectorSettings(
@@ -274,7 +274,7 @@ def refuse(*arguments, **options):
     raise OSError("no network in this test")
 socket.getaddrinfo = socket.create_connection = refuse
 socket.socket.connect = socket.socket.connect_ex = refuse
-from training.detector_cli import app
+from training.detector.cli import app
 try:
     app(standalone_mode=False)
 finally:

@@ -8,12 +8,12 @@ import pytest
 
 from detector import YoloDetector
 from labels.puzzles import read_puzzles
-from training import drawn_prompts
-from training.detection_data import read_detection_data
-from training.detection_metrics import item_calibration
-from training.detector_run import run_prompt_training
-from training.detector_settings import DetectorSettings
-from training.drawn_prompts import DrawnPrompts, validation_prompts
+from training.detector import drawn_prompts
+from training.detector.data import read_detection_data
+from training.detector.drawn_prompts import DrawnPrompts, validation_prompts
+from training.detector.metrics import item_calibration
+from training.detector.run import run_prompt_training
+from training.detector.settings import DetectorSettings
 from training.errors import TrainingError
 from training.synthetic.palette import Palette
 from training.synthetic.prompt_pictures import PromptPainter

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from labels.puzzles import Puzzle, PuzzleSet, PuzzleWriter, read_puzzles
 from training.errors import EvaluationError
-from training.evaluation import (
+from training.evaluation.evaluate import (
     OVERALL,
     as_json,
     evaluate,

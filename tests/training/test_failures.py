@@ -4,9 +4,9 @@ from PIL import Image, ImageFont
 
 from labels.puzzles import Puzzle, PuzzleWriter, read_puzzles
 from training.errors import EvaluationError
-from training.evaluation import evaluate
-from training.failures import SCALE, Lettering, draw_answer, draw_failure, draw_failures
-from training.scoring import Reply
+from training.evaluation.evaluate import evaluate
+from training.evaluation.failures import SCALE, Lettering, draw_answer, draw_failure, draw_failures
+from training.evaluation.scoring import Reply
 
 A, B = (10, 10, 30, 30), (60, 10, 80, 30)
 TRUTH, FOUND, CLICKED = (0, 150, 60), (60, 110, 255), (220, 30, 30)

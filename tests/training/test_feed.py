@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from training.feed import Block, Feed, FeedError, changed, join
+from training.core.loader import Block, Feed, FeedError, changed, join
 
 
 @dataclass(frozen=True)

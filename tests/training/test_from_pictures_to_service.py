@@ -22,9 +22,9 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.service_process import ServiceProcess
 from labels.puzzles import Puzzle, PuzzleWriter
 from modelfile import ModelMetadata, OnnxSession
-from training.detector_trainer import read_checkpoint
-from training.joint_model import load_checkpoint
-from training.start import shipped_file
+from training.core.initial_weights import shipped_file
+from training.detector.trainer import read_checkpoint
+from training.matcher.joint_model import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
 LETTERS = "HAKE"

@@ -18,9 +18,11 @@ from classifier import OnnxClassifier
 from labels.puzzles import read_puzzles
 from modelfile import OnnxSession
 from siamese import SiameseMatcher
-from training.classifier_trainer import run_classifier_training
-from training.imprint import Imprinter, broad_faces, glyph_crop
-from training.joint_model import (
+from training.core.loop import DivergedError, Schedule
+from training.core.run_folder import RunError, RunFolder
+from training.matcher.classifier_trainer import run_classifier_training
+from training.matcher.imprinting import Imprinter, broad_faces, glyph_crop
+from training.matcher.joint_model import (
     CheckpointError,
     JointModel,
     Weighting,
@@ -28,12 +30,10 @@ from training.joint_model import (
     restore,
     to_input,
 )
-from training.loop import DivergedError, Schedule
-from training.matching_loop import Training
-from training.matching_run import Settings
-from training.onnx_start import state_of_onnx, unfold
-from training.runs import RunError, RunFolder
-from training.siamese_trainer import run_siamese_training
+from training.matcher.loop import Training
+from training.matcher.onnx_import import state_of_onnx, unfold
+from training.matcher.run import Settings
+from training.matcher.siamese_trainer import run_siamese_training
 from training.synthetic.palette import Palette
 
 LABELS = ("bar", "cross", "disc", "ring", "square", "wedge")
@@ -159,7 +159,7 @@ def test_an_interrupted_run_resumes_to_a_complete_one(shapes: Path, tmp_path: Pa
     out = tmp_path / "run"
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from training.train_cli import siamese_app\n"
+        "from training.matcher.cli import siamese_app\n"
         "if __name__ == '__main__':\n"
         f"    siamese_app([{str(shapes)!r}, '--out', {str(out)!r}, '--steps', '100000', '--batch',"
         " '12', '--check-every', '3', '--trials', '10', '--threads', '1'])\n"
@@ -190,7 +190,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
         drawn = 0
 
         def batch(self) -> object:
-            from training.feed import Block
+            from training.core.loader import Block
 
             crops = np.zeros((4, 64, 64, 3), np.uint8)
             return Block(crops, crops, tuple("abcd"), np.full(4, -1))
@@ -208,7 +208,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_patience_lets_the_rate_fall(tmp_path: Path) -> None:
-    from training.feed import Block
+    from training.core.loader import Block
 
     rng = np.random.default_rng(0)
 
@@ -283,7 +283,7 @@ def test_imprinted_symbols_are_named_from_their_glyphs(palette: Palette) -> None
 def test_imprinting_step_by_step_reaches_every_symbol(
     palette: Palette, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.imprint._AT_A_STEP", 3)
+    monkeypatch.setattr("training.matcher.imprinting._AT_A_STEP", 3)
     torch.manual_seed(1)
     model = JointModel(tuple("AEKRXYZ257")).eval()
     assert model.characters is not None

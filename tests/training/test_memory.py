@@ -7,7 +7,7 @@ import pytest
 CODE = """
 import resource, sys
 import numpy as np
-from training.memory import keep_freed_memory
+from training.core.memory import keep_freed_memory
 
 def faults():
     # Of a MiB at most: NumPy asks for huge pages from 4 MiB on.

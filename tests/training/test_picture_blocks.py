@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from training.picture_blocks import (
+from training.matcher.picture_blocks import (
     KIND,
     PictureBlocks,
     divide,
     picture_trials,
 )
-from training.pictures import Classes, PicturesError, Sample, read_classes
+from training.matcher.pictures import Classes, PicturesError, Sample, read_classes
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from PIL import Image
 
 from labels.puzzles import Puzzle, PuzzleWriter
 from labels.texts import read_texts
-from training.picture_blocks import divide, picture_trials
-from training.pictures import PicturesError, content_box, load_picture, read_classes
+from training.matcher.picture_blocks import divide, picture_trials
+from training.matcher.pictures import PicturesError, content_box, load_picture, read_classes
 
 
 def save(path: Path, value: int = 0, size: tuple[int, int] = (20, 20)) -> Path:

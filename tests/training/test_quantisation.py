@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from clickorder.cli import app
 from labels.puzzles import Puzzle, PuzzleSet, PuzzleWriter, read_puzzles
 from modelfile import OnnxSession
-from training.onnx_weights import floats_of, halved, widened
-from training.quantisation import QuantisationError, Quantised, quantise
+from training.core.onnx_weights import floats_of, halved, widened
+from training.core.quantisation import QuantisationError, Quantised, quantise
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("classifier", "detector", "siamese")

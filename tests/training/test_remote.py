@@ -11,8 +11,8 @@ from PIL import Image
 
 from labels.puzzles import Puzzle
 from training.errors import EvaluationError
-from training.remote import RemoteSolver
-from training.scoring import read_reply
+from training.evaluation.remote import RemoteSolver
+from training.evaluation.scoring import read_reply
 
 TARGETS = ((0, 0, 10, 10), (20, 0, 30, 10))
 PROMPTS = {

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from training.runs import RunError, RunFolder, code_revision
+from training.core.run_folder import RunError, RunFolder, code_revision
 
 
 def test_a_new_run_keeps_its_settings(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labels.puzzles import Puzzle
-from training.scoring import Reply, contains, read_reply, score_reply
+from training.evaluation.scoring import Reply, contains, read_reply, score_reply
 
 A, B, C, D = (0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10), (60, 0, 70, 10)
 IN_A, IN_B, IN_C, IN_D, NOWHERE = (5, 5), (25, 5), (45, 5), (65, 5), (15, 5)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from training.core.initial_weights import Role, has_ingredients, shipped_file, starting_files
 from training.errors import TrainingError
-from training.start import Role, has_ingredients, shipped_file, starting_files
 
 
 @pytest.mark.parametrize("role", ["detector", "siamese", "classifier"])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from training.statistics import (
+from training.evaluation.statistics import (
     coverage_at_precision,
     expected_calibration_error,
     precision_at_coverage,

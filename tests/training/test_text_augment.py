@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.text_augment import varied
+from training.text.augment import varied
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from training.text_cli import app
-from training.text_pack import TextPack
+from training.text.cli import app
+from training.text.pack import TextPack
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,7 @@ import sys
 sys.path.insert(0, {root!r})
 for name in ("torch", "onnx"):
     sys.modules[name] = None
-from training.text_cli import app
+from training.text.cli import app
 app({arguments!r})
 """
 

@@ -12,8 +12,8 @@ from PIL import Image
 from classifier.charsets import LabelRule
 from labels.split import Member, write_split
 from training.errors import TextTrainingError
-from training.text_data import TextRecord, hold_out, labelled, pack_entries, read_records
-from training.text_pack import TextPack, write_pack
+from training.text.data import TextRecord, hold_out, labelled, pack_entries, read_records
+from training.text.pack import TextPack, write_pack
 
 PATTERN = r"^(?P<label>[^_]+)_"
 

@@ -11,9 +11,9 @@ from classifier.text_network import TextNetwork
 from classifier.text_preprocess import TextPreprocess
 from classifier.text_reader import TextReader
 from modelfile import OnnxSession
-from training.onnx_graph import ExportError
-from training.text_export import TextModel, export_text, text_metadata
-from training.text_measures import Alphabet
+from training.core.onnx_export import ExportError
+from training.text.export import TextModel, export_text, text_metadata
+from training.text.measures import Alphabet
 
 PREPROCESS = TextPreprocess(height=24, width=48, shortest=2, longest=5)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.text_measures import Alphabet, Answers, measures_of
+from training.text.measures import Alphabet, Answers, measures_of
 
 CTC, FIXED = Alphabet("ab"), Alphabet("ab", places=3)
 

@@ -15,18 +15,18 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from classifier.text_reader import TextReader
+from training.core.loop import DivergedError, Schedule
+from training.core.run_folder import RunError, RunFolder
 from training.errors import TextTrainingError
-from training.joint_model import load_checkpoint
-from training.loop import DivergedError, Schedule
-from training.runs import RunError, RunFolder
-from training.text_blocks import TextBlock
-from training.text_cli import app
-from training.text_data import pack_entries, read_records
-from training.text_loop import Enough, TextTraining, Variation
-from training.text_measures import Alphabet
-from training.text_pack import write_pack
-from training.text_run import run_text_training
-from training.text_settings import TextSettings, settings_of
+from training.matcher.joint_model import load_checkpoint
+from training.text.blocks import TextBlock
+from training.text.cli import app
+from training.text.data import pack_entries, read_records
+from training.text.loop import Enough, TextTraining, Variation
+from training.text.measures import Alphabet
+from training.text.pack import write_pack
+from training.text.run import run_text_training
+from training.text.settings import TextSettings, settings_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -192,7 +192,7 @@ def test_an_interrupted_run_resumes_to_a_complete_one(folder: Path, tmp_path: Pa
     ]  # fmt: skip
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        f"from training.text_cli import app; app({arguments!r})"
+        f"from training.text.cli import app; app({arguments!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 600

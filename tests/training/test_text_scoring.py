@@ -12,16 +12,16 @@ from classifier.charsets import LabelRule
 from classifier.text_reader import TextReading
 from labels.texts import TextPicture
 from training.errors import TrainingError
-from training.failures import Lettering
-from training.statistics import wilson_interval
-from training.text_scoring import (
+from training.evaluation.failures import Lettering
+from training.evaluation.statistics import wilson_interval
+from training.text.scoring import (
     TextOutcome,
     differing,
     read_all,
     score_json,
     score_texts,
 )
-from training.text_sheet import MOST, draw_text_sheet, worst_first
+from training.text.sheet import MOST, draw_text_sheet, worst_first
 
 short = st.text("ab0", max_size=5)
 

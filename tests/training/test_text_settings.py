@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from training.errors import TextTrainingError
-from training.text_cli import app
-from training.text_settings import PLACES, TextSettings, read_config, settings_of
+from training.text.cli import app
+from training.text.settings import PLACES, TextSettings, read_config, settings_of
 
 
 def written(tmp_path: Path, text: str) -> Path:

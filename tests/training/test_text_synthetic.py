@@ -10,7 +10,7 @@ from captcha import image
 from classifier.text_preprocess import TextPreprocess
 from training.errors import TextTrainingError
 from training.synthetic.palette import Palette
-from training.text_blocks import (
+from training.text.blocks import (
     DrawnBlocks,
     FileBlocks,
     MemoryFeed,
@@ -18,7 +18,7 @@ from training.text_blocks import (
     drawing_feed,
     drawn_block,
 )
-from training.text_synthetic import BENCHMARK, HELD_OUT, TRAINING, DrawingPlan, TextDrawer
+from training.text.synthetic import BENCHMARK, HELD_OUT, TRAINING, DrawingPlan, TextDrawer
 
 PLAN = DrawingPlan("0123456789ABC", (4, 6), (128, 64))
 NOTHING = Palette((), (), (), ())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from training.train_cli import classifier_app, siamese_app
+from training.matcher.cli import classifier_app, siamese_app
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,7 @@ import sys
 sys.path.insert(0, {root!r})
 for name in ("torch", "onnx"):
     sys.modules[name] = None
-from training.train_cli import {app}
+from training.matcher.cli import {app}
 {app}({arguments!r})
 """
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from training.feed import Block
-from training.mixed_blocks import MixedSource
-from training.picture_blocks import KIND
-from training.turned_crops import turned
+from training.core.loader import Block
+from training.matcher.mixed_blocks import MixedSource
+from training.matcher.picture_blocks import KIND
+from training.matcher.rotated_crops import turned
 
 SIDE = 64
 

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from siamese.lettering import draw_word
-from training.joint_model import JointModel, restore
-from training.onnx_start import state_of_both
-from training.own_pictures import Group, Item
-from training.pictures import Sample
-from training.start import shipped_file
-from training.turning import measured_turns
+from training.core.initial_weights import shipped_file
+from training.matcher.joint_model import JointModel, restore
+from training.matcher.onnx_import import state_of_both
+from training.matcher.own_pictures import Group, Item
+from training.matcher.pictures import Sample
+from training.matcher.rotation import measured_turns
 
 LETTERS = "ABEFGJKLPRTY247"
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from training.crop_inputs import network_input
+from training.matcher.crop_inputs import network_input
 from training.synthetic.crops import CHARSET, CropSource
 from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.icon_likeness import likeness, turning_of

@@ -1,0 +1,1 @@
+"""`clickorder adapt`, from labelled pictures to fine-tuned models."""

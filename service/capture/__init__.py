@@ -1,0 +1,1 @@
+"""Keeping puzzles that were not solved, where that is switched on."""

@@ -1,0 +1,280 @@
+"""One request in its worker: it is received on the event loop, the rest happens in the pool.
+
+`compute` runs a job for whoever asks, by HTTP or otherwise; `run_job` is HTTP's way to it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.capture.sample_capture import Keeper
+from service.deadline import Deadline
+from service.errors import BodyTimeoutError
+from service.http.bodies import JsonBody, MultipartBody, parse_body, read_body
+from service.http.schemas import RequestModel, RoutedRequest, SolveRequest
+from service.models.registry import Registry, Version
+from service.models.routing import Wish
+from service.pictures import decode_base64, decode_picture
+from service.pool import InferencePool
+from service.settings import Limits, Settings
+from service.solving.answers import Answer
+from service.solving.solver import Solver
+from service.telemetry.metrics import Metrics
+from service.telemetry.spans import note, span
+
+M = TypeVar("M", bound=RequestModel)
+T = TypeVar("T")
+
+
+CALLER_LEFT = 499
+"""Nobody reads it; nginx's number for a request whose caller closed the connection."""
+
+
+class CallerLeftError(Exception):
+    """Nobody waits for the answer; no ServiceError, since there is nobody to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the lifespan makes and every request shares.
+
+    Attributes:
+        settings: As passed to `create_app`.
+        registry: The bundles that are served, and which of them answers what.
+        pool: Where the solvers run.
+        metrics: What is counted.
+        keeper: Keeps puzzles, where that is asked for.
+    """
+
+    settings: Settings
+    registry: Registry
+    pool: InferencePool
+    metrics: Metrics = field(default_factory=Metrics)
+    keeper: Keeper | None = None
+
+
+@dataclass(slots=True)
+class Job:
+    """One request in its worker.
+
+    Attributes:
+        service: What all requests share.
+        request_id: For the answer.
+        deadline: Looked at between the steps.
+        version: The bundle that answers; None before `choose`. One request never sees two.
+        start: `perf_counter` when the worker took it up.
+        stages: Milliseconds by stage, filled while it runs.
+    """
+
+    service: Service
+    request_id: str
+    deadline: Deadline
+    version: Version | None = None
+    start: float = field(default_factory=time.perf_counter)
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Limits:
+        """Of the service."""
+        return self.service.settings.limits
+
+    @property
+    def solver(self) -> Solver:
+        """Of the bundle that `choose` chose."""
+        assert self.version is not None  # noqa: S101 - every kind of work chooses first
+        return self.version.solver
+
+    def min_confidence(self, wanted: float | None) -> float:
+        """Below which an answer is an abstention, where a caller wants this; None for nothing."""
+        return self.service.settings.min_confidence if wanted is None else wanted
+
+    def choose(
+        self, sent: RoutedRequest, picture: NDArray[np.uint8], prompt: str | None = None
+    ) -> None:
+        """Decide which bundle answers.
+
+        Args:
+            sent: What the caller says of it.
+            picture: `(H, W, 3)`, whose size may decide.
+            prompt: Kind of prompt, where there is one.
+
+        Raises:
+            UnknownModelError: the caller names a bundle that is not served, or not for this.
+        """
+        height, width = picture.shape[:2]
+        wish = Wish(sent.model, sent.site, sent.type, (width, height), prompt)
+        self.version = self.service.registry.choose(wish)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of a `with` block to a stage.
+
+        Raises:
+            DeadlineExceededError: the time is over, or nobody waits for the answer.
+        """
+        self.deadline.check()
+        start = time.perf_counter()
+        try:
+            with span(name):
+                yield
+        finally:
+            spent = (time.perf_counter() - start) * 1000
+            self.stages[name] = self.stages.get(name, 0.0) + spent
+
+    def timings_ms(self) -> dict[str, float]:
+        """The stages so far and the total, to a hundredth."""
+        total = (time.perf_counter() - self.start) * 1000
+        return {name: round(ms, 2) for name, ms in (self.stages | {"total": total}).items()}
+
+    def models(self, *roles: str) -> dict[str, str]:
+        """The bundle, where it has a name, and those of its models that took part."""
+        assert self.version is not None  # noqa: S101 - as above
+        installed = self.version.models
+        return {role: installed[role] for role in ("bundle", *roles) if role in installed}
+
+    def answered(self, sent: SolveRequest, answer: Answer) -> None:
+        """Count the answer to a puzzle, and keep the puzzle where that is asked for."""
+        assert self.version is not None  # noqa: S101 - as above
+        self.service.metrics.solved(self.version.name, answer)
+        note(
+            {
+                "clickorder.bundle": self.version.name,
+                "clickorder.outcome": "solved" if answer.reason is None else answer.reason,
+                "clickorder.confidence": answer.confidence,
+                "clickorder.boxes": len(answer.boxes),
+            }
+        )
+        if self.service.keeper is not None:
+            self.service.keeper.offer(sent.background, sent.prompt, answer)
+
+    def picture(self, sent: str | bytes, name: str) -> NDArray[np.uint8]:
+        """Decode a picture field: base64 text from JSON, bytes from multipart."""
+        data = decode_base64(sent, name) if isinstance(sent, str) else sent
+        return decode_picture(data, self.limits, name)
+
+
+async def receive_body(request: Request, *, lenient: bool = False) -> JsonBody | MultipartBody:
+    """Read the body, for as long as a body may take.
+
+    Args:
+        request: Whose app has a `Service` in its state.
+        lenient: See `read_body`.
+
+    Raises:
+        OverloadedError: as many bodies are on their way as there is room for.
+        BodyTimeoutError: it came too slowly.
+        UnsupportedMediaError, BadRequestBodyError: it is none that is read here.
+    """
+    service: Service = request.app.state.service
+    timeout_s = service.settings.body_timeout_s
+    with service.pool.reading():
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await read_body(request, lenient=lenient)
+        except TimeoutError as error:
+            raise BodyTimeoutError(
+                f"The request body did not arrive within {timeout_s} s; send it faster, or less."
+            ) from error
+
+
+async def run_job(
+    request: Request,
+    model: type[M],
+    work: Callable[[Job, M], BaseModel],
+    *,
+    lenient: bool = False,
+) -> Response:
+    """Read the body, do `work` in the pool, answer with its JSON.
+
+    Args:
+        request: Whose app has a `Service` in its state.
+        model: What the body is checked against, in the worker.
+        work: Makes the answer; runs in a worker thread.
+        lenient: See `read_body`.
+
+    Raises:
+        ServiceError: every way a request can fail; the app's handlers make problems of them.
+    """
+    service: Service = request.app.state.service
+    body = await receive_body(request, lenient=lenient)
+
+    def make(job: Job) -> str:
+        return work(job, parse_body(body, model)).model_dump_json(exclude_unset=True)
+
+    try:
+        answer = await compute(service, request.state.request_id, make, gone=disconnected(request))
+    except CallerLeftError:
+        return Response(status_code=CALLER_LEFT)
+    return Response(answer, media_type="application/json")
+
+
+async def compute(
+    service: Service,
+    request_id: str,
+    make: Callable[[Job], T],
+    *,
+    deadline: Deadline | None = None,
+    gone: Coroutine[Any, Any, None] | None = None,
+    patient: bool = False,
+) -> T:
+    """Run a job in the pool, for as long as somebody waits for it.
+
+    Whoever is cancelled in here has left as well.
+
+    Args:
+        service: Whose pool, limits and metrics.
+        request_id: For the answer.
+        make: Makes the answer; runs in a worker thread.
+        deadline: Of the caller; None is that of the settings, from now.
+        gone: Ends when the caller has left; None where that cancels this.
+        patient: Whether to wait where the queue is full instead of being refused.
+
+    Raises:
+        CallerLeftError: `gone` has ended first.
+        ServiceError: what `make` raises, that there is no room, or that the time is over.
+    """
+    deadline = deadline or Deadline(service.settings.deadline_s)
+
+    def job() -> T:
+        deadline.check()
+        this = Job(service, request_id, deadline)
+        try:
+            return make(this)
+        finally:
+            service.metrics.staged(this.stages)
+
+    pool = service.pool
+    run = pool.run_at_leisure(job, deadline.left_s) if patient else pool.run(job)
+    answer = asyncio.ensure_future(run)
+    left = None if gone is None else asyncio.ensure_future(gone)
+    try:
+        await asyncio.wait(
+            {answer} if left is None else {answer, left},
+            timeout=deadline.left_s,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if answer.done():
+            return answer.result()
+        if left is not None and left.done():
+            raise CallerLeftError
+        raise deadline.exceeded()
+    finally:
+        deadline.drop()  # A job that runs ends at its next step,
+        answer.cancel()  # and one that waits gives its place up.
+        if left is not None:
+            left.cancel()
+
+
+async def disconnected(request: Request) -> None:
+    """Return once the caller has closed the connection; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

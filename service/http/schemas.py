@@ -1,0 +1,438 @@
+"""The requests of the HTTP contract; the answers are in `service.http.responses`.
+
+Requests refuse unknown fields, so that a misspelt option is an error and not a silent default.
+A picture is base64 text in JSON and the bytes of a file part in multipart; both fit one field.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from labels.pictures import composed
+from service.http.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP
+from service.solving.sentences import words_of
+
+PROMPT_KINDS = ("words", "icons", "image", "region")
+PROMPT_FIELDS = ("words", "text", "icons", "image", "region")
+"""Ways to give a prompt; `text` is a sentence that names the words."""
+
+
+def _not_blank(word: str) -> str:
+    if not word.strip():
+        raise ValueError("is empty; every word needs at least one visible character")
+    return word
+
+
+def _text_or_bytes(value: object) -> str | bytes:
+    if not isinstance(value, str | bytes):
+        # A TypeError would pass through pydantic as a fault of the service.
+        raise ValueError("is not text; send the picture in base64, or as a data: URL")  # noqa: TRY004
+    return value
+
+
+Picture = Annotated[
+    str | bytes,
+    PlainValidator(_text_or_bytes),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "PNG, JPEG, WebP, GIF or BMP in base64, or a base64 data: URL.",
+        }
+    ),
+]
+Length = Annotated[int, Field(ge=0, le=64)]
+ItemCount = Annotated[int, Field(ge=1, le=100)]
+Word = Annotated[str, AfterValidator(_not_blank), AfterValidator(composed)]
+# Far more than any service takes; without both, a million empty words are a million errors to hold.
+_MOST_LISTED = 1000
+Words = Annotated[list[Word], Field(min_length=1, max_length=_MOST_LISTED, fail_fast=True)]
+Pixel = Annotated[int, Field(description="Pixels of the picture as displayed.")]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+# Strict applies to the numbers; only the container may be a list, as JSON has no tuples.
+BoxField = Annotated[
+    tuple[Pixel, Pixel, Pixel, Pixel],
+    Field(strict=False, description="x1, y1, x2, y2; x2 and y2 exclusive."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where one multipart part goes.
+
+    Attributes:
+        kind: `file` and `files` are pictures, `text` is text, `words` is repeated text or one JSON
+            list, `json` is one JSON value.
+        path: Of the field in the JSON body.
+    """
+
+    kind: Literal["file", "files", "text", "words", "json"]
+    path: tuple[str, ...]
+
+
+class RequestModel(BaseModel):
+    """A request body; `parts` says how the same comes as multipart/form-data."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    parts: ClassVar[Mapping[str, Part]]
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class RoutedRequest(RequestModel):
+    """A request that says which bundle of models is to answer, or leaves it open."""
+
+    model: Annotated[Name | None, Field(description="Name of the bundle.")] = None
+    site: Annotated[
+        Name | None, Field(description="Where the picture is from; bundles say what they serve.")
+    ] = None
+    type: Annotated[
+        Name | None, Field(description="Which of the site's kinds of puzzle it is.")
+    ] = None
+
+
+ROUTE: Mapping[str, Part] = {name: Part("text", (name,)) for name in ("model", "site", "type")}
+
+
+class PromptField(BaseModel):
+    """What to click, in order: exactly one of words, text, icons, image and region."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"oneOf": [{"required": [kind]} for kind in PROMPT_FIELDS]},
+    )
+
+    words: Annotated[Words | None, Field(description="The words to click, in order.")] = None
+    text: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=_MOST_LISTED,
+            description="A sentence that names the words to click: quoted or bracketed ones "
+            "(请依次点击【花】【草】), or what follows the colon (Click in order: A7 K2).",
+        ),
+    ] = None
+    icons: Annotated[
+        list[Picture] | None,
+        Field(
+            min_length=1,
+            max_length=_MOST_LISTED,
+            fail_fast=True,
+            description="One picture per item, in click order.",
+        ),
+    ] = None
+    image: Annotated[
+        Picture | None, Field(description="One picture of the whole prompt, read left to right.")
+    ] = None
+    region: Annotated[
+        BoxField | None,
+        Field(description="Where the prompt picture lies inside the background."),
+    ] = None
+    count: Annotated[
+        ItemCount | Annotated[list[ItemCount], Field(min_length=2, max_length=2)] | None,
+        Field(
+            description="With `image` or `region`: how many items it shows, where that is known: a "
+            "number, or the least and the greatest."
+        ),
+    ] = None
+
+    @property
+    def kind(self) -> str:
+        """Which kind of prompt it is; a sentence is one of words."""
+        given = next(name for name in PROMPT_FIELDS if getattr(self, name) is not None)
+        return "words" if given == "text" else given
+
+    @property
+    def all_words(self) -> tuple[str, ...]:
+        """The words that `words` or `text` names; none for the other kinds."""
+        return words_of(composed(self.text)) if self.text is not None else tuple(self.words or ())
+
+    @property
+    def counts(self) -> tuple[int, int] | None:
+        """The least and the greatest number of items; None where it was not said."""
+        if isinstance(self.count, list):
+            return self.count[0], self.count[1]
+        return None if self.count is None else (self.count, self.count)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name in PROMPT_FIELDS if getattr(self, name) is not None]
+        if len(given) != 1:
+            has = f"has {' and '.join(f'`{kind}`' for kind in given)}" if given else "is empty"
+            raise ValueError(
+                f"{has}; give exactly one of `words`, `text`, `icons`, `image` and `region`"
+            )
+        if self.text is not None:
+            words_of(self.text)  # What names no word is refused here.
+        if self.count is not None and given[0] not in ("image", "region"):
+            raise ValueError("has a `count`, which goes with `image` or `region` only")
+        if isinstance(self.count, list) and self.count[0] > self.count[1]:
+            raise ValueError("has a `count` whose least number exceeds the greatest")
+        if self.region is not None:
+            x1, y1, x2, y2 = self.region
+            if x1 >= x2 or y1 >= y2:
+                raise ValueError("has a `region` without pixels; x2 and y2 must exceed x1 and y1")
+        return self
+
+
+Confidence = Annotated[
+    float | None,
+    Field(
+        ge=0.01,
+        le=1,
+        allow_inf_nan=False,
+        description="Boxes count from this score of the detector on; by default its own, which "
+        "the model file says.",
+    ),
+]
+Iou = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="A box that overlaps a better one by more than this is dropped; by default "
+        "0.45.",
+    ),
+]
+
+
+class Options(BaseModel):
+    """How to answer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    min_confidence: Annotated[
+        Probability | None,
+        Field(
+            description="Below this the answer is an abstention; by default as the service is set, "
+            "0.1 unless changed. 0 never abstains for want of confidence."
+        ),
+    ] = None
+    draw: Annotated[
+        bool, Field(description="Add `drawing`, the background with the numbered clicks.")
+    ] = False
+    confidence: Confidence = None
+    iou: Iou = None
+
+
+class SolveRequest(RoutedRequest):
+    """A puzzle."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "background": EXAMPLE_BACKGROUND,
+                    "prompt": {"words": ["4", "7"]},
+                    "options": {"min_confidence": 0.1, "draw": False},
+                },
+                {"background": EXAMPLE_BACKGROUND, "prompt": {"text": "Click in order: 4 7"}},
+                {"background": EXAMPLE_BACKGROUND, "prompt": {"icons": [EXAMPLE_ITEM]}},
+                {"background": EXAMPLE_BACKGROUND, "prompt": {"image": EXAMPLE_STRIP}},
+                {"background": EXAMPLE_BACKGROUND, "prompt": {"region": [0, 0, 50, 48]}},
+            ]
+        }
+    )
+
+    background: Picture
+    prompt: PromptField
+    options: Options = Options()
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        **ROUTE,
+        "background": Part("file", ("background",)),
+        "words": Part("words", ("prompt", "words")),
+        "text": Part("text", ("prompt", "text")),
+        "icons": Part("files", ("prompt", "icons")),
+        "image": Part("file", ("prompt", "image")),
+        "region": Part("json", ("prompt", "region")),
+        "count": Part("json", ("prompt", "count")),
+        "options": Part("json", ("options",)),
+    }
+
+
+class BatchItem(SolveRequest):
+    """One puzzle of a batch, as of `POST /solve`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": []})
+
+    id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="By default the place, from 0."),
+    ] = None
+
+
+class BatchRequest(BaseModel):
+    """Puzzles in any number that the service takes; answered in order of completion."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "puzzles": [
+                        {
+                            "id": "first",
+                            "background": EXAMPLE_BACKGROUND,
+                            "prompt": {"words": ["4", "7"]},
+                        }
+                    ]
+                }
+            ]
+        },
+    )
+
+    puzzles: Annotated[list[BatchItem], Field(min_length=1)]
+
+
+class DetectRequest(RoutedRequest):
+    """A picture whose clickable items are to be found."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"image": EXAMPLE_BACKGROUND}]})
+
+    image: Picture
+    confidence: Confidence = None
+    iou: Iou = None
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        **ROUTE,
+        "image": Part("file", ("image",)),
+        "confidence": Part("json", ("confidence",)),
+        "iou": Part("json", ("iou",)),
+    }
+
+
+class ClassifyRequest(RoutedRequest):
+    """One item, cut out, and the words that it may be."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"image": EXAMPLE_ITEM, "words": ["4", "7"]}]}
+    )
+
+    image: Picture
+    words: Words
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        **ROUTE,
+        "image": Part("file", ("image",)),
+        "words": Part("words", ("words",)),
+    }
+
+
+class CompareRequest(RoutedRequest):
+    """Two items, cut out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"first": EXAMPLE_ITEM, "second": EXAMPLE_ITEM}]}
+    )
+
+    first: Picture
+    second: Picture
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        **ROUTE,
+        "first": Part("file", ("first",)),
+        "second": Part("file", ("second",)),
+    }
+
+
+TextCharset = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=20_000,
+        description="Characters that may occur, or a preset: `numeric`, `numeric+upper`.",
+    ),
+]
+TextLength = Annotated[
+    Length | Annotated[list[Length], Field(min_length=2, max_length=2)] | None,
+    Field(description="How many there are: a number, or the least and the greatest."),
+]
+
+
+def lengths_of(length: TextLength) -> int | tuple[int, int] | None:
+    """A length as the reader takes it.
+
+    Raises:
+        ValueError: the least number exceeds the greatest.
+    """
+    if not isinstance(length, list):
+        return length
+    least, most = length
+    if least > most:
+        raise ValueError("has a `length` whose least number exceeds the greatest")
+    return least, most
+
+
+class ReadRequest(RoutedRequest):
+    """A picture of text."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"image": EXAMPLE_STRIP, "charset": "0123456789", "length": 2}]
+        }
+    )
+
+    image: Picture
+    charset: TextCharset = None
+    length: TextLength = None
+    color: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=30,
+            description="Read only the characters of this colour: `red`, `红`, `#d01f2e`.",
+        ),
+    ] = None
+
+    parts: ClassVar[Mapping[str, Part]] = {
+        **ROUTE,
+        "image": Part("file", ("image",)),
+        "charset": Part("text", ("charset",)),
+        "length": Part("json", ("length",)),
+        "color": Part("text", ("color",)),
+    }
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        lengths_of(self.length)
+        return self
+
+    @property
+    def lengths(self) -> int | tuple[int, int] | None:
+        """As the reader takes it."""
+        return lengths_of(self.length)
+
+
+class ReadItem(ReadRequest):
+    """One picture of a batch."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": []})
+
+    id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="By default the place, from 0."),
+    ] = None
+
+
+class ReadBatchRequest(BaseModel):
+    """Pictures of text, answered in order of completion."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pictures: Annotated[list[ReadItem], Field(min_length=1)]

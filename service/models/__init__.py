@@ -1,0 +1,1 @@
+"""Which models answer: backends, bundles, the registry, reloading."""

@@ -1,0 +1,218 @@
+"""Recognition: what classifier and matcher say of a prompt's items on the boxes of a scene."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.readings import Classifier
+from detector.detections import Detections
+from service.errors import ModelUnavailableError, UnknownWordsError
+from service.solving.calibration import Calibration
+from service.solving.gallery import NO_GALLERY, Gallery, bracketed
+from service.solving.spelling import can_spell, spelled
+from service.solving.tta import Look, merged
+from siamese.lettering import can_draw, draw_word
+from siamese.similarity import Matcher
+
+Picture = NDArray[np.uint8]
+Scores = NDArray[np.float64]
+
+_UNKNOWN_SCORE = -9.0
+"""Log-likelihood of a word that no model knows: one of some eight thousand."""
+
+_MOST_TOLD = 10
+"""Names of a gallery that an error lists."""
+
+_FAINTEST = 0.01
+"""Detector scores under this count as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """The models that recognise; at least one of them is there.
+
+    Attributes:
+        classifier: Reads crops; None where no character model is installed.
+        matcher: Compares crops; None where no Siamese model is installed.
+        gallery: Words that name pictures, for the matcher.
+    """
+
+    classifier: Classifier | None
+    matcher: Matcher | None
+    gallery: Gallery = NO_GALLERY
+
+    def words(
+        self,
+        background: Picture,
+        scene: Detections,
+        words: Sequence[str],
+        look: Look,
+        calibration: Calibration,
+    ) -> tuple[Scores, tuple[str, ...]]:
+        """Score words: read by the classifier, or compared as pictures by the matcher.
+
+        A word that names a class of the gallery is compared with that class's pictures; one that
+        the classifier does not read, with itself drawn as a picture, or, where no font has it, it
+        is read character by character.
+
+        Args:
+            background: `(H, W, 3)` uint8 RGB.
+            scene: N boxes of it.
+            words: M words.
+            look: How closely.
+            calibration: Weighs the models.
+
+        Returns:
+            `(M, N)` log-likelihoods, and the roles of the models that took part.
+        """
+        classifier, matcher = self.classifier, self.matcher
+        distinct = list(dict.fromkeys(words))
+        shown = self._shown(distinct)
+        plain = [word for word in distinct if word not in shown]
+        read = [word for word in plain if classifier is not None and classifier.can_read(word)]
+        drawn = self._drawn([word for word in plain if word not in read])
+        spelt = self.spelt([word for word in plain if word not in (*read, *drawn)])
+        # A word that no model knows fits any box as well as the next: it gets what is left over.
+        by_word = {word: np.full(len(scene), _UNKNOWN_SCORE) for word in distinct}
+        used = []
+        if classifier is not None and read:
+            views = look.views(classifier.crop(background, scene.boxes))
+            found = classifier.read(views).score_words(read).astype(np.float64)
+            by_word |= zip(read, merged(found, len(read), len(scene)), strict=True)
+            used.append("classifier")
+        if classifier is not None and spelt:
+            rows = spelled(classifier, background, scene.boxes, spelt, look)
+            by_word |= zip(spelt, rows, strict=True)
+            used = ["classifier"]
+        if matcher is not None and (drawn or shown):
+            names = list(shown.values())
+            items = [draw_word(word) for word in drawn] + self.gallery.items(names, matcher)
+            views = look.views(matcher.crop(background, scene.boxes))
+            logits = matcher.compare(look.item_views(items), views)
+            same = calibration.siamese_weight * _log_same(logits)
+            rows = merged(same, len(items), len(scene))
+            by_word |= zip(drawn, rows[: len(drawn)], strict=True)
+            by_word |= zip(shown, self.gallery.best(names, rows[len(drawn) :]), strict=True)
+            used.append("siamese")
+        scores = np.array([by_word[word] for word in words])
+        return scores + doubt(scene, calibration.detector_weight), tuple(used)
+
+    def pictures(
+        self,
+        background: Picture,
+        scene: Detections,
+        prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
+        look: Look,
+        calibration: Calibration,
+    ) -> tuple[Scores, tuple[str, ...]]:
+        """Score pictures of items: compared by the matcher, read by the classifier.
+
+        Args:
+            background: `(H, W, 3)` uint8 RGB.
+            scene: N boxes of it.
+            prompt: Pictures with `(K, 4)` item boxes in their own pixels, in click order.
+            look: How closely.
+            calibration: Weighs the models.
+
+        Returns:
+            `(M, N)` log-likelihoods of all M items, and the roles of the models that took part.
+        """
+        count = sum(len(boxes) for _, boxes in prompt)
+        scores: Scores = np.zeros((count, len(scene)))
+        used: list[str] = []
+        if self.matcher is not None:
+            matcher = self.matcher
+            items = [c for picture, boxes in prompt for c in matcher.crop(picture, boxes)]
+            views = look.views(matcher.crop(background, scene.boxes))
+            logits = matcher.compare(look.item_views(items), views)
+            scores = calibration.siamese_weight * _log_same(logits)
+            used.append("siamese")
+        weight = calibration.classifier_weight if self.matcher is not None else 1.0
+        if self.classifier is not None and weight > 0:
+            reader = self.classifier
+            items = [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
+            read = reader.read(look.item_views(items))
+            seen = reader.read(look.views(reader.crop(background, scene.boxes)))
+            agreement = weight * read.agreement(seen).astype(np.float64)
+            if self.matcher is not None:
+                # Icons are no characters: what is read in them counts as far as it is certain.
+                agreement *= np.outer(read.certainty(), seen.certainty())
+            scores = scores + agreement if self.matcher is not None else agreement
+            used.append("classifier")
+        scores = merged(scores, count, len(scene))
+        return scores + doubt(scene, calibration.detector_weight), tuple(used)
+
+    def check_words(self, words: Sequence[str]) -> None:
+        """Make sure that at least one word can be scored.
+
+        Raises:
+            ModelUnavailableError: there is no model for words.
+            UnknownWordsError: no word is known to any model, or one names a picture of the
+                gallery that is not there.
+        """
+        if self.classifier is None and self.matcher is None:
+            raise ModelUnavailableError("Words need a classifier, and none is installed.")
+        for word in words:
+            if bracketed(word) is not None and self.gallery.name_of(word) is None:
+                raise UnknownWordsError(self._missing(word))
+        if any(self._knows(word) for word in words):
+            return
+        if self.classifier is None:
+            raise ModelUnavailableError(
+                f"The word {words[0]!r} needs a classifier, and none is installed."
+            )
+        raise UnknownWordsError(unknown_word(words[0], self.classifier))
+
+    def _shown(self, words: Sequence[str]) -> dict[str, str]:
+        """The words that name pictures, to the names."""
+        if self.matcher is None:
+            return {}
+        names = {word: self.gallery.name_of(word) for word in words}
+        return {word: name for word, name in names.items() if name is not None}
+
+    def _missing(self, word: str) -> str:
+        """The sentence for a name that the gallery does not have."""
+        known = sorted(self.gallery.pictures)
+        has = f"it has {', '.join(known[:_MOST_TOLD])}" if known else "this bundle has none"
+        more = ", ..." if len(known) > _MOST_TOLD else ""
+        return f"The word {word!r} names no picture of the gallery; {has}{more}."
+
+    def _knows(self, word: str) -> bool:
+        if self._shown([word]):
+            return True
+        read = self.classifier is not None and self.classifier.can_read(word)
+        return read or bool(self._drawn([word]) or self.spelt([word]))
+
+    def _drawn(self, words: Sequence[str]) -> list[str]:
+        """Those of some words that the matcher can be shown as pictures."""
+        return [word for word in words if self.matcher is not None and can_draw(word)]
+
+    def spelt(self, words: Sequence[str]) -> list[str]:
+        """Those of some words that are read character by character, if by nothing else."""
+        classifier = self.classifier
+        if classifier is None:
+            return []
+        others = (w for w in words if not classifier.can_read(w) and not self._drawn([w]))
+        return [w for w in others if not self._shown([w]) and can_spell(classifier, w)]
+
+
+def unknown_word(word: str, classifier: Classifier) -> str:
+    """The sentence for a word that the classifier does not read."""
+    return (
+        f"The word {word!r} has characters that {classifier.name} does not know; give the prompt "
+        "as a picture, or install a model that knows them."
+    )
+
+
+def doubt(scene: Detections, weight: float) -> Scores:
+    """`(N,)`: what the detector's doubt of a box takes off every item's score on it."""
+    taken: Scores = weight * np.log(np.maximum(scene.scores.astype(np.float64), _FAINTEST))
+    return taken
+
+
+def _log_same(logits: NDArray[np.float32]) -> Scores:
+    """Log-probability of "same item" from a matcher's logits."""
+    same: Scores = -np.logaddexp(0.0, -logits.astype(np.float64))
+    return same

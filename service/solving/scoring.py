@@ -1,0 +1,321 @@
+"""Evidence: what the models have to say of a puzzle, before anything is decided."""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.readings import Classifier
+from detector.closer import detect_closely
+from detector.detections import Detections, Detector, Limitable
+from labels.annotations import ITEM
+from service.errors import (
+    InvalidRequestError,
+    ModelUnavailableError,
+    RegionOutsideError,
+    TooManyItemsError,
+)
+from service.solving.answers import Box
+from service.solving.assignment import best_assignment
+from service.solving.calibration import Calibration, Calibrations
+from service.solving.gallery import Gallery
+from service.solving.matching import MAX_ITEMS
+from service.solving.prompt_segmentation import Candidates, candidates, content_box
+from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
+from service.solving.recognition import Recogniser
+from service.solving.spelling import with_joined
+from service.solving.tta import FIRST, Look
+from service.telemetry.spans import span
+from siamese.similarity import Matcher
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the models have to say of one puzzle; matching needs nothing else.
+
+    Attributes:
+        scene: The clickable boxes of the background.
+        scores: `(M, N)` log-likelihoods of items on boxes.
+        labels: One per item, None where the prompt is a picture.
+        keys: One per item; equal keys are the same item asked for twice.
+        used: Roles of the models that took part.
+        calibration: Of this kind of prompt.
+    """
+
+    scene: Detections
+    scores: NDArray[np.float64]
+    labels: tuple[str | None, ...]
+    keys: tuple[Hashable, ...]
+    used: tuple[str, ...]
+    calibration: Calibration
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds by stage.
+
+    Attributes:
+        check: Called before each stage; raises where nobody waits for the answer any more.
+        stages: Filled by `stage`.
+    """
+
+    check: Callable[[], None] = lambda: None
+    stages: dict[str, float] = field(
+        default_factory=lambda: {"detect": 0.0, "recognise": 0.0, "match": 0.0}
+    )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to a stage."""
+        self.check()
+        start = perf_counter()
+        try:
+            with span(name):
+                yield
+        finally:
+            self.stages[name] += (perf_counter() - start) * 1000
+
+
+@dataclass
+class Memory:
+    """What a first look leaves to a second: the cuts of a prompt picture are the same in both."""
+
+    cuts: Candidates | None = None
+
+
+class Witnesses:
+    """Detector, classifier and matcher, asked for what they see; safe to share between threads.
+
+    Args:
+        detector: Finds boxes, on backgrounds and on prompt pictures.
+        classifier: Reads crops; None where no character model is installed.
+        matcher: Compares crops; None where no Siamese model is installed.
+        calibrations: Weigh what they say.
+        gallery: Words that name pictures.
+        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
+        max_boxes: Boxes kept of one picture, best first.
+        max_items: Prompt items accepted, at most `service.solving.matching.MAX_ITEMS`.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        classifier: Classifier | None,
+        matcher: Matcher | None,
+        calibrations: Calibrations,
+        gallery: Gallery,
+        *,
+        prompt_detector: Detector | None = None,
+        max_boxes: int,
+        max_items: int,
+    ) -> None:
+        self._detector = detector
+        self._prompt_detector = prompt_detector
+        self._scene_detector = detector
+        self._iou_threshold: float | None = None
+        self._recogniser = Recogniser(classifier, matcher, gallery)
+        self._calibrations = calibrations
+        self._max_boxes = max_boxes
+        self._max_items = min(max_items, MAX_ITEMS)
+
+    def limited(self, confidence: float | None, iou: float | None) -> "Witnesses":
+        """The same with other thresholds of the detector on scenes; see `Solver.limited`."""
+        detector = self._detector
+        if not isinstance(detector, Limitable):
+            raise InvalidRequestError(
+                f"{detector.name} has no thresholds to change; leave out `confidence` and `iou`."
+            )
+        other = copy(self)
+        other._scene_detector = detector.limited(confidence_threshold=confidence, iou_threshold=iou)
+        other._iou_threshold = iou
+        return other
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the detector calls the boxes of a scene; empty where that says nothing."""
+        detector = self._detector
+        names = detector.classes if isinstance(detector, Limitable) else ()
+        return () if names == (ITEM,) else names
+
+    def detect(self, image: Picture, look: Look = FIRST) -> Detections:
+        """The best boxes of an `(H, W, 3)` uint8 RGB picture."""
+        if look.closely and self._iou_threshold is not None:
+            return detect_closely(self._scene_detector, image, self._max_boxes, self._iou_threshold)
+        if look.closely:
+            return detect_closely(self._scene_detector, image, self._max_boxes)
+        found = self._scene_detector.detect(image)
+        keep = slice(self._max_boxes)
+        return Detections(found.boxes[keep], found.scores[keep], found.classes[keep])
+
+    def gather(
+        self,
+        background: Picture,
+        prompt: Prompt,
+        watch: Stopwatch,
+        look: Look = FIRST,
+        memory: Memory | None = None,
+    ) -> Evidence:
+        """Everything that is to be known of a puzzle.
+
+        Args:
+            background: `(H, W, 3)` uint8 RGB.
+            prompt: What to click, in order.
+            watch: Takes the times of the stages `detect` and `recognise`.
+            look: How closely to look.
+            memory: Of an earlier look at the same puzzle; filled for a later one.
+
+        Raises:
+            ModelUnavailableError: no installed model can score this kind of prompt.
+            UnknownWordsError: no word at all is known to an installed model.
+            TooManyItemsError: the prompt has more items than are matched.
+            RegionOutsideError: the region is not inside the background.
+        """
+        self._check(background, prompt)
+        with watch.stage("detect"):
+            scene = self.detect(background, look)
+            if isinstance(prompt, RegionPrompt):
+                scene = _outside(scene, prompt.region)
+        match prompt:
+            case WordsPrompt(words):
+                calibration = self._calibrations.of("words", look)
+                if spelt := self._recogniser.spelt(words):
+                    scene = with_joined(scene, {len(word) for word in spelt})
+                with watch.stage("recognise"):
+                    scores, used = self._recogniser.words(
+                        background, scene, words, look, calibration
+                    )
+                return Evidence(scene, scores, words, words, used, calibration)
+            case IconsPrompt(icons):
+                whole = [(icon, content_box(icon)[None]) for icon in icons]
+                with watch.stage("recognise"):
+                    return self._picture_evidence(background, scene, whole, look)
+            case ImagePrompt(image, count):
+                picture = image
+            case RegionPrompt((x1, y1, x2, y2), count):
+                picture = background[y1:y2, x1:x2]
+        memory = memory or Memory()
+        with watch.stage("detect"):
+            found = memory.cuts
+            if found is None:
+                found = candidates(self._prompt_detector or self._detector, picture, count)
+            memory.cuts = found
+            matched = found.at_most(self._max_items)
+            if found.cuts and not matched.cuts:
+                self._check_count(min(len(cut.rows) for cut in found.cuts))
+        with watch.stage("recognise"):
+            return self._best_cut(background, scene, picture, matched, look)
+
+    def _best_cut(
+        self,
+        background: Picture,
+        scene: Detections,
+        picture: Picture,
+        found: Candidates,
+        look: Look,
+    ) -> Evidence:
+        """The evidence of the cut of a prompt picture whose items find partners in the scene.
+
+        The boxes of all cuts go through the network in one batch. A cut is worth what speaks for
+        it by itself and the likelihood of its best assignment, relative to its items having no
+        box at all: an item that is no item costs, and one that is left out does not gain.
+
+        Args:
+            background: `(H, W, 3)` uint8 RGB.
+            scene: Boxes of `background`.
+            picture: `(H, W, 3)` uint8 RGB, the prompt.
+            found: Cuts of `picture`.
+            look: How closely to look.
+        """
+        whole = self._picture_evidence(background, scene, [(picture, found.boxes)], look)
+        worths = [
+            cut.prior + _worth(whole.scores[list(cut.rows)], whole.calibration)
+            for cut in found.cuts
+        ]
+        rows = list(found.cuts[int(np.argmax(worths))].rows) if worths else []
+        reader = () if self._prompt_detector is None else ("prompt_detector",)
+        return replace(
+            whole,
+            scores=whole.scores[rows],
+            labels=(None,) * len(rows),
+            keys=tuple(range(len(rows))),
+            used=(*reader, *whole.used),
+        )
+
+    def _picture_evidence(
+        self,
+        background: Picture,
+        scene: Detections,
+        prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
+        look: Look,
+    ) -> Evidence:
+        """Score pictures of items against the scene; arguments as of `Recogniser.pictures`."""
+        calibration = self._calibrations.of("pictures", look)
+        scores, used = self._recogniser.pictures(background, scene, prompt, look, calibration)
+        count = len(scores)
+        return Evidence(scene, scores, (None,) * count, tuple(range(count)), used, calibration)
+
+    def _check(self, background: Picture, prompt: Prompt) -> None:
+        """Refuse what cannot be answered, before any network runs."""
+        match prompt:
+            case WordsPrompt(words):
+                self._check_count(len(words))
+                self._recogniser.check_words(words)
+            case IconsPrompt(icons):
+                self._check_count(len(icons))
+                if self._recogniser.matcher is None:
+                    raise ModelUnavailableError(
+                        "A prompt of icons needs a Siamese model, and none is installed."
+                    )
+            case RegionPrompt(region):
+                self._check_region(background, region)
+        able = self._recogniser.matcher is not None or self._recogniser.classifier is not None
+        if not isinstance(prompt, WordsPrompt) and not able:
+            raise ModelUnavailableError(
+                "A prompt picture needs a classifier or a Siamese model, and none is installed."
+            )
+
+    def _check_count(self, items: int) -> None:
+        if items == 0:
+            raise InvalidRequestError("The prompt is empty; give at least one item.")
+        if items > self._max_items:
+            raise TooManyItemsError(
+                f"The prompt has {items} items; at most {self._max_items} are matched."
+            )
+
+    @staticmethod
+    def _check_region(background: Picture, region: Box) -> None:
+        height, width = background.shape[:2]
+        x1, y1, x2, y2 = region
+        if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+            raise RegionOutsideError(
+                f"The region {list(region)} is not inside the background, which is "
+                f"{width} x {height} pixels."
+            )
+
+
+def _worth(scores: NDArray[np.float64], calibration: Calibration) -> float:
+    """Log-likelihood ratio of the best assignment of `(M, N)` scores to no assignment.
+
+    No item gains or costs more than a little: a part of an item may look like something else by
+    chance, and an item may have been missed in the scene.
+    """
+    rows, columns = best_assignment(scores)
+    most = calibration.most_gain
+    gains = np.clip(scores[rows, columns] - calibration.no_partner, -most, most)
+    # An item without a box in the scene is as bad as one whose box does not fit.
+    return float(gains.sum() - most * (len(scores) - len(rows)))
+
+
+def _outside(scene: Detections, region: Box) -> Detections:
+    """The boxes whose centre is not in the prompt region."""
+    centre_x = (scene.boxes[:, 0] + scene.boxes[:, 2]) / 2
+    centre_y = (scene.boxes[:, 1] + scene.boxes[:, 3]) / 2
+    x1, y1, x2, y2 = region
+    keep = ~((x1 <= centre_x) & (centre_x < x2) & (y1 <= centre_y) & (centre_y < y2))
+    return Detections(scene.boxes[keep], scene.scores[keep], scene.classes[keep])

@@ -1,0 +1,387 @@
+"""The solver: walks one puzzle from pictures to ordered clicks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.charsets import characters_of
+from classifier.errors import CharacterSetError, ReadingError, UnknownColourError
+from classifier.readings import Classifier
+from classifier.text_reader import TextReader, TextReading
+from detector.detections import Detections, Detector
+from service.errors import InvalidRequestError, ModelUnavailableError, UnknownWordsError
+from service.solving.answers import Answer, Box, Click, DetectedBox, Reason
+from service.solving.calibration import UNCALIBRATED, Calibrations, Fit
+from service.solving.gallery import NO_GALLERY, Gallery
+from service.solving.matching import MAX_ITEMS, Assignment, assign
+from service.solving.prompts import Prompt, with_count
+from service.solving.recognition import unknown_word
+from service.solving.scoring import Evidence, Memory, Stopwatch, Witnesses
+from service.solving.spelling import can_spell, spelled
+from service.solving.tta import CLOSE, FIRST, Look
+from siamese.similarity import Matcher
+
+Picture = NDArray[np.uint8]
+
+_AMBIGUOUS_BELOW = 0.6
+"""A share among the full assignments under this means that another answer fits about as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a solver is put together from; sessions may be shared between solvers.
+
+    Attributes:
+        detector: Finds boxes, on backgrounds and on prompt pictures.
+        classifier: Reads crops; None where no character model is installed.
+        matcher: Compares crops; None where no Siamese model is installed.
+        calibrations: Turn scores into probabilities.
+        gallery: Words that name pictures.
+        text: Reads whole pictures of text; None where no text model is installed.
+        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
+        prompt_count: Least and greatest number of items of the prompt pictures that these models
+            are for; None where any number may come.
+    """
+
+    detector: Detector
+    classifier: Classifier | None = None
+    matcher: Matcher | None = None
+    calibrations: Calibrations = UNCALIBRATED
+    gallery: Gallery = NO_GALLERY
+    text: TextReader | None = None
+    prompt_detector: Detector | None = None
+    prompt_count: tuple[int, int] | None = None
+
+
+class Solver:
+    """Detector, classifier and matcher put together; safe to share between threads.
+
+    Args:
+        detector: Finds boxes, on backgrounds and on prompt pictures.
+        classifier: Reads crops; None where no character model is installed.
+        matcher: Compares crops; None where no Siamese model is installed.
+        calibrations: Turn scores into probabilities.
+        gallery: Words that name pictures.
+        text: Reads whole pictures of text; None where no text model is installed.
+        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
+        prompt_count: Least and greatest number of items of a prompt picture, where a request does
+            not say so itself; None where any number may come.
+        max_boxes: Boxes kept of one picture, best first.
+        max_items: Prompt items accepted, at most `service.solving.matching.MAX_ITEMS`.
+        look_twice: Whether to look closely where a first look is not sure, which takes longer.
+        origins: For each role where its model comes from, for people; see `origins`.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        classifier: Classifier | None = None,
+        matcher: Matcher | None = None,
+        *,
+        calibrations: Calibrations | None = None,
+        gallery: Gallery | None = None,
+        text: TextReader | None = None,
+        prompt_detector: Detector | None = None,
+        prompt_count: tuple[int, int] | None = None,
+        max_boxes: int = 60,
+        max_items: int = MAX_ITEMS,
+        look_twice: bool = True,
+        origins: Mapping[str, str] | None = None,
+    ) -> None:
+        self._look_twice = look_twice
+        self._classifier = classifier
+        self._matcher = matcher
+        self.parts = Parts(
+            detector,
+            classifier,
+            matcher,
+            calibrations or UNCALIBRATED,
+            gallery or NO_GALLERY,
+            text,
+            prompt_detector,
+            prompt_count,
+        )
+        """As given, for another solver that shares some of them."""
+        self._witnesses = Witnesses(
+            detector,
+            classifier,
+            matcher,
+            self.parts.calibrations,
+            self.parts.gallery,
+            prompt_detector=prompt_detector,
+            max_boxes=max_boxes,
+            max_items=max_items,
+        )
+        parts = {
+            "detector": detector,
+            "prompt_detector": prompt_detector,
+            "classifier": classifier,
+            "siamese": matcher,
+            "text": text,
+        }
+        self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
+        """Role to name and version of every installed model."""
+        self.origins: Mapping[str, str] = origins or {}
+        """Role, and `calibration`, to the file it was loaded from, or to whose it is."""
+
+    def limited(self, confidence: float | None, iou: float | None) -> "Solver":
+        """The same models with other thresholds of the detector on scenes.
+
+        Prompt pictures are looked at as before: in them one box too many spoils the answer.
+
+        Args:
+            confidence: Lower bound of a box's score, 0..1; None for the detector's own.
+            iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
+                detector's own.
+
+        Raises:
+            InvalidRequestError: the detector has no thresholds that can be changed.
+        """
+        if confidence is None and iou is None:
+            return self
+        other = copy(self)
+        other._witnesses = self._witnesses.limited(confidence, iou)
+        return other
+
+    def solve(
+        self,
+        background: Picture,
+        prompt: Prompt,
+        *,
+        min_confidence: float = 0.0,
+        check: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """Find the clicks that a prompt asks for.
+
+        Args:
+            background: `(H, W, 3)` uint8 RGB.
+            prompt: What to click, in order.
+            min_confidence: Below this the answer is an abstention with its reason.
+            check: Called between the steps; what it raises ends the work.
+
+        Raises:
+            ModelUnavailableError: no installed model can score this kind of prompt.
+            UnknownWordsError: no word at all is known to an installed model.
+            TooManyItemsError: the prompt has more items than are matched.
+            RegionOutsideError: the region is not inside the background.
+        """
+        prompt = self._counted(prompt)
+        watch, memory = Stopwatch(check), Memory()
+        verdict = self._verdict(background, prompt, watch, memory, FIRST)
+        if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
+            verdict = self._verdict(background, prompt, watch, memory, CLOSE)
+        evidence, result, confidence = verdict.evidence, verdict.result, verdict.confidence
+        reason = _reason(verdict, min_confidence)
+        return Answer(
+            solved=reason is None,
+            reason=reason,
+            confidence=confidence,
+            clicks=_clicks(result, evidence.scene, evidence.labels, confidence),
+            boxes=_detected(evidence.scene, self._witnesses.classes),
+            width=background.shape[1],
+            height=background.shape[0],
+            models={k: v for k, v in self.models.items() if k in ("detector", *evidence.used)},
+            timings_ms=watch.stages,
+        )
+
+    def _verdict(
+        self, background: Picture, prompt: Prompt, watch: Stopwatch, memory: Memory, look: Look
+    ) -> "_Verdict":
+        """What one look gives."""
+        evidence = self._witnesses.gather(background, prompt, watch, look, memory)
+        with watch.stage("match"):
+            calibration = evidence.calibration
+            scores = evidence.scores / calibration.temperature
+            result = assign(scores, null_score=calibration.null_score, keys=evidence.keys)
+        return _Verdict(evidence, result, _confidence(result, evidence))
+
+    def evidence(self, background: Picture, prompt: Prompt, look: Look = FIRST) -> Evidence:
+        """What one look of `solve` decides on, for fitting a calibration; same errors."""
+        prompt = self._counted(prompt)
+        return self._witnesses.gather(background, prompt, Stopwatch(), look)
+
+    def _counted(self, prompt: Prompt) -> Prompt:
+        """The prompt with the number of items that these models are for, unless it says its own."""
+        return with_count(prompt, self.parts.prompt_count or self.parts.calibrations.prompt_count)
+
+    def detect(self, image: Picture) -> tuple[DetectedBox, ...]:
+        """Find every clickable item of an `(H, W, 3)` uint8 RGB picture, best first."""
+        return _detected(self._witnesses.detect(image), self._witnesses.classes)
+
+    def classify(self, crop: Picture, words: Sequence[str]) -> tuple[float, ...]:
+        """Probability of each word on an `(h, w, 3)` uint8 RGB crop, among the words given.
+
+        Raises:
+            ModelUnavailableError: no classifier is installed.
+            UnknownWordsError: a word has characters that the classifier does not read.
+        """
+        if self._classifier is None:
+            raise ModelUnavailableError("Classifying needs a classifier, and none is installed.")
+        classifier = self._classifier
+        scores = np.zeros(len(words))
+        whole = np.array([[0, 0, crop.shape[1], crop.shape[0]]], np.float32)
+        for at, word in enumerate(words):
+            if classifier.can_read(word):
+                continue
+            if not can_spell(classifier, word):
+                raise UnknownWordsError(unknown_word(word, classifier))
+            scores[at] = spelled(classifier, crop, whole, [word], FIRST)[0, 0]
+        read = [at for at, word in enumerate(words) if classifier.can_read(word)]
+        if read:
+            found = classifier.read([crop]).score_words([words[at] for at in read])
+            scores[read] = found[:, 0]
+        weights = np.exp(scores - scores.max())
+        return tuple(float(w) for w in weights / weights.sum())
+
+    def read(self, image: Picture, boxes: Sequence[Box]) -> tuple[tuple[str, float], ...]:
+        """The likeliest character of each box, of all that the classifier knows.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB.
+            boxes: `x1, y1, x2, y2` in its pixels, `x2`/`y2` exclusive.
+
+        Returns:
+            Character and its probability, 0..1, for each box.
+
+        Raises:
+            ModelUnavailableError: no classifier is installed.
+        """
+        if self._classifier is None:
+            raise ModelUnavailableError("Reading needs a classifier, and none is installed.")
+        if not boxes:
+            return ()
+        crops = self._classifier.crop(image, np.array(boxes, np.float32))
+        # Turned as well: there is no prompt to make up for a character that leans.
+        found = self._classifier.read(CLOSE.views(crops))
+        symbols, certainty = found.symbols(), found.certainty().reshape(-1, len(boxes))
+        surest = certainty.argmax(axis=0)
+        return tuple(
+            (symbols[view * len(boxes) + at], float(certainty[view, at]))
+            for at, view in enumerate(surest)
+        )
+
+    def read_text(
+        self,
+        picture: Picture,
+        *,
+        charset: str | None = None,
+        length: int | tuple[int, int] | None = None,
+        colour: str | None = None,
+    ) -> TextReading:
+        """Read a whole picture of text.
+
+        Args:
+            picture: `(H, W, 3)` uint8 RGB.
+            charset: Characters that may occur, or a preset (`numeric`, `numeric+upper`); None for
+                all that the model knows.
+            length: How many there are, or the least and the greatest number.
+            colour: Read only the characters of this colour: a name or `#rrggbb`.
+
+        Raises:
+            ModelUnavailableError: no text model is installed.
+            InvalidRequestError: the restrictions leave nothing, or the model cannot keep them.
+        """
+        if self.parts.text is None:
+            raise ModelUnavailableError(
+                "Reading the text of a whole picture needs a text model, and none is installed."
+            )
+        try:
+            allowed = None if charset is None else characters_of(charset, files=False)
+            return self.parts.text.read([picture], charset=allowed, length=length, colour=colour)[0]
+        except (CharacterSetError, ReadingError, UnknownColourError) as error:
+            raise InvalidRequestError(str(error)) from error
+
+    def compare(self, first: Picture, second: Picture) -> float:
+        """Probability that two `(h, w, 3)` uint8 RGB pictures show the same item.
+
+        Raises:
+            ModelUnavailableError: no Siamese model is installed.
+        """
+        if self._matcher is None:
+            raise ModelUnavailableError(
+                "Comparing pictures needs a Siamese model, and none is installed."
+            )
+        logit = float(self._matcher.compare([first], [second])[0, 0])
+        return float(1 / (1 + np.exp(-logit)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What one look gives.
+
+    Attributes:
+        evidence: What was seen.
+        result: The best assignment.
+        confidence: That it is right, 0..1.
+    """
+
+    evidence: Evidence
+    result: Assignment
+    confidence: float
+
+
+def _reason(verdict: _Verdict, min_confidence: float) -> Reason | None:
+    """Why a verdict is none to stand by; None where it is."""
+    evidence = verdict.evidence
+    items, boxes = evidence.scores.shape
+    if items == 0:
+        return "empty_prompt_image"
+    if boxes < items:
+        return "missed_target"
+    if verdict.confidence >= min_confidence:
+        return None
+    if Fit.of(evidence.scores, verdict.result.boxes).worst < evidence.calibration.absent_fit:
+        return "missing_target"
+    # Where every full assignment but one is unlikely, the doubt lies elsewhere.
+    scores = evidence.scores / evidence.calibration.temperature
+    sole = assign(scores, keys=evidence.keys).share >= _AMBIGUOUS_BELOW
+    return "low_confidence" if sole else "ambiguous"
+
+
+def _confidence(result: Assignment, evidence: Evidence) -> float:
+    """Probability that the whole assignment is right; 0 where an item has no box."""
+    if (result.boxes < 0).any() or len(result.boxes) == 0:
+        return 0.0
+    seen = float(np.prod(evidence.scene.scores[result.boxes], dtype=np.float64))
+    fit = Fit.of(evidence.scores, result.boxes)
+    return evidence.calibration.confidence(result.share, seen, fit)
+
+
+def _rounded(box: NDArray[np.float32]) -> Box:
+    x1, y1, x2, y2 = (round(float(v)) for v in box)
+    return x1, y1, x2, y2
+
+
+def _detected(scene: Detections, classes: Sequence[str]) -> tuple[DetectedBox, ...]:
+    return tuple(
+        DetectedBox(
+            _rounded(box),
+            float(score),
+            classes[index] if 0 <= index < len(classes) else None,
+        )
+        for box, score, index in zip(scene.boxes, scene.scores, scene.classes, strict=True)
+    )
+
+
+def _clicks(
+    result: Assignment, scene: Detections, labels: Sequence[str | None], confidence: float
+) -> tuple[Click, ...]:
+    """The clicks; each is at least as likely to be right as all of them together are."""
+    clicks = []
+    for index, label, share in zip(result.boxes, labels, result.item_shares, strict=True):
+        if index < 0:
+            continue
+        x1, y1, x2, y2 = (float(v) for v in scene.boxes[index])
+        clicks.append(
+            Click(
+                x=round((x1 + x2) / 2),
+                y=round((y1 + y2) / 2),
+                box=_rounded(scene.boxes[index]),
+                label=label,
+                confidence=max(float(share), confidence),
+            )
+        )
+    return tuple(clicks)

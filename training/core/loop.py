@@ -1,0 +1,367 @@
+"""The training loop that the trainers of matcher, classifier and text reader share."""
+
+import math
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from labels.console import say
+from training.core.run_folder import RunFolder
+from training.errors import TrainingError
+from training.matcher.joint_model import half_precision, load_checkpoint, save_checkpoint
+
+_LOG_EVERY = 25
+_CLIP_NORM = 5.0
+
+_PLATEAU = 0.5
+"""Share of a limited time that the rate stays up."""
+
+B = TypeVar("B")
+B_co = TypeVar("B_co", covariant=True)
+
+
+class Batches(Protocol[B_co]):
+    """Where batches come from."""
+
+    @property
+    def drawn(self) -> int:
+        """What was made for them so far."""
+        ...
+
+    def batch(self) -> B_co:
+        """The next batch."""
+        ...
+
+
+class DivergedError(TrainingError):
+    """The loss is no number any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast to learn: warm-up, a plateau, a decay to nothing.
+
+    The plateau can be ended at any time: the rate then falls over the next `decay_steps`.
+
+    Attributes:
+        steps: Total number of batches.
+        decay_steps: How many of them, at the end, the rate falls in.
+        warmup_steps: How many of them, at the start, it rises in.
+        rate: Of the plateau.
+        weight_decay: Of AdamW.
+        check_every: Steps between two measurements.
+        save_every_s: Seconds between two checkpoints at most.
+        patience: Measurements on the plateau without a better metric after which the decay begins
+            at once; 0 never does so.
+        seed: Of the weights and of the batches.
+        minutes: Time for all of it at most, the decay being half of it; 0 for no limit.
+    """
+
+    steps: int
+    decay_steps: int
+    warmup_steps: int = 200
+    rate: float = 2e-3
+    weight_decay: float = 0.02
+    check_every: int = 400
+    save_every_s: float = 120.0
+    patience: int = 0
+    seed: int = 1
+    minutes: float = 0.0
+
+    def ending_after(self, step: int) -> "Schedule":
+        """The schedule whose decay begins at a step, unless its own begins earlier."""
+        return replace(self, steps=min(self.steps, step + self.decay_steps))
+
+    def in_time(self, step: int, elapsed_s: float) -> "Schedule":
+        """The schedule that ends in time, which begins its decay when half of the time is over.
+
+        Args:
+            step: Steps made, at least one.
+            elapsed_s: What they took.
+        """
+        limit_s = 60 * self.minutes
+        if elapsed_s < _PLATEAU * limit_s or step >= self.steps - self.decay_steps:
+            return self
+        left = max(1, int(step / elapsed_s * max(limit_s - elapsed_s, 0)))
+        steps = min(self.steps, step + left)
+        return replace(self, steps=steps, decay_steps=steps - step)
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of one step."""
+        rise = min(1.0, (step + 1) / max(self.warmup_steps, 1))
+        left = max(self.steps - step, 0)
+        fall = min(1.0, left / max(self.decay_steps, 1))
+        return self.rate * rise * fall
+
+
+def device_of_choice() -> str:
+    """`cuda` where there is one, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Loop(Generic[B]):
+    """One run of the loop; what a batch is and how it is learned from, a trainer says."""
+
+    unit = "pictures"
+    """What is counted, in the plural."""
+
+    newest_of_equals = False
+    """Whether of two checkpoints that measure the same the newer is the best one."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        run: RunFolder,
+        schedule: Schedule,
+        metric: str,
+        groups: Iterable[dict[str, Any]],
+        *,
+        console: Console | None = None,
+    ) -> None:
+        """Set everything up.
+
+        Args:
+            model: What to train, on the device.
+            run: Where to leave checkpoints and metrics.
+            schedule: How long and how fast.
+            metric: The name of the measure that decides what is best; larger is better.
+            groups: Parameters, as AdamW takes them.
+            console: Where progress is shown.
+        """
+        self._device = device_of_choice()
+        self._model = model
+        self._run = run
+        self._schedule = schedule
+        self._metric = metric
+        self._console = console or Console(stderr=True)
+        self._optimiser = torch.optim.AdamW(
+            list(groups), lr=schedule.rate, betas=(0.9, 0.98), fused=True
+        )
+        self.step = 0
+        self.best = -math.inf
+        self._since_best = 0
+        self._elapsed_s = 0.0
+
+    def losses(self, batch: B) -> tuple[Tensor, dict[str, float], int]:
+        """The loss of a batch, its parts for the records, and how much was in it."""
+        raise NotImplementedError
+
+    def measures(self) -> dict[str, float]:
+        """The model in evaluation mode, measured; the names become those of metrics."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint holds of the model beside its weights."""
+        return {}
+
+    def begin(self) -> None:
+        """Called before the first step of a run, resumed or not."""
+
+    def follow(self) -> None:
+        """Called after every step."""
+
+    def finished(self, measures: dict[str, float]) -> str | None:  # noqa: ARG002
+        """Why training is over before the end of its schedule; None where it is not."""
+        return None
+
+    def resume(self, *, finish: bool = False) -> None:
+        """Go on from the run's newest checkpoint.
+
+        Args:
+            finish: Whether to begin the decay now.
+        """
+        state = load_checkpoint(self._run.last)
+        self._model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.step = int(state["step"])
+        self.best = float(state["best"])
+        self._since_best = int(state["since_best"])
+        # The end that an exhausted patience had set is kept.
+        ends = int(state.get("ends", self._schedule.steps))
+        if ends < self._schedule.steps:
+            decay = int(state.get("decay_steps", self._schedule.decay_steps))
+            self._schedule = replace(self._schedule, steps=ends, decay_steps=decay)
+        self._elapsed_s = float(state.get("elapsed_s", 0.0))
+        if finish:
+            self._schedule = self._schedule.ending_after(self.step)
+        self._run.rewind(self.step)
+
+    def fit(self, feed: Batches[B]) -> bool:
+        """Train to the end of the schedule.
+
+        Args:
+            feed: Gives the batches.
+
+        Returns:
+            False where Ctrl-C or a termination signal ended it before; a checkpoint is left.
+
+        Raises:
+            DivergedError: the loss is no number any more.
+        """
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            with self._bar() as bar:
+                self._run_steps(feed, bar)
+        except KeyboardInterrupt:
+            self._save(self._run.last)
+            say(
+                self._console,
+                f"Stopped at step {self.step}; the same command with --resume goes on from there.",
+            )
+            return False
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return True
+
+    def _bar(self) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(f"{{task.fields[rate]:.0f}} {self.unit}/s, loss {{task.fields[loss]:.2f}}"),
+            TextColumn(f"{self._metric} {{task.fields[metric]:.4f}}"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+
+    def _run_steps(self, feed: Batches[B], bar: Progress) -> None:
+        task = bar.add_task(
+            "Training",
+            total=self._schedule.steps,
+            completed=self.step,
+            rate=0.0,
+            loss=0.0,
+            metric=0.0,
+        )
+        self.begin()
+        saved_at = logged_at = clock = time.monotonic()
+        seen = summed = 0
+        sums: dict[str, float] = {}
+        while self.step < self._schedule.steps:
+            parts, count = self._one_step(feed)
+            self._elapsed_s += time.monotonic() - clock
+            clock = time.monotonic()
+            if self._schedule.minutes:
+                self._schedule = self._schedule.in_time(self.step, self._elapsed_s)
+                bar.update(task, total=self._schedule.steps)
+            seen += count
+            for name, value in parts.items():
+                sums[name] = sums.get(name, 0.0) + value
+            summed += 1
+            if self.step % _LOG_EVERY == 0:
+                now = time.monotonic()
+                means = {name: value / summed for name, value in sums.items()}
+                speed = seen / (now - logged_at)
+                self._run.log(
+                    self.step,
+                    **means,
+                    learning_rate=self._schedule.rate_at(self.step),
+                    drawn=feed.drawn,
+                    **{f"{self.unit}_per_s": speed},
+                )
+                bar.update(task, rate=speed, loss=sum(means.values()))
+                logged_at, seen, summed, sums = now, 0, 0, {}
+            bar.update(task, completed=self.step)
+            if self.step % self._schedule.check_every == 0 or self.step == self._schedule.steps:
+                measures = self.measured()
+                better = self._keep_best(measures[self._metric])
+                self._since_best = 0 if better else self._since_best + 1
+                self._mind_patience()
+                bar.update(task, metric=self.best, total=self._schedule.steps)
+                self._save(self._run.last)
+                enough = self.finished(measures)
+                if enough is not None:
+                    say(self._console, enough)
+                    return
+                logged_at = saved_at = time.monotonic()
+                seen, summed, sums = 0, 0, {}
+            elif time.monotonic() - saved_at > self._schedule.save_every_s:
+                self._save(self._run.last)
+                saved_at = time.monotonic()
+
+    def _mind_patience(self) -> None:
+        """Begin the decay where the plateau has stopped to pay."""
+        schedule = self._schedule
+        early = self.step < schedule.steps - schedule.decay_steps
+        if schedule.patience and early and self._since_best >= schedule.patience:
+            self._schedule = schedule.ending_after(self.step)
+            say(
+                self._console,
+                f"No better {self._metric} in {schedule.patience} measurements: the learning rate "
+                f"now falls, and training ends at step {self._schedule.steps}.",
+            )
+
+    def _one_step(self, feed: Batches[B]) -> tuple[dict[str, float], int]:
+        batch = feed.batch()
+        rate = self._schedule.rate_at(self.step)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._model.train()
+        with half_precision(self._device):
+            loss, parts, count = self.losses(batch)
+        if not bool(torch.isfinite(loss)):
+            raise DivergedError(
+                f"The loss is no number at step {self.step}; go on from the last checkpoint with "
+                "--resume and a smaller --rate."
+            )
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP_NORM)
+        self._optimiser.step()
+        self.step += 1
+        self.follow()
+        return parts, count
+
+    def measured(self) -> dict[str, float]:
+        """Measure and note it."""
+        self._model.eval()
+        measures = self.measures()
+        self._run.log(self.step, **measures)
+        return measures
+
+    def _keep_best(self, value: float) -> bool:
+        """Keep the weights where they are the best so far, and say whether they are."""
+        better = value > self.best
+        if better or (self.newest_of_equals and value == self.best):
+            self.best = value
+            self._save(self._run.best)
+        return better
+
+    def _save(self, path: Path) -> None:
+        save_checkpoint(
+            path,
+            {
+                "model": self._model.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+                **self.facts(),
+                "step": self.step,
+                "best": self.best,
+                "since_best": self._since_best,
+                "ends": self._schedule.steps,
+                "decay_steps": self._schedule.decay_steps,
+                "elapsed_s": self._elapsed_s,
+            },
+        )
+
+
+def usual_groups(model: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
+    """All parameters: weights decay, biases and scales do not."""
+    every = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in every if p.ndim >= 2], "weight_decay": schedule.weight_decay},
+        {"params": [p for p in every if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """A termination signal ends a run as Ctrl-C does."""
+    raise KeyboardInterrupt

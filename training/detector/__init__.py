@@ -1,0 +1,1 @@
+"""`train-detector`: its data, batches, metrics, loop and export."""

@@ -1,0 +1,135 @@
+"""From a trained detector to an ONNX file with our metadata, and a check that both agree."""
+
+import copy
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import helper
+from torch import nn
+
+from detector import YoloDetector, letterbox, to_tensor
+from detector.network import DetectorNetwork
+from labels.atomic import write_atomically
+from modelfile import ModelMetadata, OnnxSession
+from training.core.onnx_weights import halved
+from training.detector.metrics import DetectionScores, Thresholds
+from training.errors import DetectorTrainingError
+
+LICENCE = "AGPL-3.0-only"
+"""Of weights trained with Ultralytics, as its licence demands."""
+
+_OPSET = 17
+
+# Weights are stored with 11 bits of precision; this is what that may do to a box and its score.
+_BOX_TOLERANCE_PX = 0.75
+_SCORE_TOLERANCE = 0.02
+_CHECKED_SCORE = 0.05
+
+
+def export_detector(
+    network: DetectorNetwork,
+    metadata: ModelMetadata,
+    file: Path,
+    pictures: Sequence[NDArray[np.uint8]],
+) -> float:
+    """Write the ONNX file and make sure that it finds what the network finds.
+
+    Args:
+        network: From `build_network`, trained.
+        metadata: What the file says of itself.
+        file: Where it goes; replaced only by a file that passed the check.
+        pictures: `(H, W, 3)` uint8 RGB, at least one, to compare on.
+
+    Returns:
+        The largest difference of a box's side, in pixels of the network's input.
+
+    Raises:
+        DetectorTrainingError: the two disagree.
+    """
+    network = copy.deepcopy(network).float().cpu().eval()
+    network.fuse(verbose=False)
+    network.trace_for_onnx()
+    width, height = metadata.input_size
+    example = torch.zeros(1, 3, height, width)
+    partial = file.with_name(f"{file.stem}.part.onnx")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        # The newer exporter cannot trace the head, and the older one says that it is the older.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (example,),
+            partial,
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["images"],
+            output_names=["output"],
+        )
+    try:
+        model = halved(onnx.load(partial))
+        helper.set_model_props(model, metadata.to_properties())
+        model.producer_name, model.producer_version = metadata.name, metadata.version
+        onnx.checker.check_model(model)
+        content = model.SerializeToString()
+    finally:
+        partial.unlink(missing_ok=True)
+    difference = _check_parity(network, content, metadata, pictures)
+    YoloDetector(OnnxSession(content, source=str(file)))
+    write_atomically(file, content)
+    return difference
+
+
+def _check_parity(
+    network: nn.Module,
+    content: bytes,
+    metadata: ModelMetadata,
+    pictures: Sequence[NDArray[np.uint8]],
+) -> float:
+    """Compare the outputs where a box could count; the rest is never looked at."""
+    session = OnnxSession(content, source="The exported file")
+    largest = 0.0
+    for picture in pictures:
+        frame, _ = letterbox(picture, metadata.input_size)
+        tensor = to_tensor(frame)
+        exported = session.run({"images": tensor})[0]
+        with torch.inference_mode():
+            wanted = network(torch.from_numpy(tensor)).numpy()
+        counts = wanted[0, 4:].max(axis=0) > _CHECKED_SCORE
+        off = np.abs(exported - wanted)[0][:, counts]
+        boxes, scores = off[:4].max(initial=0.0), off[4:].max(initial=0.0)
+        spurious = np.abs(exported - wanted)[0, 4:].max()
+        if (
+            not np.isfinite(exported).all()
+            or boxes > _BOX_TOLERANCE_PX
+            or max(scores, spurious) > _SCORE_TOLERANCE
+        ):
+            raise DetectorTrainingError(
+                f"The exported file differs from the trained network by {boxes:.2f} px and "
+                f"{max(scores, spurious):.3f} in score; it was not kept (torch "
+                f"{torch.__version__}, onnx {onnx.__version__})."
+            )
+        largest = max(largest, float(boxes))
+    return largest
+
+
+def describe(
+    metadata: ModelMetadata, thresholds: Thresholds, scores: DetectionScores
+) -> ModelMetadata:
+    """The metadata with the thresholds and the figures on the validation pictures.
+
+    The threshold of scenes is the file's own; the one of prompt pictures is `strip_threshold`.
+    """
+    figures = {f"validation_{name}": round(value, 4) for name, value in asdict(scores).items()}
+    figures["strip_threshold"] = thresholds.strip
+    return replace(
+        metadata,
+        confidence_threshold=thresholds.scene,
+        calibration={name: value for name, value in figures.items() if math.isfinite(value)},
+    )

@@ -1,0 +1,1 @@
+"""How well puzzles are solved: scoring, statistics, pictures of failures."""

@@ -1,0 +1,1 @@
+"""`train-siamese` and `train-classifier`: their data, batches, metrics, loop and export."""

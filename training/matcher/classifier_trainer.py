@@ -1,0 +1,101 @@
+"""`train-classifier`: the character network, from labelled pictures or drawn crops."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from training.matcher.crop_inputs import Trial
+from training.matcher.imprinting import Imprinter
+from training.matcher.joint_model import Weighting
+from training.matcher.mixed_blocks import MixedBlocks, mixed_kinds
+from training.matcher.picture_blocks import KIND, PictureBlocks, divide, picture_trials
+from training.matcher.pictures import read_classes
+from training.matcher.run import Course, Settings, charset_of, run_course
+from training.matcher.synthetic_blocks import PLAIN_PAIRS, SyntheticBlocks, draw_trials
+from training.synthetic.crops import CHARSET
+
+
+def run_classifier_training(
+    data: Path | None,
+    out: Path,
+    settings: Settings,
+    *,
+    start: Sequence[Path] = (),
+    mix: bool = False,
+    notes: Sequence[str] = (),
+    resume: bool = False,
+    finish: bool = False,
+    skip_faulty: bool = False,
+) -> bool:
+    """Train a classifier and export it as `classifier.onnx` into the run's folder.
+
+    Args:
+        data: Class folders, `label_hash.png` pictures or a puzzle set; None for drawn crops.
+        out: Folder of the run.
+        settings: The user's choice.
+        start: What to start from, see `run_course`; empty for scratch. Symbols that it knows keep
+            their weights.
+        mix: Whether half of each batch is drawn, beside the user's own pictures.
+        notes: What the user should know, once the data are read.
+        resume: Whether to go on with the run in `out`.
+        finish: With `resume`: let the learning rate fall now.
+        skip_faulty: Leave out unreadable pictures and classes of fewer than two.
+
+    Returns:
+        False where training was interrupted.
+
+    Raises:
+        TrainingError: something is wrong with the data, the folder or the weights.
+        PuzzleSetError: a puzzle set does not fit its format.
+    """
+    if data is None:
+        charset = (charset_of(out) if resume else ()) or tuple(CHARSET)
+        course = _synthetic_course(charset, settings, fresh=not start and not resume)
+    else:
+        course = _picture_course(data, settings, notes, mix=mix, skip_faulty=skip_faulty)
+    return run_course(course, out, settings, start=start, resume=resume, finish=finish)
+
+
+def _synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bool) -> Course:
+    """Mostly characters, some letters and digits; paired, since that is what rows grow from."""
+    latin = max(1, settings.batch_blocks // 8)
+    return Course(
+        trainer="classifier",
+        charset=charset,
+        weighting=Weighting(pairs=1.0, symbols=1.0),
+        metric="top1",
+        make=SyntheticBlocks(charset, plain_pairs=PLAIN_PAIRS if fresh else 0),
+        kinds={"characters": max(1, settings.batch_blocks - latin), "latin": latin},
+        trials=partial(draw_trials, settings.trials, charset),
+        statement=(
+            "Crops drawn by clickorder's own generator from free fonts and photos (training "
+            "split); no CAPTCHA of any site."
+        ),
+        imprinter=Imprinter(charset),
+    )
+
+
+def _picture_course(
+    data: Path, settings: Settings, notes: Sequence[str], *, mix: bool, skip_faulty: bool
+) -> Course:
+    seed = settings.schedule.seed
+    classes = read_classes(data, skip_faulty=skip_faulty)
+    division = divide(classes, seed=seed)
+    charset = classes.labels
+    own = PictureBlocks(division.train, charset, "classifier")
+
+    def trials() -> list[Trial]:
+        return picture_trials(division, charset, settings.trials, "classifier", seed=seed)
+
+    return Course(
+        trainer="classifier",
+        charset=charset,
+        # Drawn crops teach by pairs: few of them have a label of the user's.
+        weighting=Weighting(pairs=0.5 if mix else 0.0, symbols=1.0),
+        metric="top1",
+        make=MixedBlocks(own, SyntheticBlocks(charset)) if mix else own,
+        kinds=mixed_kinds(settings.batch_blocks) if mix else {KIND: settings.batch_blocks},
+        trials=trials,
+        statement=f"{len(classes)} pictures of {len(classes.labels)} classes of the user's own.",
+        notes=(*notes, *classes.skipped),
+    )

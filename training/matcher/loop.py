@@ -1,0 +1,119 @@
+"""The training loop of the Siamese and the classifier trainer: batches of pairs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from training.core.loader import Block
+from training.core.loop import Loop, Schedule, device_of_choice
+from training.core.run_folder import RunFolder
+from training.matcher.imprinting import Imprinter
+from training.matcher.joint_model import JointModel, Weighting, same_items, to_input
+
+_SYMBOL_EPS = 1e-3
+"""Adam moves a row of weights by the full rate however small its gradient. Of nine thousand symbols
+a hundred are in a batch; this keeps the others from wandering off."""
+
+Measure = Callable[[JointModel, str], dict[str, float]]
+
+
+class Training(Loop[Block]):
+    """One run of the loop."""
+
+    unit = "pairs"
+
+    def __init__(
+        self,
+        model: JointModel,
+        run: RunFolder,
+        schedule: Schedule,
+        weighting: Weighting,
+        measure: Measure,
+        metric: str,
+        *,
+        imprinter: Imprinter | None = None,
+        imprint_from: int = 0,
+        console: Console | None = None,
+    ) -> None:
+        """Set everything up.
+
+        Args:
+            model: What to train; moved to the device.
+            run: Where to leave checkpoints and metrics.
+            schedule: How long and how fast.
+            weighting: Of the losses.
+            measure: Measures the model, in evaluation mode; the names become those of metrics.
+            metric: The name of the measure that decides what is best; larger is better.
+            imprinter: Sets the rows of symbols, which then are not learned; prepared.
+            imprint_from: Steps before which it does not.
+            console: Where progress is shown.
+        """
+        model = model.to(device_of_choice()).to(memory_format=torch.channels_last)
+        rows = [] if model.characters is None else list(model.characters.symbols.parameters())
+        own = {id(p) for p in rows}
+        rest = [p for p in model.parameters() if id(p) not in own]
+        rows = [p for p in rows if p.requires_grad]
+        super().__init__(
+            model,
+            run,
+            schedule,
+            metric,
+            [
+                {
+                    "params": [p for p in rest if p.ndim >= 2],
+                    "weight_decay": schedule.weight_decay,
+                },
+                {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+                *([{"params": rows, "weight_decay": 0.0, "eps": _SYMBOL_EPS}] if rows else []),
+            ],
+            console=console,
+        )
+        self._joint = model
+        self._weighting = weighting
+        self._measure = measure
+        self._imprinter = imprinter
+        self._imprint_from = imprint_from
+
+    def losses(self, batch: Block) -> tuple[Tensor, dict[str, float], int]:
+        """The loss of a batch, its parts, and its pairs."""
+        device = self._device
+        loss, parts = self._joint.losses(
+            to_input(batch.prompt, device),
+            to_input(batch.scene, device),
+            torch.from_numpy(same_items(batch)).to(device),
+            torch.from_numpy(batch.labels).to(device),
+            self._weighting,
+            (
+                to_input(batch.scene_strangers, device),
+                to_input(batch.prompt_strangers, device),
+            ),
+        )
+        return loss, parts, len(batch.words)
+
+    def measures(self) -> dict[str, float]:
+        """The model measured, once every row of symbols fits its trunk."""
+        self.begin()
+        return self._measure(self._joint, self._device)
+
+    def facts(self) -> dict[str, Any]:
+        """The charset."""
+        return {"charset": self._joint.charset}
+
+    def begin(self) -> None:
+        """Set all rows of symbols."""
+        if self._imprinter is not None and self.step >= self._imprint_from:
+            self._model.eval()
+            self._imprinter.every(self._joint, self._device)
+
+    def follow(self) -> None:
+        """Let the rows of symbols follow the trunk."""
+        if self._imprinter is None or self.step < self._imprint_from:
+            return
+        self._model.eval()
+        if self.step == self._imprint_from:
+            self._imprinter.every(self._joint, self._device)
+        else:
+            self._imprinter.some(self._joint, self._device)

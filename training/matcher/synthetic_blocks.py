@@ -1,0 +1,132 @@
+"""Blocks of drawn crops, and the drawn puzzles that measure progress."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.core.loader import Block, no_crops
+from training.matcher.crop_inputs import Model, Trial, network_input
+from training.synthetic.catalogue import Split
+from training.synthetic.crops import CHARSET, CropSource, Pair, View
+from training.synthetic.palette import Palette
+from training.synthetic.store import IngredientStore
+
+BLOCK_PAIRS = 12
+_SCENE_STRANGERS, _PROMPT_STRANGERS = 6, 3
+"""Crops without an item in a block, of scenes and of prompts."""
+
+PUZZLE_TARGETS, PUZZLE_BOXES = 4, 7
+_LEAST_EASE = 0.08
+PLAIN_PAIRS = 14_000
+"""Over how many pairs a new network goes from plain crops to hard ones; with hard ones from the
+start its loss stays where it begins."""
+KINDS = ("characters", "icons", "latin")
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticBlocks:
+    """Makes a worker's `SyntheticSource`; can be sent to another process.
+
+    Attributes:
+        charset: What the network names, in order.
+        split: Whose fonts, icons and photos are used.
+        cache: Folder of the ingredients; None for the usual place.
+        plain_pairs: Over how many pairs a worker goes from plain crops to hard ones; 0 for a
+            network that already knows something.
+    """
+
+    charset: tuple[str, ...] = field(default=tuple(CHARSET), repr=False)
+    split: Split = "train"
+    cache: Path | None = None
+    plain_pairs: int = 0
+
+    def __call__(self, seed: int) -> "SyntheticSource":
+        """The source of one worker."""
+        palette = Palette.of(IngredientStore.open(self.cache), self.split)
+        return SyntheticSource(palette, self.charset, self.plain_pairs, np.random.default_rng(seed))
+
+
+class SyntheticSource:
+    """Blocks of drawn pairs; implements `BlockSource`."""
+
+    def __init__(
+        self, palette: Palette, charset: tuple[str, ...], plain_pairs: int, rng: Generator
+    ) -> None:
+        self._index = {symbol: at for at, symbol in enumerate(charset)}
+        self._crops = CropSource(palette, rng)
+        self._rng = rng
+        self._plain_pairs = plain_pairs
+        self._made = 0
+
+    def block(self, kind: str) -> Block:
+        """12 pairs of characters, of icons, or of letters and digits."""
+        left = 1 - self._made / self._plain_pairs if self._plain_pairs else 0.0
+        self._crops.ease = max(_LEAST_EASE, left)
+        self._made += BLOCK_PAIRS
+        pairs: list[Pair] = []
+        while len(pairs) < BLOCK_PAIRS:
+            pairs += self._crops.pairs(kind, BLOCK_PAIRS - len(pairs) + 3)
+        pairs = pairs[:BLOCK_PAIRS]
+        # Both files come from one run, so that the trunk sees crops cut for either.
+        models: list[Model] = [
+            "siamese" if self._rng.random() < 0.6 else "classifier" for _ in range(2)
+        ]
+        scene_strangers = self._taken(self._crops.scene_strangers, _SCENE_STRANGERS, models[1])
+        prompt_strangers = self._taken(self._crops.prompt_strangers, _PROMPT_STRANGERS, models[0])
+        return Block(
+            np.stack([network_input(pair.prompt, models[0]) for pair in pairs]),
+            np.stack([network_input(pair.scene, models[1]) for pair in pairs]),
+            tuple(pair.word for pair in pairs),
+            np.array([self._index.get(pair.word, -1) for pair in pairs], np.int64),
+            scene_strangers,
+            prompt_strangers,
+        )
+
+    def _taken(self, views: list[View], most: int, model: Model) -> NDArray[np.uint8]:
+        """Up to `most` of the views, by chance, as crops; the list is emptied."""
+        chosen = [views[int(i)] for i in self._rng.permutation(len(views))[:most]]
+        views.clear()
+        return np.stack([network_input(view, model) for view in chosen]) if chosen else no_crops()
+
+
+def draw_trials(
+    count: int,
+    charset: tuple[str, ...],
+    *,
+    split: Split = "validation",
+    seed: int = 20,
+    cache: Path | None = None,
+) -> list[Trial]:
+    """Small puzzles, the same for the same seed: half characters, two fifths icons, the rest Latin.
+
+    Args:
+        count: How many.
+        charset: What the network names, in order.
+        split: Whose fonts, icons and photos are used.
+        seed: Of everything.
+        cache: Folder of the ingredients; None for the usual place.
+    """
+    palette = Palette.of(IngredientStore.open(cache), split)
+    source = CropSource(palette, np.random.default_rng(seed))
+    index = {symbol: at for at, symbol in enumerate(charset)}
+    trials = []
+    for number in range(count):
+        kind = KINDS[(0, 1, 0, 1, 0, 1, 0, 1, 0, 2)[number % 10]]
+        pairs: list[Pair] = []
+        while len(pairs) < PUZZLE_BOXES:
+            pairs = source.pairs(kind, PUZZLE_BOXES + 1)
+        pairs = pairs[:PUZZLE_BOXES]
+        trials.append(
+            Trial(
+                kind,
+                np.stack([network_input(p.prompt, "siamese") for p in pairs[:PUZZLE_TARGETS]]),
+                np.stack([network_input(pair.scene, "siamese") for pair in pairs]),
+                np.stack([network_input(pair.scene, "classifier") for pair in pairs]),
+                tuple(pair.word for pair in pairs),
+                np.array([index.get(pair.word, -1) for pair in pairs], np.int64),
+            )
+        )
+    return trials

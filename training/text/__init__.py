@@ -1,0 +1,1 @@
+"""`train-text`: its data, augmentation, loop, scoring and export."""
