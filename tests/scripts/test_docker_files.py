@@ -103,7 +103,7 @@ def test_every_package_is_copied_and_nothing_else():
         ("docker/prometheus.token", False),
         (".git/config", False),
         (".venv/bin/python", False),
-        ("tests/service/test_keys.py", False),
+        ("tests/service/security/test_keys.py", False),
         ("benchmarks/puzzles/text-words/puzzles.jsonl", False),
     ],
 )
