@@ -55,10 +55,10 @@ class Answered:
 
     Attributes:
         at_s: When it was sent, seconds after the callers began.
-        status: Of the answer; `NO_ANSWER` where there was none.
+        status: Status of the answer; `NO_ANSWER` where there was none.
         latency_s: From sending to the last byte.
         retry_after: Whether the answer says when to come again.
-        models: Of an answer to a puzzle.
+        models: Models that took part in an answer.
         error: Kind of the fault where there was no answer.
     """
 
@@ -90,7 +90,7 @@ class Callers:
     """Puts questions to a service.
 
     Args:
-        url: Of the service.
+        url: URL of the service.
         asked: Put one after the other, over and over.
         timeout_s: After which a caller gives up; longer than the service may take.
     """

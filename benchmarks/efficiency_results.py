@@ -24,9 +24,9 @@ class Settings:
     """What all cells of one `results.json` share.
 
     Attributes:
-        minutes: Of training.
+        minutes: Minutes of training.
         test: Unseen puzzles of each style.
-        seed: Of pictures and training.
+        seed: Random seed of pictures and training.
     """
 
     minutes: float
@@ -78,9 +78,9 @@ class Results:
 
     Attributes:
         file: `results.json`.
-        settings: Of all cells.
+        settings: Settings of all cells.
         cells: By style and count.
-        cores: Of the machine that trained.
+        cores: Cores of the machine that trained.
     """
 
     file: Path

@@ -105,7 +105,7 @@ def make_bundle(folder: Path, version: str) -> None:
 
     Args:
         folder: Made here; gone where it was.
-        version: Of the bundle and of every model in it.
+        version: Version of the bundle and of every model in it.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

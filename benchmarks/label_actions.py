@@ -92,7 +92,7 @@ class Measured:
     Attributes:
         title: In the table.
         tallies: A picture each.
-        purity: Of its groups.
+        purity: Purity of its groups.
     """
 
     title: str
@@ -115,7 +115,7 @@ def measure(
     """Send the pictures of one family the way from `prelabel` to named groups.
 
     Args:
-        title: Of the family.
+        title: Title of the family.
         pictures: With their truth.
         proposer: Makes the models of `prelabel` for a list of names.
         embed: The model of `group`.

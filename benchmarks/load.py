@@ -40,7 +40,7 @@ class Plan:
     Attributes:
         capacity_s: Seconds in which the capacity is found out.
         load_s: Seconds under load.
-        warm_up_s: Of these, the first, in which memory may still grow.
+        warm_up_s: First seconds of these, in which memory may still grow.
         factor: Offered rate over capacity.
     """
 
@@ -62,7 +62,7 @@ class Outcome:
         memory: Seconds since the load began and resident bytes of the service.
         alive: Whether the service ran to the end of the load.
         last: The requests that ran when the service was told to stop.
-        exit_code: Of the service, after SIGTERM; None where it did not stop.
+        exit_code: Exit code of the service, after SIGTERM; None where it did not stop.
     """
 
     plan: Plan

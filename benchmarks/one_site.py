@@ -91,7 +91,7 @@ def draw_site(
 
     Args:
         folder: Made when missing.
-        name: Of the site, its puzzles' family.
+        name: Name of the site, its puzzles' family.
         site: What it looks like.
         palette: Where photos are from.
         count: How many pictures.

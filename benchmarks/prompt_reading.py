@@ -37,7 +37,7 @@ class Trial:
     Attributes:
         known: Whether the text model has all of its characters.
         read: Whether the text was read rightly.
-        confidence: Of the text, 0..1.
+        confidence: Confidence of the text, 0..1.
         matched: Whether matching crops solves it.
         worded: Whether the words that were read solve it.
         surer: Whether the second answer is the surer one.

@@ -36,7 +36,7 @@ class Case:
 
     Attributes:
         told: What it is.
-        kind: Of `TextDrawer`.
+        kind: Kind of pictures, as in `TextDrawer`.
         charset: Presets to draw from.
         lengths: Shortest and longest text.
         knowing: Whether the reader is told the charset, and the length where that is one.

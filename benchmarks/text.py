@@ -47,7 +47,7 @@ class Task:
         told: What is read.
         charset: Presets.
         lengths: Shortest and longest text.
-        head: Of the network.
+        head: Head of the network.
         published: The figure that others report.
         least: What ours must reach, 0..1.
         sides: `(width, height)` of the pictures.

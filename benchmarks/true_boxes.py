@@ -108,7 +108,7 @@ def trial(own: Solver, true: Solver, oracle: TrueBoxes, folder: Path, puzzle: Pu
         own: With a detector.
         true: The same with `oracle` as its detector.
         oracle: Is told of the puzzle.
-        folder: Of the puzzle's pictures.
+        folder: Folder of the puzzle's pictures.
         puzzle: With a prompt of words or icons.
     """
     scene = load_rgb(folder / puzzle.background)

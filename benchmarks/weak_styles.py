@@ -45,7 +45,7 @@ class StripLook:
     """How a site draws its prompt picture.
 
     Attributes:
-        height: Of the picture in pixels; its width follows from the items.
+        height: Height of the picture in pixels; its width follows from the items.
         paper: Colour of the ground.
         ink: Paints the items.
         shear: Slant of the items.

@@ -23,7 +23,7 @@ def ddddocr_charsets(metadata: ModelMetadata, *, source: str) -> Mapping[str, ob
     """The content of a `charsets.json`.
 
     Args:
-        metadata: Of a text model.
+        metadata: Metadata of a text model.
         source: What to call the file in messages.
 
     Raises:

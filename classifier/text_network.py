@@ -144,9 +144,9 @@ class TextNetwork(nn.Module):
 
         Args:
             charset_size: Symbols, with the one at index 0 that stands for nothing.
-            channels: Of the input.
-            height: Of the input in pixels.
-            width: Of the input in pixels; the CTC heads take any other, too.
+            channels: Channels of the input.
+            height: Height of the input in pixels.
+            width: Width of the input in pixels; the CTC heads take any other, too.
             head: What reads the row of frames.
             length: Places of the head `fixed`.
             trunk: How many channels it has.

@@ -38,7 +38,7 @@ class TextPreprocess:
     then smoothed, blurred and binarised, each only where asked for.
 
     Attributes:
-        height: Of the network's input in pixels.
+        height: Height of the network's input in pixels.
         width: The same.
         grey: Whether the network sees luminance only; else RGB.
         fit: `"stretch"`: to `width` x `height`, whatever the shape. `"pad"`: to `height`, its shape
@@ -51,7 +51,7 @@ class TextPreprocess:
         fold: The case that labels were folded to; `""` for none.
         replace: What stands for what in labels, in pairs: `"O0l1"` makes O a 0, and l a 1.
         shortest: Characters of the shortest text that was learnt.
-        longest: Of the longest; 0 where unknown.
+        longest: Length of the longest; 0 where unknown.
 
     Raises:
         ModelMetadataError: a value makes no sense.
@@ -96,7 +96,7 @@ class TextPreprocess:
         """What a model file says.
 
         Args:
-            metadata: Of a text model.
+            metadata: Metadata of a text model.
             source: What to call the file in messages.
 
         Raises:

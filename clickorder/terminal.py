@@ -22,7 +22,7 @@ def tell_faults(sentences: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def told_in_a_sentence(place: Path) -> Iterator[None]:
+def report_os_errors(place: Path) -> Iterator[None]:
     """A full disk or a folder that is not writable is no fault of the program."""
     from clickorder.errors import CommandError
 

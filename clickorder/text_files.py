@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clickorder.errors import CommandError
-from clickorder.terminal import told_in_a_sentence
+from clickorder.terminal import report_os_errors
 
 if TYPE_CHECKING:
     from labels.texts import TextPictures
@@ -55,7 +55,7 @@ def write_json(file: Path | None, value: object) -> None:
     if str(file) == "-":
         typer.echo(text, nl=False)
         return
-    with told_in_a_sentence(file):
+    with report_os_errors(file):
         write_atomically(file, text.encode())
 
 
@@ -63,7 +63,7 @@ def write_new(file: Path, text: str) -> None:
     """Write a file that was not there, or said the same."""
     from labels.atomic import write_atomically
 
-    with told_in_a_sentence(file):
+    with report_os_errors(file):
         if file.exists() and file.read_bytes() != text.encode():
             raise CommandError(
                 f"{file} is there already and holds something else; give another with --out."

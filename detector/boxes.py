@@ -50,8 +50,8 @@ def clip(boxes: F32, width: int, height: int) -> F32:
 
     Args:
         boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of the picture, `x2`/`y2` exclusive.
-        width: Of the picture in pixels.
-        height: Of the picture in pixels.
+        width: Width of the picture in pixels.
+        height: Height of the picture in pixels.
 
     Returns:
         `(N, 4)` float32; a box outside the picture keeps no area.

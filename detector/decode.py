@@ -72,7 +72,7 @@ def find_layout(
     """Tell which layout an output has.
 
     Args:
-        shape: Of the output.
+        shape: Shape of the output.
         input_size: `(width, height)` of the network's input in pixels.
         classes: Number of classes, where it is known.
         end_to_end: What the metadata says of the layout, where it says anything.

@@ -83,7 +83,7 @@ class LabelledBox:
         label: Name of its class.
         order: Its place in the order of clicks from 0; None where it is not to be clicked or where
             nobody said.
-        confidence: Of whoever proposed it; None where a person drew it.
+        confidence: Confidence of the proposal; None where a person drew it.
 
     Raises:
         AnnotationError: the sides are not positive or the label is empty.
@@ -117,7 +117,7 @@ class LabelledPicture:
 
     Attributes:
         path: Its file.
-        width: Of the picture as displayed, in pixels.
+        width: Width of the picture as displayed, in pixels.
         height: The same.
         boxes: What it shows; empty where it shows nothing, or where `label` says it all.
         label: The class of the whole picture; None where it has boxes or nothing is known.

@@ -13,7 +13,7 @@ def write_atomically(path: Path, content: bytes, *, keep_access: bool = False) -
     A kill may leave a hidden `.part` file beside it, which no reader looks at.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         content: All of it.
         keep_access: Whether the owner and the mode of the file that is replaced go on.
 

@@ -17,7 +17,7 @@ def box_fault(corners: Corners, width: float, height: float) -> Kind | None:
 
     Args:
         corners: `x1, y1, x2, y2`, ends exclusive, in any unit.
-        width: Of the picture, in the same unit.
+        width: Width of the picture, in the same unit.
         height: The same.
     """
     x1, y1, x2, y2 = corners

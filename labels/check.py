@@ -53,7 +53,7 @@ class Report:
         faults: All of them, of files, lines, duplicates and classes; by file.
         undecided: Exact duplicates with different labels: which one is right only a person knows,
             so none is moved.
-        prints: Of every picture that is not unreadable.
+        prints: Fingerprint of every readable picture.
     """
 
     annotations: Annotations
@@ -111,7 +111,7 @@ def check_folder(folder: Path, layout: Layout | None = None, track: Track | None
     return Report(whole, tuple(sorted(faults, key=_place)), prints, undecided)
 
 
-def mend_folder(report: Report, also: Collection[Kind] = ()) -> tuple[Change, ...]:
+def fix_folder(report: Report, also: Collection[Kind] = ()) -> tuple[Change, ...]:
     """Move what is broken into quarantine, with its label files.
 
     A labelImg file with bad lines among good ones stays, without them, and a copy of it goes to
@@ -120,7 +120,7 @@ def mend_folder(report: Report, also: Collection[Kind] = ()) -> tuple[Change, ..
     unless `also` names them. Exports of Label Studio are never changed.
 
     Args:
-        report: Of the folder as it is.
+        report: Report of the folder as it is.
         also: Kinds of `MOVABLE` to move beyond those of `MOVED`.
 
     Returns:

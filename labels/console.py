@@ -45,7 +45,7 @@ def say(console: "Console", sentence: str, style: str | None = None) -> None:
     Args:
         console: Where.
         sentence: A line, or several.
-        style: Of Rich.
+        style: Rich style.
     """
     console.print(sentence, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 

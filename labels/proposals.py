@@ -30,7 +30,7 @@ class Proposal:
 
     Attributes:
         picture: Its path relative to the folder, with `/`.
-        width: Of the picture as displayed, in pixels.
+        width: Width of the picture as displayed, in pixels.
         height: The same.
         boxes: Best first, each with the detector's confidence.
         names: Confidence of the best name of each box, whether it was given to the box or not;

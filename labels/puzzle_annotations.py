@@ -43,7 +43,7 @@ def read_puzzle_annotations(folder: Path, *, recorded: bool = False) -> Annotati
     of the first.
 
     Args:
-        folder: Of the set.
+        folder: Folder of the set.
         recorded: Whether puzzles whose truth nobody knows yet are taken, with the boxes that a
             model has proposed, for a person to correct.
 

@@ -58,10 +58,10 @@ class Entry:
     """A picture in the list of a folder.
 
     Attributes:
-        name: Of the file, relative to the folder, with `/` between folders.
+        name: Name of the file, relative to the folder, with `/` between folders.
         labelled: Whether it has a label file, be it an empty one.
         reviewed: Whether a person has said that it is right.
-        certainty: Of the proposed labels, from `prelabel.csv`; None where it does not say.
+        certainty: Certainty of the proposed labels in `prelabel.csv`; None where it does not say.
     """
 
     name: str
@@ -187,7 +187,7 @@ class Review:
         Args:
             name: As in `Entry`.
             boxes: All of them, in the order of their lines; their orders must be 0, 1, 2, ...
-            version: Of the sheet that was edited.
+            version: Version of the sheet that was edited.
             replace_doubtful: Whether what could not be read may be lost.
 
         Returns:

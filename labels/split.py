@@ -138,8 +138,8 @@ def split_folder(
 
     Args:
         annotations: The folder.
-        prints: Of every picture to be divided; those without one, the unreadable, are left out.
-        shares: Of the parts.
+        prints: Fingerprints of the pictures to be divided; unreadable ones are left out.
+        shares: Shares of the parts.
         seed: Another one divides new pictures otherwise.
 
     Raises:
@@ -185,7 +185,7 @@ def divide(
         names: N paths as in `known`.
         prints: N fingerprints.
         known: What was decided before.
-        shares: Of the parts.
+        shares: Shares of the parts.
         seed: For those not decided.
     """
     groups = near_groups(prints)
@@ -277,9 +277,9 @@ def _stratify(
 
     Args:
         groups: Indices of pictures to be divided, together.
-        labels: Of all pictures.
-        parts: Of the pictures that have one.
-        shares: Of the parts.
+        labels: Labels of all pictures.
+        parts: Parts of the pictures that have one.
+        shares: Shares of the parts.
     """
     counts = [Counter(label for i in group for label in labels[i]) for group in groups]
     holders: defaultdict[str, set[int]] = defaultdict(set)

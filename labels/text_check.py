@@ -200,7 +200,7 @@ def mend_texts(report: TextReport, also: Collection[TextFaultKind] = ()) -> tupl
     out too; those that were not understood stay.
 
     Args:
-        report: Of the folders as they are.
+        report: Report of the folders as they are.
         also: Kinds of `MOVABLE` to move beyond those of `MOVED`.
 
     Returns:

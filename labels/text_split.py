@@ -46,7 +46,7 @@ def split_texts(
     Args:
         pictures: With labels, of one or several folders.
         digests: `labels.duplicates.pixel_digest` of each; those without one get no part.
-        shares: Of the parts.
+        shares: Shares of the parts.
         seed: Another one divides new pictures otherwise.
 
     Raises:
@@ -89,7 +89,7 @@ def kept_split(pictures: Sequence[TextPicture]) -> TextSplit:
     have none but new ones.
 
     Args:
-        pictures: Of one or several folders.
+        pictures: Pictures of one or several folders.
 
     Raises:
         LayoutError: a `split.json` is broken.

@@ -36,8 +36,8 @@ class YoloLine:
     """A line of a label file.
 
     Attributes:
-        number: Of the line, from 1.
-        index: Of the class, from 0.
+        number: Number of the line, from 1.
+        index: Index of the class, from 0.
         shares: Centre x, centre y, width, height, as shares of the picture as displayed.
         confidence: The sixth column, which detectors write and labelImg does not; else None.
     """

@@ -72,7 +72,7 @@ def decode_picture(
         source: A file, or the bytes of one; it holds one frame.
         formats: Pillow's names of what is taken; None for all that Pillow reads.
         max_pixels: Checked before anything is decoded; None leaves it to Pillow's own limit.
-        min_side_px: Of the smaller side, checked before anything is decoded.
+        min_side_px: Min side px of the smaller side, checked before anything is decoded.
         ground: RGB under transparent parts; None for white, or a dark grey where white would
             swallow the picture.
         draft: `(width, height)` that is enough: a JPEG may be decoded smaller, but not below it.

@@ -22,7 +22,7 @@ from service.errors import BodyTimeoutError
 from service.http.bodies import JsonBody, MultipartBody, parse_body, read_body
 from service.http.schemas import RequestModel, RoutedRequest, SolveRequest
 from service.models.registry import Registry, Version
-from service.models.routing import Wish
+from service.models.routing import RouteRequest
 from service.pictures import decode_base64, decode_picture
 from service.pool import InferencePool
 from service.settings import Limits, Settings
@@ -111,8 +111,8 @@ class Job:
             UnknownModelError: the caller names a bundle that is not served, or not for this.
         """
         height, width = picture.shape[:2]
-        wish = Wish(sent.model, sent.site, sent.type, (width, height), prompt)
-        self.version = self.service.registry.choose(wish)
+        request = RouteRequest(sent.model, sent.site, sent.type, (width, height), prompt)
+        self.version = self.service.registry.choose(request)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -234,7 +234,7 @@ async def compute(
         service: Whose pool, limits and metrics.
         request_id: For the answer.
         make: Makes the answer; runs in a worker thread.
-        deadline: Of the caller; None is that of the settings, from now.
+        deadline: Deadline of the caller; None is that of the settings, from now.
         gone: Ends when the caller has left; None where that cancels this.
         patient: Whether to wait where the queue is full instead of being refused.
 
@@ -253,7 +253,7 @@ async def compute(
             service.metrics.staged(this.stages)
 
     pool = service.pool
-    run = pool.run_at_leisure(job, deadline.left_s) if patient else pool.run(job)
+    run = pool.run_low_priority(job, deadline.left_s) if patient else pool.run(job)
     answer = asyncio.ensure_future(run)
     left = None if gone is None else asyncio.ensure_future(gone)
     try:

@@ -60,7 +60,7 @@ def decode_picture(data: bytes, limits: Limits, name: str = "picture") -> NDArra
 
     Args:
         data: A PNG, JPEG, WebP, GIF or BMP file of one frame.
-        limits: Of pixels and of the smaller side; both are checked before anything is decoded.
+        limits: Limits on pixels and on the smaller side, checked before anything is decoded.
         name: The field it came in, for the sentence of an error.
 
     Returns:

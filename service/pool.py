@@ -104,7 +104,7 @@ class InferencePool:
         future.add_done_callback(self._release)
         return await asyncio.wrap_future(future)
 
-    async def run_at_leisure(self, job: Callable[[], T], patience_s: float) -> T:
+    async def run_low_priority(self, job: Callable[[], T], patience_s: float) -> T:
         """Run a job of a batch: where there is room, and not in the last worker that is free.
 
         All batches together have one worker less than there are (but one at least), so that

@@ -34,7 +34,7 @@ def example_curl(address: str) -> str:
     """A command that solves a puzzle of the repository, as pasted from the repository's folder.
 
     Args:
-        address: Of the service, `http://127.0.0.1:8000`.
+        address: Address of the service, `http://127.0.0.1:8000`.
     """
     words = json.dumps(_EXAMPLE_WORDS, ensure_ascii=False)
     return f"curl -s {address}/solve -F background=@{EXAMPLE} -F 'words={words}'"
@@ -53,7 +53,7 @@ class _Server(uvicorn.Server):
     """Prints the address once the models are loaded and the port is open.
 
     Args:
-        config: Of uvicorn.
+        config: Configuration of uvicorn.
         app: What is served; its keys are read again on SIGHUP.
         file: The settings file; None where there is none to be read again.
     """
@@ -94,7 +94,7 @@ def told_origins(origins: Mapping[str, str]) -> str:
     """Which roles are filled from where, in one line.
 
     Args:
-        origins: Of a solver.
+        origins: Origins of a solver.
     """
     by_origin: dict[str, list[str]] = {}
     for role, origin in origins.items():
@@ -106,7 +106,7 @@ def reload_keys(keys: Keys, file: Path) -> None:
     """Take the keys of the settings file as it is now; one that is wrong changes nothing.
 
     Args:
-        keys: Of the running service.
+        keys: Keys of the running service.
         file: The settings file. Of everything else in it nothing is read before a restart.
     """
     try:

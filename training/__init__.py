@@ -1,1 +1,1 @@
-"""TODO."""
+"""The trainers, and how well what they train solves puzzles."""

@@ -18,13 +18,13 @@ class Wishes:
     """What the user may choose.
 
     Attributes:
-        minutes: Of training, both models together.
+        minutes: Minutes of training, both models together.
         validation: Share of the pictures to decide by whether new weights are better.
         test: Share of the pictures to measure before and after with; 0 measures on the validation
             part.
         models_dir: Models to start from; None for the shipped ones.
         threads: CPU threads; 0 leaves the choice to the libraries.
-        seed: Of everything.
+        seed: Random seed.
         mix: Whether generated pictures are mixed in, where there is something to draw with.
         layout: How labels are stored; None finds it out.
     """
@@ -67,7 +67,7 @@ class AdaptationState:
         Args:
             out: The adaptation's folder.
             folder: The pictures.
-            fingerprint: Of the labels and wishes, see `fingerprint_of`.
+            fingerprint: Fingerprint of the labels and wishes, see `fingerprint_of`.
 
         Raises:
             CommandError: `out` holds something else, or an adaptation to other labels.

@@ -51,7 +51,7 @@ class Level:
     """One load; it ends after `requests` or `seconds`, whichever comes first.
 
     Attributes:
-        callers: Of a closed loop; 0 in an open one.
+        callers: Callers of a closed loop; 0 in an open one.
         rate: Requests a second of an open loop; None in a closed one.
         requests: How many; None for no end.
         seconds: Time after which nothing more is sent; None for no end.
@@ -75,7 +75,7 @@ class Asked:
     """A picture, put into the body of a request once: callers may share cores with the service.
 
     Attributes:
-        name: Of the picture.
+        name: Name of the picture.
         label: What it says; None where nobody knows.
         body: The JSON of `POST /read`.
         size: Bytes of the picture's file.
@@ -113,7 +113,7 @@ class Sample:
         due_s: When it was to be sent, seconds after the level began.
         sent_s: When it was sent; in a closed loop the same.
         taken_ms: From when it was due to the last byte, or to the failure.
-        status: Of HTTP; 0 where there was none.
+        status: HTTP status; 0 where there was none.
         code: Why there is no text: the service's code, or one of `ClientError`; empty for a text.
         refused: Whether the service had too much to do (429, or 503 with a time to come again).
         text: What was read; None for a failure.
@@ -164,14 +164,14 @@ class Bench(Connection):
     """Puts levels of load on the `POST /read` of a service; nothing is tried again.
 
     Args:
-        url: Of the service.
+        url: URL of the service.
         asked: Pictures, at least one; every level begins with the first, so that all read the same.
         api_key: Where the service wants one; by default what CLICKORDER_API_KEY holds.
         timeout_s: From sending a request to the last byte of its answer.
         rule: What is done to labels and texts before they are compared.
 
     Attributes:
-        results: Of the levels so far; one that was cancelled is among them.
+        results: Results of the levels so far; one that was cancelled is among them.
         examples: The first sentence that was given for each code.
 
     Raises:

@@ -21,8 +21,8 @@ def levels_of(
     Args:
         concurrency: Numbers of callers with commas between them; by default 1, 2, 4 and 8.
         rate: In its place, requests a second with commas between them.
-        requests: Of each level.
-        seconds: Of each level.
+        requests: Requests of each level.
+        seconds: Seconds of each level.
 
     Raises:
         UsageError: both are given, or one is no list of numbers.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from clickorder.errors import CommandError, UsageError
-from clickorder.terminal import through, told_in_a_sentence
+from clickorder.terminal import report_os_errors, through
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def own_pictures(
         CommandError: a picture cannot be read.
     """
     labels: dict[Path, str | None] = {}
-    with told_in_a_sentence(paths[0]):
+    with report_os_errors(paths[0]):
         lists: dict[Path, dict[Path, str | None]] = {}
         for path in paths:
             # A picture that is given twice is asked once.

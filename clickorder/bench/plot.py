@@ -20,7 +20,7 @@ def draw_boxes(results: Sequence[LevelResult], url: str, machine: str) -> bytes:
 
     Args:
         results: At least one level; one without answers has an empty place.
-        url: Of the service, as it may be shown.
+        url: URL of the service, as it may be shown.
         machine: What the callers ran on.
 
     Returns:

@@ -48,7 +48,7 @@ class Summary:
     """The figures of one level.
 
     Attributes:
-        name: Of the level.
+        name: Name of the level.
         requests: How many came to an end.
         answered: How many were given a text.
         refused: HTTP status, 429 or 503, to how many the service had no room for.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clickorder.terminal import told_in_a_sentence
+from clickorder.terminal import report_os_errors
 from labels.annotations import Layout
 from labels.console import say
 
@@ -85,7 +85,7 @@ def adapt(
     target = out or folder.with_name(f"{folder.resolve().name}-adapted")
     wishes = Wishes(minutes, validation, test, models_dir, threads, seed, mix, layout)
     console = Console(stderr=True)
-    with told_in_a_sentence(target):
+    with report_os_errors(target):
         record = run(folder, target, wishes, console)
     shown = Console()
     for compared in record.compared:

@@ -14,7 +14,7 @@ import typer
 from clickorder.bench.live import live_bar
 from clickorder.bench.options import levels_of, size_of, span_of
 from clickorder.errors import CommandError, UsageError
-from clickorder.terminal import told_in_a_sentence
+from clickorder.terminal import report_os_errors
 from clickorder.text_files import Pattern
 from labels.console import show
 
@@ -328,7 +328,7 @@ async def _run(bench: "Bench", levels: "Sequence[Level]", warm_up: int, out: Pat
     async with bench:
         await bench.probe()
         # Not at the end: what an hour has measured needs a place, and a typing slip leaves none.
-        with told_in_a_sentence(out):
+        with report_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
         for level in levels:
             await bench.warm_up(level, warm_up)
@@ -410,7 +410,7 @@ def _write(
     while any((place / name).exists() for name in files):
         number += 1
         place = out.with_name(f"{out.resolve().name}-{number}")
-    with told_in_a_sentence(place):
+    with report_os_errors(place):
         place.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             write_atomically(place / name, content)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clickorder.terminal import progress_bar, tell_faults, through, told_in_a_sentence
+from clickorder.terminal import progress_bar, report_os_errors, tell_faults, through
 
 
 def crop(
@@ -44,7 +44,7 @@ def crop(
 
     faults: list[str] = []
     fates: Counter[Fate] = Counter()
-    with told_in_a_sentence(out):
+    with report_os_errors(out):
         annotations = read_annotations(folder)
         pictures = crop_pictures(annotations, out, margin=margin)
         for picture in through("Cropping", pictures, len(annotations.pictures)):
@@ -103,7 +103,7 @@ def prelabel(
     from clickorder.own_models import OwnModels
     from labels.prelabel import Prelabeller, Proposer
 
-    with told_in_a_sentence(out or folder):
+    with report_os_errors(out or folder):
         # Before the models: a slip in the folders should be told at once.
         given = [name.strip() for name in (names or "").replace("，", ",").split(",")]
         prelabeller = Prelabeller(folder, out=out, names=[name for name in given if name])
@@ -155,7 +155,7 @@ def group(
     from labels.group_overview import draw_overview
     from labels.groups import SINGLE, Grouper
 
-    with told_in_a_sentence(out):
+    with report_os_errors(out):
         grouper = Grouper(crops, out)
         matcher = OwnModels(models_dir).matcher()
         with progress_bar("Comparing", len(grouper.crops)) as advance:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clickorder.terminal import told_in_a_sentence
+from clickorder.terminal import report_os_errors
 
 keys_app = typer.Typer(
     no_args_is_help=True,
@@ -57,7 +57,7 @@ def new(
     from service.security.keys import new_key
 
     key = new_key()
-    with told_in_a_sentence(file):
+    with report_os_errors(file):
         KeyFile(file).add(name, key, admin=admin, rate_per_minute=rate, concurrency=concurrency)
     typer.echo(key)
     typer.echo(
@@ -72,7 +72,7 @@ def list_keys(file: FileOption = _FILE) -> None:
     """Show the names in the settings file, and what each may do."""
     from clickorder.key_file import KeyFile
 
-    with told_in_a_sentence(file):
+    with report_os_errors(file):
         entries, defaults = KeyFile(file).read()
     if not entries:
         typer.echo(f"{file} has no keys; make one with `clickorder keys new NAME`.", err=True)
@@ -96,6 +96,6 @@ def remove(
     """
     from clickorder.key_file import KeyFile
 
-    with told_in_a_sentence(file):
+    with report_os_errors(file):
         KeyFile(file).remove(name)
     typer.echo(f"{name} was removed from {file}.", err=True)

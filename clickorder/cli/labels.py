@@ -10,7 +10,7 @@ import typer
 
 from clickorder.cli.crops import crop, group, prelabel
 from clickorder.cli.puzzles import from_puzzles, to_puzzles
-from clickorder.terminal import through, told_in_a_sentence
+from clickorder.terminal import report_os_errors, through
 from labels.annotations import Kind, Layout
 from labels.console import say, show
 from labels.quarantine import Change
@@ -130,7 +130,7 @@ def check(
     from rich.console import Console
 
     from clickorder.errors import UsageError
-    from labels.check import check_folder, mend_folder
+    from labels.check import check_folder, fix_folder
     from labels.quarantine import Quarantine
     from labels.report import check_json, check_tables, left_to_the_user
 
@@ -139,12 +139,12 @@ def check(
     to_stdout = json_file is not None and str(json_file) == "-"
     shown = Console(stderr=to_stdout)
     changes: tuple[Change, ...] = ()
-    with told_in_a_sentence(folder), _refused():
+    with report_os_errors(folder), _refused():
         if fix and Quarantine(folder).recover():
             shown.print("What an interrupted run had begun is done now.")
         report = check_folder(folder, layout, _checked)
         if fix:
-            changes = mend_folder(report, [Kind(kind.value) for kind in also or ()])
+            changes = fix_folder(report, [Kind(kind.value) for kind in also or ()])
             # Without what was moved, classes may have become empty, and copies unique.
             report = check_folder(folder, layout, _checked) if changes else report
     say(shown, str(report.annotations.folder))
@@ -163,7 +163,7 @@ def check(
         if to_stdout:
             typer.echo(text, nl=False)
         else:
-            with told_in_a_sentence(json_file):
+            with report_os_errors(json_file):
                 json_file.write_text(text, encoding="utf-8")
     if report.faults:
         raise typer.Exit(1)
@@ -212,7 +212,7 @@ def split(
 
     shares = Shares(validation, test)
     shown = Console()
-    with told_in_a_sentence(out or folder):
+    with report_os_errors(out or folder):
         if out is not None:
             claim_folder(folder, out)
         report = check_folder(folder, layout, _checked)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clickorder.terminal import tell_faults, through, told_in_a_sentence
+from clickorder.terminal import report_os_errors, tell_faults, through
 
 
 def from_puzzles(
@@ -22,7 +22,7 @@ def from_puzzles(
     """
     from labels.puzzle_annotations import puzzles_to_yolo
 
-    with told_in_a_sentence(out):
+    with report_os_errors(out):
         done = sum(1 for _ in through("Writing", puzzles_to_yolo(puzzles, out)))
     typer.echo(f"{done} pictures in {out}.")
 
@@ -43,7 +43,7 @@ def to_puzzles(
     from labels.puzzle_annotations import annotations_to_puzzles
     from labels.reading import read_annotations
 
-    with told_in_a_sentence(out):
+    with report_os_errors(out):
         annotations = with_order(read_annotations(folder), read_order(folder))
         made, left_out = annotations_to_puzzles(annotations, out)
     for one in left_out:

@@ -93,7 +93,7 @@ class Question:
         """The body that a service answers.
 
         Args:
-            url: Of the service.
+            url: URL of the service.
             api_key: Where it wants one; None for what CLICKORDER_API_KEY holds.
             min_confidence: Below this the service abstains; None leaves that to it.
             where: `model`, `site` and `type` of the request.

@@ -11,7 +11,7 @@ import typer
 from clickorder.cli.text_generate import generate
 from clickorder.cli.text_read import measure, read, to_ddddocr
 from clickorder.errors import CommandError, UsageError
-from clickorder.terminal import through, told_in_a_sentence
+from clickorder.terminal import report_os_errors, through
 from clickorder.text_files import (
     CharsetOption,
     Folders,
@@ -108,7 +108,7 @@ def check(
         return check_texts(texts, charset=characters, size=wanted_size, track=_looked_at)
 
     changes: tuple[Change, ...] = ()
-    with told_in_a_sentence(folders[0]):
+    with report_os_errors(folders[0]):
         try:
             if fix:
                 for folder in outermost(folders):
@@ -164,7 +164,7 @@ def split(
     from labels.text_split import split_texts
 
     shares = Shares(validation, test)
-    with told_in_a_sentence(folders[0]):
+    with report_os_errors(folders[0]):
         texts = read_folders(folders, pattern)
         report = check_texts(texts, track=_looked_at)
         parts = split_texts(report.pictures, report.digests, shares, seed)
@@ -205,7 +205,7 @@ def labels(
 
     from classifier.charsets import characters_of, fitting_preset
 
-    with told_in_a_sentence(folders[0]):
+    with report_os_errors(folders[0]):
         texts = read_folders(folders, pattern)
     counts = Counter("".join(texts.labels))
     if not counts:

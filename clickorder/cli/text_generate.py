@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clickorder.errors import CommandError
-from clickorder.terminal import through, told_in_a_sentence
+from clickorder.terminal import report_os_errors, through
 
 
 class Fold(StrEnum):
@@ -80,7 +80,7 @@ def generate(
         seed=seed,
         grey=False,
     )
-    with told_in_a_sentence(out):
+    with report_os_errors(out):
         for _ in through("Drawing pictures", write_texts(settings, count, out), count):
             pass
     typer.echo(f"{count} pictures in {out}, with their labels in {out / 'labels.txt'}.")

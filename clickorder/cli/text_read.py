@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from clickorder.errors import CommandError, UsageError
-from clickorder.terminal import through, told_in_a_sentence
+from clickorder.terminal import report_os_errors, through
 from clickorder.text_files import (
     CharsetOption,
     Folders,
@@ -100,7 +100,7 @@ def measure(
         raise UsageError(f"{sheet} is no .png; the sheet is written as PNG.")
     allowed = None if charset is None else characters_of(charset)
     reader = TextReader.load(model or SHIPPED, threads=threads)
-    with told_in_a_sentence(folders[0]):
+    with report_os_errors(folders[0]):
         texts = read_folders(folders, pattern)
         pictures = texts.pictures
         if part is not Part.ALL:
@@ -138,7 +138,7 @@ def measure(
     if sheet is not None and drawn is not None:
         content = io.BytesIO()
         drawn.save(content, "PNG")
-        with told_in_a_sentence(sheet):
+        with report_os_errors(sheet):
             write_atomically(sheet, content.getvalue())
         typer.echo(f"The worst readings: {sheet}", err=to_stdout)
     write_json(json_file, {"model": reader.name, **score_json(score, outcomes)})

@@ -100,7 +100,7 @@ class Client(Connection):
     """Asks a running service; safe to share between threads.
 
     Args:
-        url: Of the service, without a path: `http://127.0.0.1:8000`.
+        url: URL of the service, without a path: `http://127.0.0.1:8000`.
         api_key: Where the service wants one; by default what CLICKORDER_API_KEY holds.
         timeout_s: For a connection, and for each silence while an answer is waited for.
         retries: How often a request is tried again that the service refused for now (429, 503

@@ -156,7 +156,7 @@ class Classification:
 
     Attributes:
         best: The most probable word.
-        scores: Of every word, in the order given; the probabilities add up to one.
+        scores: Scores of every word, in the order given; the probabilities add up to one.
         models: What took part: role to name and version.
         timings_ms: Stage to milliseconds.
         request_id: What the service's log calls the request.
@@ -278,7 +278,7 @@ class RefusedBundle:
 
     Attributes:
         folder: Its name.
-        name: Of the bundle, where its manifest could be read.
+        name: Name of the bundle, where its manifest could be read.
         version: The same.
         reason: One sentence.
     """

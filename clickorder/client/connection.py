@@ -143,9 +143,9 @@ class BatchReader:
     """Puts the lines of a batch together, as they come in pieces of any size.
 
     Args:
-        call: Of the batch.
-        ids: Of its puzzles.
-        url: Of the service, for the sentences of errors.
+        call: Call of the batch.
+        ids: IDs of its puzzles.
+        url: URL of the service, for the sentences of errors.
     """
 
     def __init__(self, call: Call[BatchAnswer], ids: Iterable[str], url: str) -> None:

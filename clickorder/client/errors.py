@@ -116,9 +116,9 @@ def problem_error(
     """The error for problem details.
 
     Args:
-        status: Of the answer.
+        status: Status of the answer.
         problem: The body.
-        retry_after_s: Of the `Retry-After` header, where there is one.
+        retry_after_s: Seconds of the `Retry-After` header, where there is one.
     """
     kind: type[ProblemError]
     if status in (401, 403):

@@ -112,7 +112,7 @@ class Call(Generic[T]):
     """One request and how its answer is read.
 
     Attributes:
-        method: Of HTTP.
+        method: HTTP method.
         path: Below the service's URL.
         read: Makes the value of the JSON body.
         content: The body that is sent; None for none.

@@ -39,7 +39,7 @@ class Kept:
 
     Attributes:
         puzzles: In the folder now.
-        size_bytes: Of their pictures and lines.
+        size_bytes: Bytes of their pictures and lines.
         kept: Written since the start.
         dropped: Not written since the start, by the reason.
         removed: Taken away since the start, as the folder was full or they were too old.

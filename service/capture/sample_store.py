@@ -59,7 +59,7 @@ class Content:
         icons: The bytes of the prompt's icons, in click order; empty for other prompts.
         image: The bytes of the prompt picture, or None.
         words: The words of the prompt, or None.
-        region: Of the prompt, `x1, y1, x2, y2` in background pixels, ends exclusive; or None.
+        region: Where the prompt is: `x1, y1, x2, y2` in background pixels, ends exclusive; or None.
         meta: What the line says of it beside the time.
     """
 

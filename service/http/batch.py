@@ -45,7 +45,7 @@ class _Item:
 
     Attributes:
         id: The caller's, or its place.
-        fields: Of the request, without the id.
+        fields: Fields of the request, without the id.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Batch(Generic[M]):
     """A kind of batch.
 
     Attributes:
-        key: Of the list in the body.
+        key: Key of the list in the body.
         model: What each item is checked against.
         work: Makes the answer of an item, in a worker.
     """

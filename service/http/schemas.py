@@ -73,7 +73,7 @@ class Part:
     Attributes:
         kind: `file` and `files` are pictures, `text` is text, `words` is repeated text or one JSON
             list, `json` is one JSON value.
-        path: Of the field in the JSON body.
+        path: Path of the field in the JSON body.
     """
 
     kind: Literal["file", "files", "text", "words", "json"]

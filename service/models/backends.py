@@ -186,7 +186,7 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
 
     Args:
         files: As `own_files` finds them.
-        threads: Of each session.
+        threads: Threads of each session.
 
     Raises:
         ModelFileError: a file cannot be used, or is not the one that the manifest names.

@@ -23,7 +23,7 @@ from service.errors import (
 )
 from service.models.backends import BackendError, make_solver
 from service.models.bundle import DEFAULT, EVERYTHING, MANIFEST, Bundle, BundleError, Serves
-from service.models.routing import Wish, by_site, by_size, may, narrowness
+from service.models.routing import RouteRequest, by_site, by_size, is_compatible, specificity
 from service.models.selftest import check_solver
 from service.settings import Settings
 from service.solving.calibration import CalibrationError
@@ -49,12 +49,12 @@ class Version:
     """Models that are loaded and have passed their self-test.
 
     Attributes:
-        name: Of the bundle.
-        version: Of the bundle; empty for the default models.
+        name: Name of the bundle.
+        version: Version of the bundle; empty for the default models.
         solver: Safe to share between threads.
         serves: Which requests it answers when none is named.
         default: Whether it answers what no other bundle serves.
-        digest: Of the manifest; empty for the default models.
+        digest: Digest of the manifest; empty for the default models.
         folder: Where it came from; None for the default models.
         loaded: Seconds since 1970.
     """
@@ -81,7 +81,7 @@ class Refusal:
 
     Attributes:
         folder: Its name.
-        name: Of the bundle, where the manifest could be read.
+        name: Name of the bundle, where the manifest could be read.
         version: The same.
         reason: One sentence.
     """
@@ -164,20 +164,20 @@ class Registry:
         """What answers where nothing else does."""
         return next((v for v in self._served if v.default), self._fallback)
 
-    def choose(self, wish: Wish) -> Version:
+    def choose(self, request: RouteRequest) -> Version:
         """The version that answers a request: named, by site and type, by size, or the default.
 
         Raises:
             UnknownModelError: the bundle that the caller names is not served, or not for this.
         """
         served = self._served  # one look: a swap meanwhile changes nothing here
-        if wish.model is not None:
-            return self._named(wish, served)
-        fit = [v for v in served if may(v.serves, wish)]
+        if request.model is not None:
+            return self._named(request, served)
+        fit = [v for v in served if is_compatible(v.serves, request)]
         for suits in (by_site, by_size):
-            matching = [v for v in fit if suits(v.serves, wish)]
+            matching = [v for v in fit if suits(v.serves, request)]
             if matching:
-                return max(matching, key=lambda v: narrowness(v.serves, wish))
+                return max(matching, key=lambda v: specificity(v.serves, request))
         return next((v for v in fit if v.default), self._fallback)
 
     def scan(self) -> bool:
@@ -410,17 +410,17 @@ class Registry:
             raise UnknownModelError(self._no_such(name))
         return folder
 
-    def _named(self, wish: Wish, served: Sequence[Version]) -> Version:
+    def _named(self, request: RouteRequest, served: Sequence[Version]) -> Version:
         everyone = {v.name: v for v in (*served, self._fallback)}
-        assert wish.model is not None  # noqa: S101 - asked by `choose`
-        version = everyone.get(wish.model)
+        assert request.model is not None  # noqa: S101 - asked by `choose`
+        version = everyone.get(request.model)
         if version is None:
-            raise UnknownModelError(self._no_such(wish.model))
+            raise UnknownModelError(self._no_such(request.model))
         prompts = version.serves.prompts
-        if prompts and wish.prompt is not None and wish.prompt not in prompts:
+        if prompts and request.prompt is not None and request.prompt not in prompts:
             raise UnknownModelError(
-                f"The bundle {wish.model!r} serves prompts of {', '.join(prompts)}, not of "
-                f"{wish.prompt}; leave `model` out, or name another."
+                f"The bundle {request.model!r} serves prompts of {', '.join(prompts)}, not of "
+                f"{request.prompt}; leave `model` out, or name another."
             )
         return version
 

@@ -6,7 +6,7 @@ from service.models.bundle import Serves
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RouteRequest:
     """What is known of a request before a bundle is chosen.
 
     Attributes:
@@ -24,28 +24,28 @@ class Wish:
     prompt: str | None = None
 
 
-def may(serves: Serves, wish: Wish) -> bool:
-    """Whether nothing that a bundle says of itself speaks against a request."""
-    for given, known in ((wish.site, serves.sites), (wish.type, serves.types)):
+def is_compatible(serves: Serves, request: RouteRequest) -> bool:
+    """True if the manifest does not exclude the request."""
+    for given, known in ((request.site, serves.sites), (request.type, serves.types)):
         if given is not None and known and given not in known:
             return False
-    return not (wish.prompt and serves.prompts and wish.prompt not in serves.prompts)
+    return not (request.prompt and serves.prompts and request.prompt not in serves.prompts)
 
 
-def by_site(serves: Serves, wish: Wish) -> bool:
+def by_site(serves: Serves, request: RouteRequest) -> bool:
     """Whether a bundle is for the site, or the type, that a request names."""
-    if serves.sites and wish.site not in serves.sites:
+    if serves.sites and request.site not in serves.sites:
         return False
-    if serves.types and wish.type not in serves.types:
+    if serves.types and request.type not in serves.types:
         return False
     return bool(serves.sites or serves.types)
 
 
-def by_size(serves: Serves, wish: Wish) -> bool:
+def by_size(serves: Serves, request: RouteRequest) -> bool:
     """Whether a bundle is for backgrounds of the size of this one."""
-    return wish.size is not None and wish.size in serves.sizes
+    return request.size is not None and request.size in serves.sizes
 
 
-def narrowness(serves: Serves, wish: Wish) -> tuple[bool, bool, bool]:
-    """Of two bundles that suit a request, the one that says more of it answers."""
-    return bool(serves.sites), bool(serves.types), by_size(serves, wish)
+def specificity(serves: Serves, request: RouteRequest) -> tuple[bool, bool, bool]:
+    """Sort key: of two compatible bundles, the more specific one answers."""
+    return bool(serves.sites), bool(serves.types), by_size(serves, request)

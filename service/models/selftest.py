@@ -25,9 +25,9 @@ def check_solver(solver: Solver, own: Path | None, limits: Limits) -> None:
     puzzles must be solved.
 
     Args:
-        solver: Of the bundle.
+        solver: The bundle's solver.
         own: The bundle's puzzle set; None where it has none.
-        limits: Of pictures.
+        limits: Limits on pictures.
 
     Raises:
         BundleError: an answer has no number in it, or a puzzle of the bundle's own is not solved.

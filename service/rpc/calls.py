@@ -59,8 +59,8 @@ class Told:
     """What a caller is told of an error.
 
     Attributes:
-        status: Of the same problem over HTTP.
-        grpc_status: Of the call.
+        status: Status of the same problem over HTTP.
+        grpc_status: gRPC status of the call.
         code: Stable, for programs.
         detail: One sentence.
         retry_after_s: When the same may succeed; None where nobody knows.
@@ -94,7 +94,7 @@ class Call:
 
     Attributes:
         service: What all calls share, those over HTTP too.
-        context: Of gRPC.
+        context: gRPC's context of the call.
         request_id: For the answer.
         key: Whose call it is; None where no key is needed.
     """

@@ -77,7 +77,7 @@ class Key:
     """One key at work; only used on the event loop, so it needs no lock.
 
     Args:
-        entry: Of the settings.
+        entry: Entry of the settings.
         defaults: For what the entry does not say.
         clock: Seconds, never going back.
     """
@@ -146,7 +146,7 @@ class Keys:
     """All keys of the service.
 
     Args:
-        settings: Of the service.
+        settings: Settings of the service.
         clock: Seconds, never going back.
 
     Raises:
@@ -184,7 +184,7 @@ class Keys:
         """The key that a request brings.
 
         Args:
-            headers: Of the request, or what else says the same; names in lower case.
+            headers: Headers of the request, or what else says the same; names in lower case.
 
         Raises:
             MissingKeyError, UnknownKeyError: it brings none, or nobody's.

@@ -37,7 +37,7 @@ class DetectedBox:
     Attributes:
         box: `x1, y1, x2, y2` in background pixels, `x2`/`y2` exclusive.
         confidence: The detector's score, 0..1.
-        class_name: Of the detector; None where it has the one class `item`, or none.
+        class_name: Class name of the detector; None where it has the one class `item`, or none.
     """
 
     box: Box
@@ -55,8 +55,8 @@ class Answer:
         confidence: Probability that every click is right, 0..1.
         clicks: In prompt order.
         boxes: Every clickable box of the background, best first.
-        width: Of the background as displayed, in pixels.
-        height: Of the background as displayed, in pixels.
+        width: Width of the background as displayed, in pixels.
+        height: Height of the background as displayed, in pixels.
         models: Role (`detector`, `classifier`, `siamese`) to name and version of those used.
         timings_ms: Stage (`detect`, `recognise`, `match`) to milliseconds.
     """

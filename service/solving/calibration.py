@@ -31,7 +31,7 @@ class Calibration:
         classifier_weight: Weight, beside a matcher, of the log-probability that two pictures show
             the same character.
         detector_weight: Weight of the log of the detector's score of a box, on every item's score.
-        slope: Of the logit of the raw confidence.
+        slope: Slope of the logit of the raw confidence.
         bias: Added to it.
         fit_slope: Weight of the fit of the worst item in the same sum. It says whether every item
             is in the picture at all, which the share among assignments cannot.
@@ -67,9 +67,9 @@ class Calibration:
         """Probability that the whole answer is right.
 
         Args:
-            share: Of the best assignment among all, 0..1.
+            share: Share of the best assignment among all, 0..1.
             evidence: The detector's, that every chosen box is an item, 0..1.
-            fit: Of the items on their boxes; None for a perfect one of several items.
+            fit: How well the items fit their boxes; None for several that fit perfectly.
 
         Returns:
             `sigmoid(slope * logit(share * evidence) + fit_slope * worst + mean_slope * mean +

@@ -105,7 +105,7 @@ class Candidates:
 
     Attributes:
         boxes: `(K, 4)` float32, `x1, y1, x2, y2` in picture pixels, `x2`/`y2` exclusive.
-        cuts: Of different boxes each.
+        cuts: Cuts, each of different boxes.
     """
 
     boxes: NDArray[np.float32]
@@ -178,7 +178,7 @@ def _by_probability(
     Args:
         boxes: `(K, 4)`, best first.
         chances: `(K,)` probability that each is an item, falling.
-        weight: Of what they say, beside the partners in the scene.
+        weight: Weight of what they say, beside the partners in the scene.
     """
     clipped = np.clip(chances, 1e-4, 1 - 1e-4)
     item, none = np.log(clipped), np.log1p(-clipped)

@@ -45,7 +45,7 @@ class Evidence:
         labels: One per item, None where the prompt is a picture.
         keys: One per item; equal keys are the same item asked for twice.
         used: Roles of the models that took part.
-        calibration: Of this kind of prompt.
+        calibration: Calibration of this kind of prompt.
     """
 
     scene: Detections
@@ -57,7 +57,7 @@ class Evidence:
 
 
 @dataclass
-class Stopwatch:
+class StageTimer:
     """Milliseconds by stage.
 
     Attributes:
@@ -83,13 +83,13 @@ class Stopwatch:
 
 
 @dataclass
-class Memory:
+class PromptCache:
     """What a first look leaves to a second: the cuts of a prompt picture are the same in both."""
 
     cuts: Candidates | None = None
 
 
-class Witnesses:
+class Scorer:
     """Detector, classifier and matcher, asked for what they see; safe to share between threads.
 
     Args:
@@ -124,7 +124,7 @@ class Witnesses:
         self._max_boxes = max_boxes
         self._max_items = min(max_items, MAX_ITEMS)
 
-    def limited(self, confidence: float | None, iou: float | None) -> "Witnesses":
+    def limited(self, confidence: float | None, iou: float | None) -> "Scorer":
         """The same with other thresholds of the detector on scenes; see `Solver.limited`."""
         detector = self._detector
         if not isinstance(detector, Limitable):
@@ -157,9 +157,9 @@ class Witnesses:
         self,
         background: Picture,
         prompt: Prompt,
-        watch: Stopwatch,
+        watch: StageTimer,
         look: Look = FIRST,
-        memory: Memory | None = None,
+        cache: PromptCache | None = None,
     ) -> Evidence:
         """Everything that is to be known of a puzzle.
 
@@ -168,7 +168,7 @@ class Witnesses:
             prompt: What to click, in order.
             watch: Takes the times of the stages `detect` and `recognise`.
             look: How closely to look.
-            memory: Of an earlier look at the same puzzle; filled for a later one.
+            cache: Cache of an earlier pass over the same puzzle; filled for a later one.
 
         Raises:
             ModelUnavailableError: no installed model can score this kind of prompt.
@@ -199,12 +199,12 @@ class Witnesses:
                 picture = image
             case RegionPrompt((x1, y1, x2, y2), count):
                 picture = background[y1:y2, x1:x2]
-        memory = memory or Memory()
+        cache = cache or PromptCache()
         with watch.stage("detect"):
-            found = memory.cuts
+            found = cache.cuts
             if found is None:
                 found = candidates(self._prompt_detector or self._detector, picture, count)
-            memory.cuts = found
+            cache.cuts = found
             matched = found.at_most(self._max_items)
             if found.cuts and not matched.cuts:
                 self._check_count(min(len(cut.rows) for cut in found.cuts))

@@ -19,7 +19,7 @@ from service.solving.gallery import NO_GALLERY, Gallery
 from service.solving.matching import MAX_ITEMS, Assignment, assign
 from service.solving.prompts import Prompt, with_count
 from service.solving.recognition import unknown_word
-from service.solving.scoring import Evidence, Memory, Stopwatch, Witnesses
+from service.solving.scoring import Evidence, PromptCache, Scorer, StageTimer
 from service.solving.spelling import can_spell, spelled
 from service.solving.tta import CLOSE, FIRST, Look
 from siamese.similarity import Matcher
@@ -105,7 +105,7 @@ class Solver:
             prompt_count,
         )
         """As given, for another solver that shares some of them."""
-        self._witnesses = Witnesses(
+        self._scorer = Scorer(
             detector,
             classifier,
             matcher,
@@ -143,7 +143,7 @@ class Solver:
         if confidence is None and iou is None:
             return self
         other = copy(self)
-        other._witnesses = self._witnesses.limited(confidence, iou)
+        other._scorer = self._scorer.limited(confidence, iou)
         return other
 
     def solve(
@@ -169,10 +169,10 @@ class Solver:
             RegionOutsideError: the region is not inside the background.
         """
         prompt = self._counted(prompt)
-        watch, memory = Stopwatch(check), Memory()
-        verdict = self._verdict(background, prompt, watch, memory, FIRST)
+        watch, cache = StageTimer(check), PromptCache()
+        verdict = self._verdict(background, prompt, watch, cache, FIRST)
         if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
-            verdict = self._verdict(background, prompt, watch, memory, CLOSE)
+            verdict = self._verdict(background, prompt, watch, cache, CLOSE)
         evidence, result, confidence = verdict.evidence, verdict.result, verdict.confidence
         reason = _reason(verdict, min_confidence)
         return Answer(
@@ -180,7 +180,7 @@ class Solver:
             reason=reason,
             confidence=confidence,
             clicks=_clicks(result, evidence.scene, evidence.labels, confidence),
-            boxes=_detected(evidence.scene, self._witnesses.classes),
+            boxes=_detected(evidence.scene, self._scorer.classes),
             width=background.shape[1],
             height=background.shape[0],
             models={k: v for k, v in self.models.items() if k in ("detector", *evidence.used)},
@@ -188,10 +188,10 @@ class Solver:
         )
 
     def _verdict(
-        self, background: Picture, prompt: Prompt, watch: Stopwatch, memory: Memory, look: Look
+        self, background: Picture, prompt: Prompt, watch: StageTimer, cache: PromptCache, look: Look
     ) -> "_Verdict":
         """What one look gives."""
-        evidence = self._witnesses.gather(background, prompt, watch, look, memory)
+        evidence = self._scorer.gather(background, prompt, watch, look, cache)
         with watch.stage("match"):
             calibration = evidence.calibration
             scores = evidence.scores / calibration.temperature
@@ -201,7 +201,7 @@ class Solver:
     def evidence(self, background: Picture, prompt: Prompt, look: Look = FIRST) -> Evidence:
         """What one look of `solve` decides on, for fitting a calibration; same errors."""
         prompt = self._counted(prompt)
-        return self._witnesses.gather(background, prompt, Stopwatch(), look)
+        return self._scorer.gather(background, prompt, StageTimer(), look)
 
     def _counted(self, prompt: Prompt) -> Prompt:
         """The prompt with the number of items that these models are for, unless it says its own."""
@@ -209,7 +209,7 @@ class Solver:
 
     def detect(self, image: Picture) -> tuple[DetectedBox, ...]:
         """Find every clickable item of an `(H, W, 3)` uint8 RGB picture, best first."""
-        return _detected(self._witnesses.detect(image), self._witnesses.classes)
+        return _detected(self._scorer.detect(image), self._scorer.classes)
 
     def classify(self, crop: Picture, words: Sequence[str]) -> tuple[float, ...]:
         """Probability of each word on an `(h, w, 3)` uint8 RGB crop, among the words given.

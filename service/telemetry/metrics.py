@@ -114,10 +114,10 @@ class Metrics:
         """Count one request.
 
         Args:
-            method: Of the request.
+            method: Method of the request.
             route: The template, `/models/{name}/reload`, never the path.
-            status: Of the answer.
-            code: Of the problem, if the answer is one.
+            status: Status of the answer.
+            code: Code of the problem, if the answer is one.
             seconds: All of it.
         """
         known = method if method in _METHODS else "OTHER"

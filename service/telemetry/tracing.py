@@ -94,8 +94,8 @@ class Tracing:
         """A span around one request, and its `trace_id` on every line that it logs.
 
         Args:
-            name: Of the span.
-            headers: Of the request, names in lower case; the caller's `traceparent` is one.
+            name: Name of the span.
+            headers: Headers of the request, names in lower case; the caller's `traceparent` is one.
             attributes: What is known already.
 
         Yields:
@@ -172,8 +172,8 @@ def end_span(server: "Span", request_id: str | None, status: int, code: str | No
     Args:
         server: Its span.
         request_id: None where it never had one.
-        status: Of HTTP, or what it would be there; 0 where there is no answer.
-        code: Of the problem.
+        status: HTTP status, or what it would be there; 0 where there is no answer.
+        code: Code of the problem.
     """
     from opentelemetry.trace import StatusCode
 

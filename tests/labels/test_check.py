@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from clickorder.cli import app
 from labels.annotations import Kind, Layout
-from labels.check import MOVABLE, MOVED, check_folder, mend_folder
+from labels.check import MOVABLE, MOVED, check_folder, fix_folder
 from labels.errors import LayoutError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,7 +104,7 @@ def test_a_fault_is_found_and_nothing_else(yolo_folder: Path, snapshot, kind: Ki
 def test_mending_moves_and_loses_nothing(yolo_folder: Path, snapshot, kind: Kind) -> None:
     FAULTS[kind][0](yolo_folder)
     before = snapshot(yolo_folder)
-    moved = len(mend_folder(check_folder(yolo_folder), MOVABLE))
+    moved = len(fix_folder(check_folder(yolo_folder), MOVABLE))
     after = snapshot(yolo_folder)
     assert set(before.values()) <= set(after.values())
     if kind in MOVABLE:
@@ -120,7 +120,7 @@ def test_what_a_person_must_decide_stays_unless_asked_for(yolo_folder: Path, sna
     saved_again(yolo_folder)
     (yolo_folder / "5.txt").unlink()
     before = snapshot(yolo_folder)
-    assert len(mend_folder(check_folder(yolo_folder))) == 0
+    assert len(fix_folder(check_folder(yolo_folder))) == 0
     assert snapshot(yolo_folder) == before
     assert {
         Kind.NEAR_DUPLICATE,
@@ -128,7 +128,7 @@ def test_what_a_person_must_decide_stays_unless_asked_for(yolo_folder: Path, sna
         Kind.MALFORMED_LINE,
         Kind.UNREADABLE_LABEL,
     } == MOVABLE - MOVED
-    assert len(mend_folder(check_folder(yolo_folder), [Kind.MISSING_LABEL])) == 1
+    assert len(fix_folder(check_folder(yolo_folder), [Kind.MISSING_LABEL])) == 1
     assert (yolo_folder / "quarantine" / "5.png").exists()
     assert (yolo_folder / "2b.jpg").exists()
 
@@ -137,7 +137,7 @@ class TestLines:
     def test_bad_ones_go_and_good_ones_stay_as_they_are(self, yolo_folder: Path) -> None:
         text = "\ufeff0  0.3 0.5 0.2 0.4\r\n9 0.5 0.5 0.1 0.1\r\n\r\n1 0.7 0.5 0.2 0.40\r\n0 x"
         (yolo_folder / "2.txt").write_bytes(text.encode())
-        assert len(mend_folder(check_folder(yolo_folder))) == 1
+        assert len(fix_folder(check_folder(yolo_folder))) == 1
         assert (yolo_folder / "2.txt").read_bytes() == (
             b"0  0.3 0.5 0.2 0.4\r\n\r\n1 0.7 0.5 0.2 0.40\r\n0 x"
         )
@@ -148,7 +148,7 @@ class TestLines:
         self, yolo_folder: Path
     ) -> None:
         (yolo_folder / "2.txt").write_text("9 0.5 0.5 0.1 0.1\n")
-        assert len(mend_folder(check_folder(yolo_folder))) == 2
+        assert len(fix_folder(check_folder(yolo_folder))) == 2
         assert not (yolo_folder / "2.png").exists()
         assert (yolo_folder / "quarantine" / "2.png").exists()
         assert (yolo_folder / "quarantine" / "2.txt").exists()
@@ -156,7 +156,7 @@ class TestLines:
     def test_a_label_file_that_two_pictures_share_stays(self, yolo_folder: Path, draw) -> None:
         draw(yolo_folder / "2.webp", 77)
         cut_short(yolo_folder)
-        assert len(mend_folder(check_folder(yolo_folder))) == 1
+        assert len(fix_folder(check_folder(yolo_folder))) == 1
         assert (yolo_folder / "2.txt").exists()
         assert check_folder(yolo_folder).faults == ()
 
@@ -171,7 +171,7 @@ class TestDuplicates:
             (Kind.EXACT_DUPLICATE, "a.png"),
             (Kind.MISSING_LABEL, "a.png"),
         ]
-        mend_folder(report)
+        fix_folder(report)
         assert (yolo_folder / "z.png").exists()
 
     def test_copies_with_other_labels_are_for_a_person_to_decide(
@@ -186,7 +186,7 @@ class TestDuplicates:
         assert fault.kind is Kind.EXACT_DUPLICATE
         assert "but other labels" in fault.sentence
         before = snapshot(tmp_path)
-        assert len(mend_folder(report)) == 0
+        assert len(fix_folder(report)) == 0
         assert snapshot(tmp_path) == before
 
     def test_what_resembles_only_what_goes_stays(self, yolo_folder: Path) -> None:
@@ -214,7 +214,7 @@ class TestLayouts:
             (Kind.EMPTY_CLASS, "empty"),
             (Kind.MISSING_LABEL, "loose.png"),
         }
-        assert len(mend_folder(report)) == 1
+        assert len(fix_folder(report)) == 1
         assert (tmp_path / "quarantine" / "cat" / "3.png").exists()
 
     def test_voc_files_go_with_their_picture(self, tmp_path: Path, draw) -> None:
@@ -226,7 +226,7 @@ class TestLayouts:
             )
         report = check_folder(tmp_path)
         assert [f.kind for f in report.faults] == [Kind.OUTSIDE_BOX]
-        assert len(mend_folder(report)) == 2
+        assert len(fix_folder(report)) == 2
         assert check_folder(tmp_path).faults == ()
         assert {p.name for p in (tmp_path / "quarantine").iterdir()} == {
             "2.png",
@@ -250,7 +250,7 @@ class TestLayouts:
         (tmp_path / "tasks.json").write_text(json.dumps(tasks))
         before = (tmp_path / "tasks.json").read_bytes()
         report = check_folder(tmp_path)
-        assert len(mend_folder(report)) == 1
+        assert len(fix_folder(report)) == 1
         assert (tmp_path / "tasks.json").read_bytes() == before
         assert [f.kind for f in check_folder(tmp_path).faults] == [Kind.EMPTY_BOX]
 
@@ -259,7 +259,7 @@ class TestLayouts:
         assert report.annotations.layout is Layout.PUZZLES
         assert report.faults == ()
         with pytest.raises(LayoutError, match="is a puzzle set"):
-            mend_folder(report)
+            fix_folder(report)
 
 
 class TestCommand:
@@ -335,7 +335,7 @@ class TestCommand:
 KILLED = """
 import sys, time
 from pathlib import Path
-from labels.check import check_folder, mend_folder
+from labels.check import check_folder, fix_folder
 from labels.quarantine import Quarantine
 
 def slow(function):
@@ -351,7 +351,7 @@ for name in ("rename", "replace", "unlink"):
 Quarantine(folder).recover()
 report = check_folder(folder)
 print("begun", flush=True)
-mend_folder(report)
+fix_folder(report)
 """
 
 
@@ -380,7 +380,7 @@ def kill_after(python, seconds: float, folder: Path) -> None:
 def test_killed_and_run_again_nothing_is_lost(tmp_path: Path, draw, snapshot, python) -> None:
     start = spoilt(tmp_path / "start", draw)
     whole = Path(shutil.copytree(start, tmp_path / "whole"))
-    mend_folder(check_folder(whole))
+    fix_folder(check_folder(whole))
     assert check_folder(whole).faults == ()
     wanted = snapshot(whole)
     log = "quarantine/quarantine.jsonl"

@@ -29,7 +29,7 @@ from training.matcher.onnx_import import charset_of_onnx, state_of_both
 from training.matcher.own_pictures import Group, OwnPictures
 from training.matcher.picture_blocks import KIND, as_it_is
 from training.matcher.rotation import measured_turns
-from training.matcher.run import Course, Settings, run_course
+from training.matcher.run import Settings, TrainingTask, run_course
 from training.matcher.synthetic_blocks import SyntheticBlocks
 
 _TURN_DEG, _FAR_TURN_DEG = 12.0, 40.0
@@ -48,11 +48,11 @@ class TuningPlan:
     Attributes:
         minutes: For one model at most, measuring and export not counted.
         threads: CPU threads; 0 for torch's choice.
-        seed: Of everything.
+        seed: Random seed.
         mix: Whether to mix in generated pictures.
         cache: Folder of the generator's ingredients; None for the usual place.
         name: Prefix of the models' names.
-        version: Of the weights.
+        version: Version of the weights.
     """
 
     minutes: float
@@ -112,7 +112,7 @@ def tune_matcher(
         say(console, "Items are turned far here; drawn ones are turned like them.")
     own = GroupBlocks(groups, charset, turn_deg=_FAR_TURN_DEG if turns else _TURN_DEG)
     kinds = _kinds(groups, frozenset(charset)) if plan.mix else {KIND: 8}
-    course = Course(
+    course = TrainingTask(
         trainer="siamese",
         charset=charset,
         weighting=Weighting(pairs=1.0, symbols=1.0),

@@ -25,8 +25,8 @@ def compare(before: Sequence[Outcome], after: Sequence[Outcome]) -> tuple[Compar
     """What changed on the same puzzles.
 
     Args:
-        before: Of the models that were started from.
-        after: Of the fine-tuned ones, puzzle by puzzle the same.
+        before: Before of the models that were started from.
+        after: After of the fine-tuned ones, puzzle by puzzle the same.
     """
     measures: dict[str, Callable[[Outcome], bool | None]] = {
         "solved": lambda outcome: outcome.score.solved,

@@ -76,7 +76,7 @@ class Adaptation:
         faults: Sentences of the check.
         compared: Measures on the held-back pictures.
         stages: Trainings.
-        outcomes: Of the held-back pictures, after; empty where they are no puzzles.
+        outcomes: Outcomes of the held-back pictures, after; empty where they are no puzzles.
         class_counts: How often each class is labelled.
         unlabelled: Pictures without labels, the least certain first where that is known.
         seconds: What all of it took.

@@ -110,7 +110,7 @@ class Feeder(Generic[B]):
         Args:
             make: Makes a worker's source from its seed; picklable.
             kinds: How many blocks of each kind a batch has.
-            seed: Of the workers' drawing, and of choosing and changing blocks.
+            seed: Random seed of the workers' drawing, and of choosing and changing blocks.
             workers: Number of processes.
             pool_blocks: Blocks kept, of all kinds together.
             uses: How often a block is used at most.

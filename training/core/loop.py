@@ -56,13 +56,13 @@ class Schedule:
         steps: Total number of batches.
         decay_steps: How many of them, at the end, the rate falls in.
         warmup_steps: How many of them, at the start, it rises in.
-        rate: Of the plateau.
-        weight_decay: Of AdamW.
+        rate: Peak learning rate.
+        weight_decay: Weight decay of AdamW.
         check_every: Steps between two measurements.
         save_every_s: Seconds between two checkpoints at most.
         patience: Measurements on the plateau without a better metric after which the decay begins
             at once; 0 never does so.
-        seed: Of the weights and of the batches.
+        seed: Random seed of the weights and of the batches.
         minutes: Time for all of it at most, the decay being half of it; 0 for no limit.
     """
 

@@ -51,7 +51,8 @@ class Quantised:
     Attributes:
         size_before: Bytes.
         size_after: Bytes.
-        correlation: Of the outputs before and after, on pictures not used to measure activations.
+        correlation: Correlation of the outputs before and after, on pictures that activations
+            were not measured on.
     """
 
     size_before: int

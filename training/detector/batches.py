@@ -47,7 +47,7 @@ def batches(frames: EpochOfFrames, size: int, *, workers: int, pinned: bool) -> 
     """The frames in batches, as `collate` makes them.
 
     Args:
-        frames: Of the epoch.
+        frames: Frames of the epoch.
         size: Frames in a batch.
         workers: Processes that draw them; 0 draws them in this one.
         pinned: Whether the batches go to a GPU.

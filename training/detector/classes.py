@@ -45,7 +45,7 @@ def choose_classes(
     """Decide on the classes.
 
     Args:
-        lists: Of each source its name and its class names, in the order of their numbers.
+        lists: Lists of each source its name and its class names, in the order of their numbers.
         counts: How many boxes each class has in all sources.
         choice: `auto`, `keep`, `one`, or the names to learn, separated by commas.
 

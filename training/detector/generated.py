@@ -19,10 +19,10 @@ def mixed(
     """The data with generated puzzles of all families to learn from; validation stays as it is.
 
     Args:
-        data: Of a single class.
+        data: Data of a single class.
         count: Puzzles, in all, to the next multiple of the number of families.
         folder: Where they go; a set that is there already is taken as it is.
-        seed: Of what is drawn.
+        seed: Random seed of what is drawn.
         cache: Folder of the ingredients; None for the usual place.
 
     Raises:

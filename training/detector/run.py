@@ -66,7 +66,7 @@ class DetectorModel:
 
     Attributes:
         name: Without the version.
-        version: Of the weights.
+        version: Version of the weights.
         training_data: What they were trained on; empty writes one from the data's own names.
         prompts: Whether it reads prompt pictures, and nothing else.
     """
@@ -83,7 +83,7 @@ class DetectorResult:
 
     Attributes:
         model: The exported file; None where there was nothing to export yet.
-        scores: Of the best weights on the validation pictures.
+        scores: Scores of the best weights on the validation pictures.
         thresholds: Scores from which boxes count.
         stopped: Whether somebody stopped it before its end.
     """

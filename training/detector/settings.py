@@ -16,7 +16,7 @@ class DetectorSettings:
     """How to train.
 
     Attributes:
-        width: Of the network's input in pixels, a multiple of 32.
+        width: Width of the network's input in pixels, a multiple of 32.
         height: The same downwards. Pictures are letterboxed into width x height.
         size: Channels of the network, `slim` or `n`.
         epochs: Passes over the training pictures at most.
@@ -27,8 +27,8 @@ class DetectorSettings:
         patience: Epochs without a better fitness after which training stops.
         workers: Processes that prepare frames; 0 prepares them in the training process, and -1
             does so on a CPU and takes up to eight beside a GPU.
-        threads: Of the CPU; 0 leaves the choice to torch.
-        seed: Of everything.
+        threads: CPU threads; 0 leaves the choice to torch.
+        seed: Random seed.
         save_minutes: Time between checkpoints inside an epoch.
     """
 
@@ -89,7 +89,7 @@ class Tick:
 
     Attributes:
         progress: Where it stands.
-        batches: Of this epoch.
+        batches: Batches of this epoch.
         losses: Box, class and distance loss, averaged over the last steps.
         frames_per_s: Lately.
         rate: The learning rate.

@@ -73,7 +73,7 @@ def draw_failures(outcomes: Sequence[Outcome], folder: Path, lettering: Letterin
     """Draw every failed puzzle, and an `index.html` that shows them all.
 
     Args:
-        outcomes: Of an evaluation; solved ones are skipped.
+        outcomes: Outcomes of an evaluation; solved ones are skipped.
         folder: Made when missing; pictures are named `family-id-cause.png`.
         lettering: For the words.
 

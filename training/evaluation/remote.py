@@ -23,7 +23,7 @@ class RemoteSolver:
     """Puts puzzles to `POST /solve` as multipart/form-data; the files are sent as they are.
 
     Args:
-        url: Of the service, without the path: `http://127.0.0.1:8000`.
+        url: URL of the service, without the path: `http://127.0.0.1:8000`.
         min_confidence: Below this the service abstains.
         timeout_s: For one answer.
     """

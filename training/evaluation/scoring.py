@@ -21,7 +21,7 @@ class Reply:
     Attributes:
         solved: Whether the solver stands by its clicks.
         reason: Why not, where it does not.
-        confidence: Of the whole answer, 0..1; 0 for a problem.
+        confidence: Confidence of the whole answer, 0..1; 0 for a problem.
         clicks: In prompt order, pixels of the background.
         boxes: `x1, y1, x2, y2` of every detected box, ends exclusive.
         scores: The detector's score of each box.

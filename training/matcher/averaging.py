@@ -56,7 +56,7 @@ def average_runs(
         out: A new run folder.
         settings: Name, version and statement of the exported files, and how many trials.
         weights: One for each run; by default all count alike.
-        seed: Of the drawn crops.
+        seed: Random seed of the drawn crops.
         cache: Folder of the ingredients; None for the usual place.
         console: Says what each run and their mean solve.
 

@@ -10,7 +10,7 @@ from training.matcher.joint_model import Weighting
 from training.matcher.mixed_blocks import MixedBlocks, mixed_kinds
 from training.matcher.picture_blocks import KIND, PictureBlocks, divide, picture_trials
 from training.matcher.pictures import read_classes
-from training.matcher.run import Course, Settings, charset_of, run_course
+from training.matcher.run import Settings, TrainingTask, charset_of, run_course
 from training.matcher.synthetic_blocks import PLAIN_PAIRS, SyntheticBlocks, draw_trials
 from training.synthetic.crops import CHARSET
 
@@ -56,10 +56,10 @@ def run_classifier_training(
     return run_course(course, out, settings, start=start, resume=resume, finish=finish)
 
 
-def _synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bool) -> Course:
+def _synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bool) -> TrainingTask:
     """Mostly characters, some letters and digits; paired, since that is what rows grow from."""
     latin = max(1, settings.batch_blocks // 8)
-    return Course(
+    return TrainingTask(
         trainer="classifier",
         charset=charset,
         weighting=Weighting(pairs=1.0, symbols=1.0),
@@ -77,7 +77,7 @@ def _synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bo
 
 def _picture_course(
     data: Path, settings: Settings, notes: Sequence[str], *, mix: bool, skip_faulty: bool
-) -> Course:
+) -> TrainingTask:
     seed = settings.schedule.seed
     classes = read_classes(data, skip_faulty=skip_faulty)
     division = divide(classes, seed=seed)
@@ -87,7 +87,7 @@ def _picture_course(
     def trials() -> list[Trial]:
         return picture_trials(division, charset, settings.trials, "classifier", seed=seed)
 
-    return Course(
+    return TrainingTask(
         trainer="classifier",
         charset=charset,
         # Drawn crops teach by pairs: few of them have a label of the user's.

@@ -29,10 +29,10 @@ def siamese_metadata(
     """What a Siamese file says of itself.
 
     Args:
-        name: Of the model.
-        version: Of the weights.
+        name: Name of the model.
+        version: Version of the weights.
         statement: What they were trained on.
-        revision: Of the code that trained them.
+        revision: Revision of the code that trained them.
         figures: Measures to keep with the file.
     """
     return ModelMetadata(

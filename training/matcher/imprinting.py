@@ -67,7 +67,7 @@ class Imprinter:
     """Imprints the symbols of a charset that given faces draw; draws their glyphs only once.
 
     Args:
-        charset: Of the models.
+        charset: Charset of the models.
         faces: Draw the glyphs; None for the broadest training fonts.
         glyphs: Pictures of symbols that take the place of drawn ones; the rows of all other symbols
             then stay as they are.

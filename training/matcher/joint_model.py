@@ -37,8 +37,8 @@ class Weighting:
     """How much each loss counts.
 
     Attributes:
-        pairs: Of finding the right partner in the batch, and of the pairwise head.
-        symbols: Of naming the symbol.
+        pairs: Weight of the losses of the partner in the batch and of the pairwise head.
+        symbols: Weight of the loss of naming the symbol.
     """
 
     pairs: float = 1.0
@@ -74,7 +74,7 @@ class JointModel(nn.Module):
             scene: `(N, 3, 64, 64)` float, the same items in the same order.
             same: `(N, N)` bool, whether two pairs show the same item; true on the diagonal.
             labels: `(N,)` int64, -1 where the charset does not have the item.
-            weighting: Of the parts.
+            weighting: Weights of the parts.
             strangers: `(S, 3, 64, 64)` crops of scenes and `(P, 3, 64, 64)` of prompts that show no
                 item; None for none of either.
 

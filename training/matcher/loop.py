@@ -44,7 +44,7 @@ class Training(Loop[Block]):
             model: What to train; moved to the device.
             run: Where to leave checkpoints and metrics.
             schedule: How long and how fast.
-            weighting: Of the losses.
+            weighting: Weights of the losses.
             measure: Measures the model, in evaluation mode; the names become those of metrics.
             metric: The name of the measure that decides what is best; larger is better.
             imprinter: Sets the rows of symbols, which then are not learned; prepared.

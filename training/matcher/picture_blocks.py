@@ -44,7 +44,7 @@ def divide(classes: Classes, *, seed: int, single: bool = False) -> Division:
 
     Args:
         classes: All there is.
-        seed: Of the choice.
+        seed: Random seed of the choice.
         single: Whether variations of all pictures are measured on where too few can be held back.
 
     Raises:
@@ -134,7 +134,7 @@ def picture_trials(
         charset: As the network has it; empty for none.
         count: How many.
         model: Whose preprocessing cuts the crops.
-        seed: Of the choice.
+        seed: Random seed of the choice.
     """
     rng = np.random.default_rng(seed)
     labels = tuple(division.held_out)

@@ -61,7 +61,7 @@ class Settings:
         threads: CPU threads; 0 for torch's choice.
         uses: How often a crop is used at most.
         name: Prefix of the models' names.
-        version: Of the weights.
+        version: Version of the weights.
         statement: What they were trained on; empty for a default.
     """
 
@@ -77,13 +77,13 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrainingTask:
     """What is learned from what.
 
     Attributes:
         trainer: `siamese` or `classifier`, for the records.
         charset: What the network names; empty for none.
-        weighting: Of the losses.
+        weighting: Weights of the losses.
         metric: Which measure decides what is best.
         make: Makes the source of a worker.
         kinds: Blocks of each kind in a batch.
@@ -118,7 +118,7 @@ def charset_of(run: Path) -> tuple[str, ...]:
 
 
 def run_course(
-    course: Course,
+    course: TrainingTask,
     out: Path,
     settings: Settings,
     *,
@@ -221,7 +221,7 @@ def export_run(
         settings: For names and version.
         trials: To compare on and to state the figures of.
         statement: What the weights were trained on.
-        revision: Of the code.
+        revision: Revision of the code.
 
     Returns:
         `siamese.onnx`, if that was trained, and, where there is a charset, `classifier.onnx`, in
@@ -253,7 +253,7 @@ def export_run(
 
 
 def _conclude(
-    course: Course,
+    course: TrainingTask,
     run: RunFolder,
     settings: Settings,
     trials: list[Trial],

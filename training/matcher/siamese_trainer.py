@@ -10,7 +10,7 @@ from training.matcher.joint_model import Weighting
 from training.matcher.mixed_blocks import MixedBlocks, mixed_kinds
 from training.matcher.picture_blocks import KIND, PictureBlocks, divide, picture_trials
 from training.matcher.pictures import read_classes
-from training.matcher.run import Course, Settings, charset_of, run_course
+from training.matcher.run import Settings, TrainingTask, charset_of, run_course
 from training.matcher.synthetic_blocks import PLAIN_PAIRS, SyntheticBlocks, draw_trials
 from training.synthetic.crops import CHARSET
 
@@ -59,7 +59,7 @@ def run_siamese_training(
     return run_course(course, out, settings, start=start, resume=resume, finish=finish)
 
 
-def synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bool) -> Course:
+def synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: bool) -> TrainingTask:
     """Three eighths characters, as many icons, the rest letters, digits and two-letter words.
 
     Args:
@@ -70,7 +70,7 @@ def synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: boo
     latin = max(1, settings.batch_blocks // 4)
     icons = max(1, 3 * settings.batch_blocks // 8)
     characters = max(1, settings.batch_blocks - icons - latin)
-    return Course(
+    return TrainingTask(
         trainer="siamese",
         charset=charset,
         weighting=Weighting(pairs=1.0, symbols=1.0),
@@ -88,7 +88,7 @@ def synthetic_course(charset: tuple[str, ...], settings: Settings, *, fresh: boo
 
 def _picture_course(
     data: Path, settings: Settings, notes: Sequence[str], *, mix: bool, skip_faulty: bool
-) -> Course:
+) -> TrainingTask:
     seed = settings.schedule.seed
     classes = read_classes(data, skip_faulty=skip_faulty, single=True)
     division = divide(classes, seed=seed, single=True)
@@ -98,7 +98,7 @@ def _picture_course(
     def trials() -> list[Trial]:
         return picture_trials(division, (), settings.trials, "siamese", seed=seed)
 
-    return Course(
+    return TrainingTask(
         trainer="siamese",
         charset=(),
         weighting=Weighting(pairs=1.0, symbols=0.0),

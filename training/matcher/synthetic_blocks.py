@@ -106,7 +106,7 @@ def draw_trials(
         count: How many.
         charset: What the network names, in order.
         split: Whose fonts, icons and photos are used.
-        seed: Of everything.
+        seed: Random seed.
         cache: Folder of the ingredients; None for the usual place.
     """
     palette = Palette.of(IngredientStore.open(cache), split)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The generator: puzzles, prompt pictures and crops, drawn from packaged ingredients."""

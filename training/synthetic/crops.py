@@ -258,7 +258,7 @@ class CropSource:
         """Four icons of one or two collections that no turn makes the same.
 
         Args:
-            shapes: Of what was drawn before; those of the icons are appended.
+            shapes: Shapes drawn before; those of the icons are appended.
         """
         rng = self._rng
         which = int(rng.integers(len(self._palette.icons)))
@@ -339,7 +339,7 @@ class CropSource:
 
         Args:
             pixels: `(H, W, 3)` uint8 RGB.
-            boxes: Of all items of the scene, in its pixels.
+            boxes: Boxes of all items of the scene, in its pixels.
         """
         rng = self._rng
         height, width = pixels.shape[:2]

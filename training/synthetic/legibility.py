@@ -57,7 +57,7 @@ def readable(
     Args:
         picture: Mode `RGB`, with everything on it that a user gets to see.
         mask: Mode `L`, the shape by which the item is known.
-        corner: Of the mask in picture pixels; what lies outside the picture is not seen.
+        corner: Corner of the mask in picture pixels; what lies outside the picture is not seen.
         coloured: Mode `RGBA` of the mask's size for icons with colours of their own.
     """
     step = _LEAST_STEP * max(1.0, _FULL_SIZE_PX / max(mask.size))
@@ -80,7 +80,7 @@ def outline_seen(
     Args:
         picture: Mode `RGB`.
         mask: Mode `L`.
-        corner: Of the mask in picture pixels, may lie outside.
+        corner: Corner of the mask in picture pixels, may lie outside.
         least_step: CIE 1976 difference from which the two sides of an outline are told apart.
 
     Returns:
@@ -129,7 +129,7 @@ def detail_likeness(
     Args:
         picture: Mode `RGB`.
         mask: Mode `L`.
-        corner: Of the mask in picture pixels, may lie outside.
+        corner: Corner of the mask in picture pixels, may lie outside.
 
     Returns:
         The correlation of the shape with the best mixture of the picture's colours, 0..1, and the

@@ -62,7 +62,7 @@ class _Canvas:
 
     Attributes:
         picture: Mode `RGB`.
-        side: Of the items, about, in pixels.
+        side: Approximate side of the items in pixels.
         inks: Colours of the items.
         clutter: Boxes of what is no item, in picture pixels, end exclusive.
     """
@@ -88,8 +88,8 @@ class PromptPicture:
 
     Attributes:
         picture: Mode `RGB`.
-        boxes: Of the items, left to right, `x1, y1, x2, y2` in pixels, end exclusive.
-        clutter: Of what is no item and could be taken for one, the same way.
+        boxes: Boxes of the items, left to right, `x1, y1, x2, y2` in pixels, end exclusive.
+        clutter: Clutter of what is no item and could be taken for one, the same way.
     """
 
     picture: Image.Image

@@ -51,7 +51,7 @@ class Placed:
 
         Args:
             picture: Mode `RGB`, the scene or a part of it, with the item.
-            corner: Of `picture` in scene pixels.
+            corner: Corner of `picture` in scene pixels.
         """
         known = self.known or Cut(self.layer.getchannel("A"))
         x = self.x + (self.layer.width - known.mask.width) // 2 - corner[0]

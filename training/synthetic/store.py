@@ -95,7 +95,7 @@ class DerivedCollection(IconCollection):
         """A collection of this kind.
 
         Args:
-            source: Of the icons.
+            source: Source of the icons.
             suffix: What is appended to its name.
             monochrome: Whether the changed icons are black.
         """

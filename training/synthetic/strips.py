@@ -36,7 +36,7 @@ class Strip:
 
     Attributes:
         picture: Mode `RGB`, or `RGBA` where the ground is transparent.
-        boxes: Of the items, left to right, `x1, y1, x2, y2` in picture pixels, end exclusive.
+        boxes: Boxes of the items, left to right, `x1, y1, x2, y2` in picture pixels, end exclusive.
         look: How it is drawn.
         shapes: By what each item is known, with its top left corner in picture pixels.
     """
@@ -57,7 +57,7 @@ class _Plan:
     """How a strip's items are drawn.
 
     Attributes:
-        style: Of all items.
+        style: Style of all items.
         motion: How far they turn.
         ground: Mode `RGB`.
         clear: Whether the ground is left transparent.

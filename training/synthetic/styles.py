@@ -35,7 +35,7 @@ class Style:
         extrusion: Number of layers behind the item, each a step further.
         glow: A light or dark halo.
         bold: Thickening relative to the size, negative thins.
-        opacity: Of everything drawn, 0..1.
+        opacity: Opacity of everything drawn, 0..1.
         edge: `aliased` has no half-covered pixels, `pixelated` has visible steps.
         contrast: Smallest `colours.distance` from the ground.
         close: Whether colours are chosen near the ground, at just that distance.
@@ -103,7 +103,7 @@ def legible(style: Style, size_px: float, busy: float) -> Style:
 
     Args:
         style: As chosen for the puzzle.
-        size_px: Of the item.
+        size_px: Size in pixels of the item.
         busy: Standard deviation of the ground under it, 0..1.
     """
     if size_px < 26:

@@ -66,7 +66,7 @@ class DrawnBlocks:
         plan: What to draw.
         preprocess: What is done to it.
         size: Pictures in a block.
-        seed: Of the run.
+        seed: Random seed of the run.
         step: Where it begins: a resumed run must not draw the same pictures again.
     """
 
@@ -108,7 +108,7 @@ class FileBlocks:
         pictures: To read from, again and again.
         preprocess: What is done to them.
         size: Pictures in a block.
-        seed: Of the run.
+        seed: Random seed of the run.
         step: Where it begins.
     """
 
@@ -156,7 +156,7 @@ class MemoryFeed:
         Args:
             pictures: All of them.
             batch: Pictures in a step.
-            seed: Of the order.
+            seed: Random seed of the order.
         """
         self._pictures = pictures
         self._batch = min(batch, len(pictures.words))
@@ -190,8 +190,8 @@ def drawing_feed(
     """A feed of drawn pictures.
 
     Args:
-        make: Of workers' sources; the size of its blocks is set here.
-        shares: Of each kind.
+        make: Makes the workers' sources; the size of its blocks is set here.
+        shares: Shares of each kind.
         batch: Pictures in a step, about.
         workers: Processes.
         uses: How often a picture is used at most.

@@ -27,7 +27,7 @@ class TextRecord:
         name: Relative to its folder or pack.
         label: As it was given.
         held_out: Whether it is measured on; None where nobody has decided.
-        file: Of the picture, or of the pack it is in.
+        file: File of the picture, or of the pack it is in.
         at: Its place in the pack; -1 for a picture of its own.
     """
 
@@ -135,8 +135,8 @@ def hold_out(records: Sequence[TextRecord], share: float) -> list[bool]:
     Neither the order of pictures nor what is added later moves one from one side to the other.
 
     Args:
-        records: Of the data.
-        share: Of those that nobody has decided about.
+        records: Records of the data.
+        share: Share of those that nobody has decided about.
     """
     decided = any(record.held_out for record in records)
     chosen = [
@@ -157,7 +157,7 @@ def labelled(
     """The pictures whose labels can be learnt.
 
     Args:
-        records: Of the data.
+        records: Records of the data.
         rule: Folds labels.
         characters: That the network knows.
         skip_faulty: Whether others are left out without a word.

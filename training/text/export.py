@@ -23,10 +23,10 @@ class TextModel:
     """What a file says of itself beside its charset and preprocessing.
 
     Attributes:
-        name: Of the model.
-        version: Of the weights.
+        name: Name of the model.
+        version: Version of the weights.
         statement: What they were trained on.
-        revision: Of the code that trained them.
+        revision: Revision of the code that trained them.
         figures: Measures to keep with the file.
     """
 

@@ -22,7 +22,7 @@ class Enough:
     """When training may end before its schedule does.
 
     Attributes:
-        accuracy: Of whole pictures, at least; 0 for any.
+        accuracy: Accuracy of whole pictures, at least; 0 for any.
         cost: At most; 0 for any.
     """
 
@@ -78,9 +78,9 @@ class TextTraining(Loop[TextBlock]):
             network: What to train, on the device.
             run: Where to leave checkpoints and metrics.
             schedule: How long and how fast.
-            alphabet: Of its outputs.
+            alphabet: Alphabet of its outputs.
             held_out: Pictures to measure on.
-            variation: Of those to train on.
+            variation: How the pictures to train on are varied.
             enough: When it may end early.
             facts: What checkpoints say of the network.
             console: Where progress is shown.

@@ -40,7 +40,7 @@ class Alphabet:
 
     Attributes:
         characters: All of them; the number of the first is 1.
-        places: Of a network of fixed length; 0 for CTC.
+        places: Number of characters of a network of fixed length; 0 for CTC.
     """
 
     characters: str
@@ -72,7 +72,7 @@ class Alphabet:
         Args:
             logits: `(N, T, classes)`.
             words: What was to be read.
-            smoothing: Of labels; CTC does without.
+            smoothing: Label smoothing; CTC does without.
         """
         numbers, lengths = self.encode(words)
         numbers, lengths = numbers.to(logits.device), lengths.to(logits.device)

@@ -49,7 +49,7 @@ class TextOutcome:
     """One picture that was read.
 
     Attributes:
-        path: Of the picture.
+        path: Path of the picture.
         truth: What it says, folded as the model's labels were.
         reading: What was read.
         milliseconds: From the decoded picture to the reading.
@@ -82,7 +82,7 @@ class Share:
 
     Attributes:
         right: How many.
-        total: Of how many.
+        total: How many there are in all.
         share: `right / total`; 0 of none.
         low: Lower end of the interval.
         high: Upper end.

@@ -41,12 +41,12 @@ class TextSettings:
         replace: What stands for what, in pairs: `O0I1`.
         fold: `lower`, `upper`, or empty for labels as they are.
         length: Characters of a text: `4`, or `4-6`; empty for that of the labels, or 4.
-        size: Of the network's input, `WIDTHxHEIGHT`.
+        size: Size of the network's input, `WIDTHxHEIGHT`.
         fit: `stretch`, or `pad` to keep the shape of pictures.
         grey: Whether colours are of no use.
         binarise: Whether pictures become black and white.
         smooth: Side of a median window in pixels, 0 for none.
-        blur: Of a Gaussian in pixels, 0 for none.
+        blur: Blur of a Gaussian in pixels, 0 for none.
         synthetic: What is drawn instead of read: `captcha`, `two-colours`, `strips`; several
             between commas, each with its share: `captcha:2,strips:1`.
         draw: `WIDTHxHEIGHT` that pictures are drawn in; empty for that of the input.
@@ -61,7 +61,7 @@ class TextSettings:
         decay_steps: Batches, at the end, in which the rate falls; 0 for two fifths.
         rate: Highest learning rate.
         warmup: Batches in which it is reached.
-        weight_decay: Of AdamW.
+        weight_decay: Weight decay of AdamW.
         dropout: Share of features left out.
         augment: How strongly pictures are varied, 0 for not at all; -1 for 1, or 0.4 where they
             are drawn.
@@ -71,12 +71,12 @@ class TextSettings:
         end_cost: Loss on the pictures to measure on, at or below which it ends; 0 for none. With
             both, both must be reached.
         uses: How often a drawn picture is used at most.
-        seed: Of weights, pictures and order.
+        seed: Random seed of weights, pictures and order.
         workers: Processes that draw or read pictures.
         threads: CPU threads; 0 for torch's choice.
         memory_mb: Pictures that need no more are kept in memory.
-        name: Of the model.
-        version: Of the weights.
+        name: Name of the model.
+        version: Version of the weights.
         statement: What they were trained on; empty for a default.
     """
 

@@ -24,7 +24,7 @@ class SheetReading:
     Attributes:
         truth: What it says.
         read: What was read.
-        confidence: Of that, 0..1.
+        confidence: Its confidence, 0..1.
         picture: Loads it when it is drawn; most of a large set never are.
     """
 

@@ -14,7 +14,7 @@ from service.models.bundle import Manifest, file_sums, manifest_text
 from service.models.memory import release
 from service.solving.prompts import WordsPrompt
 from service.models.registry import Registry
-from service.models.routing import Wish
+from service.models.routing import RouteRequest
 from service.settings import Settings
 
 models = Path(sys.argv[1])
@@ -26,7 +26,7 @@ def resident_mb():
     return psutil.Process().memory_info().rss / 2**20
 
 def use(name):
-    registry.choose(Wish(model=name)).solver.solve(picture, WordsPrompt(("7",)))
+    registry.choose(RouteRequest(model=name)).solver.solve(picture, WordsPrompt(("7",)))
 
 use("default")
 before = resident_mb()

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from service.errors import ModelRefusedError, NoPreviousVersionError, UnknownModelError
 from service.models.bundle import Bundle, BundleError, Manifest, file_sums, manifest_text
 from service.models.registry import Registry, Version
-from service.models.routing import Wish
+from service.models.routing import RouteRequest
 from service.settings import Settings
 from service.solving.solver import Solver
 
@@ -104,11 +104,11 @@ def test_a_broken_version_leaves_the_old_one(
 ) -> None:
     pack("shop", "1.0")
     registry.scan()
-    old = registry.choose(Wish(model="shop"))
+    old = registry.choose(RouteRequest(model="shop"))
     with capture_logs() as lines:
         pack("shop", "1.1", content)
         assert not registry.scan()
-    assert registry.choose(Wish(model="shop")) is old
+    assert registry.choose(RouteRequest(model="shop")) is old
     (refusal,) = registry.refused
     assert reason in refusal.reason
     assert (refusal.name, refusal.version) == ("shop", "1.1")
@@ -256,7 +256,7 @@ def test_whoever_is_killed_while_replacing_a_bundle_leaves_nothing_half_written_
             until = time.monotonic() + wait_s
             while True:
                 registry.scan()
-                version = registry.choose(Wish(model="shop"))
+                version = registry.choose(RouteRequest(model="shop"))
                 text = version.solver.models["detector"]
                 number = version.version.removeprefix("1.")
                 assert set(text) <= set(number), "a mixture is served"
@@ -303,7 +303,7 @@ def test_what_cannot_be_changed_is_a_sentence(registry: Registry, pack: Pack) ->
 def test_a_reload_loads_again_what_did_not_change(registry: Registry, pack: Pack) -> None:
     pack("shop", "1.0")
     registry.scan()
-    before = registry.choose(Wish(model="shop"))
+    before = registry.choose(RouteRequest(model="shop"))
     assert registry.reload("shop") is not before
 
 
@@ -312,8 +312,8 @@ def test_memory_of_what_is_taken_out_is_released(registry: Registry, pack: Pack)
     registry.scan()
     pack("shop", "1.1")
     registry.scan()
-    solvers = [weakref.ref(registry.choose(Wish(model="shop")).solver)]
-    held = registry.choose(Wish(model="shop"))  # a request in flight
+    solvers = [weakref.ref(registry.choose(RouteRequest(model="shop")).solver)]
+    held = registry.choose(RouteRequest(model="shop"))  # a request in flight
     (place / "bundle.json").unlink()
     registry.scan()
     gc.collect()
@@ -350,24 +350,24 @@ SERVED = {
 @pytest.mark.parametrize(
     ("wish", "answers"),
     [
-        (Wish(), "everything"),
-        (Wish(model="alpha", size=(300, 200)), "alpha"),
-        (Wish(model="default"), "default"),
-        (Wish(site="a.example"), "alpha"),
-        (Wish(site="a.example", type="icons"), "alpha-icons"),
-        (Wish(site="a.example", type="text"), "alpha"),
-        (Wish(type="icons"), "everything"),
-        (Wish(site="b.example"), "everything"),
-        (Wish(site="b.example", size=(300, 200)), "small"),
-        (Wish(site="a.example", size=(300, 200)), "alpha"),
-        (Wish(size=(300, 200)), "small"),
-        (Wish(size=(200, 300)), "everything"),
-        (Wish(size=(640, 480), prompt="words"), "words"),
-        (Wish(size=(640, 480), prompt="icons"), "everything"),
+        (RouteRequest(), "everything"),
+        (RouteRequest(model="alpha", size=(300, 200)), "alpha"),
+        (RouteRequest(model="default"), "default"),
+        (RouteRequest(site="a.example"), "alpha"),
+        (RouteRequest(site="a.example", type="icons"), "alpha-icons"),
+        (RouteRequest(site="a.example", type="text"), "alpha"),
+        (RouteRequest(type="icons"), "everything"),
+        (RouteRequest(site="b.example"), "everything"),
+        (RouteRequest(site="b.example", size=(300, 200)), "small"),
+        (RouteRequest(site="a.example", size=(300, 200)), "alpha"),
+        (RouteRequest(size=(300, 200)), "small"),
+        (RouteRequest(size=(200, 300)), "everything"),
+        (RouteRequest(size=(640, 480), prompt="words"), "words"),
+        (RouteRequest(size=(640, 480), prompt="icons"), "everything"),
     ],
     ids=str,
 )
-def test_routing(registry: Registry, pack: Pack, wish: Wish, answers: str) -> None:
+def test_routing(registry: Registry, pack: Pack, wish: RouteRequest, answers: str) -> None:
     for name, serves in SERVED.items():
         pack(name, serves=serves)
     pack("everything", default=True)
@@ -380,14 +380,14 @@ def test_without_a_default_bundle_the_built_in_models_answer(
 ) -> None:
     pack("alpha", serves=SERVED["alpha"])
     registry.scan()
-    assert registry.choose(Wish()).name == "default"
+    assert registry.choose(RouteRequest()).name == "default"
 
 
 def test_a_bundle_named_for_a_prompt_that_it_does_not_serve(registry: Registry, pack: Pack) -> None:
     pack("words", serves=SERVED["words"])
     registry.scan()
     with pytest.raises(UnknownModelError, match="serves prompts of words, not of icons"):
-        registry.choose(Wish(model="words", prompt="icons"))
+        registry.choose(RouteRequest(model="words", prompt="icons"))
 
 
 @pytest.mark.parametrize(
@@ -433,8 +433,8 @@ def test_requests_never_wait_for_a_swap(registry: Registry, pack: Pack) -> None:
     scan = threading.Thread(target=registry.scan)
     scan.start()
     assert loading.wait(600)
-    seen: list[Version] = [registry.choose(Wish(model="shop")) for _ in range(100)]
+    seen: list[Version] = [registry.choose(RouteRequest(model="shop")) for _ in range(100)]
     assert {v.version for v in seen} == {"1.0"}
     gate.set()
     scan.join(120)
-    assert registry.choose(Wish(model="shop")).version == "1.1"
+    assert registry.choose(RouteRequest(model="shop")).version == "1.1"
