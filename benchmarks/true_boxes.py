@@ -7,6 +7,7 @@ boxes of all items, targets and decoys, in place of the detector's. What only th
 lost to boxes: missing, spare or inexact ones. Prompts are words or icons, which need no detector.
 """
 
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -111,7 +112,10 @@ def trial(own: Solver, true: Solver, oracle: TrueBoxes, folder: Path, puzzle: Pu
         puzzle: With a prompt of words or icons.
     """
     scene = load_rgb(folder / puzzle.background)
-    oracle.show(scene, [*puzzle.targets, *puzzle.distractors])
+    boxes = [*puzzle.targets, *puzzle.distractors]
+    # In the order of the prompt, recognisers that say the same of every box would solve everything.
+    order = np.random.default_rng(zlib.crc32(puzzle.id.encode())).permutation(len(boxes))
+    oracle.show(scene, [boxes[at] for at in order])
     value = cast("tuple[str, ...]", puzzle.prompt[puzzle.kind])
     prompt: Prompt = (
         WordsPrompt(value)

@@ -1,6 +1,8 @@
 """Which characters a text model is to know: presets, lists, files, and what is folded to what."""
 
+import difflib
 import json
+import re
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +21,22 @@ PRESETS = ("numeric", "lower", "upper", "alphabet", "alphanumeric", "common-chin
 _HAN = ("common-chinese", "chinese")
 
 _SUFFIXES = (".txt", ".json")
+
+
+_RANGES = re.compile(r"\[?(?:\w-\w)+\]?")
+_SHORTHANDS = {r"\d": "numeric", r"[\d]": "numeric", r"\w": "alphanumeric"}
+_OTHER_NAMES = {
+    "digit": "numeric", "digits": "numeric", "number": "numeric", "numbers": "numeric",
+    "letters": "alphabet", "alpha": "alphabet", "ascii_letters": "alphabet",
+    "alnum": "alphanumeric", "alphanum": "alphanumeric", "lowercase": "lower",
+    "uppercase": "upper", "alphabet_lower": "lower", "alphabet_upper": "upper",
+    "alphanumeric_lower": "numeric+lower", "alphanumeric_upper": "numeric+upper",
+    "chs_3500": "common-chinese", "chs": "common-chinese", "hanzi": "chinese",
+    "arithmetic": "'0123456789+-*/=?'", "float": "'0123456789.-'",
+}  # fmt: skip
+"""What other tools call these sets, captcha_trainer's names among them."""
+_SHORTEST_NAME = 4
+_MOST_SPELT = 80
 
 
 @cache
@@ -73,21 +91,29 @@ def preset(name: str) -> str:
     return presets[name]
 
 
-def characters_of(choice: str, *, exclude: str = "") -> str:
+def characters_of(choice: str, *, exclude: str = "", files: bool = True) -> str:
     """The characters that somebody chose, each once.
 
     Args:
         choice: A preset, several joined by `+` (`numeric+upper`), the path of a `.txt` or `.json`
             file, or the characters themselves (`0123456789+-`).
         exclude: Characters to leave out.
+        files: Whether a path is opened; not where the choice comes from outside.
 
     Raises:
-        CharacterSetError: the file cannot be read, or no character is left.
+        CharacterSetError: the file cannot be read, no character is left, or it looks like a preset
+            that is misspelt, or like a range.
     """
     parts = choice.split("+")
     if all(part in PRESETS for part in parts):
         found = "".join(map(preset, parts))
-    elif choice.lower().endswith(_SUFFIXES) and len(choice) > len(".json"):
+    elif (meant := _meant(choice)) is not None:
+        raise CharacterSetError(
+            f"There is no charset preset {choice!r}; did you mean {meant}? Presets are "
+            f"{', '.join(PRESETS)}, joined by +; anything else is taken as the characters, where a "
+            "hyphen comes first."
+        )
+    elif files and choice.lower().endswith(_SUFFIXES) and len(choice) > len(".json"):
         found = _of_file(Path(choice))
     else:
         found = choice
@@ -99,6 +125,45 @@ def characters_of(choice: str, *, exclude: str = "") -> str:
             f"({', '.join(PRESETS)})."
         )
     return left
+
+
+def _meant(choice: str) -> str | None:
+    """What somebody may have meant who wrote neither a preset nor characters; None for those.
+
+    Taken literally, `NUMERIC` allows seven letters and no digit.
+    """
+    if _RANGES.fullmatch(choice):
+        inner = choice.strip("[]")
+        ends = re.findall(r"(\w)-(\w)", inner)
+        if all(first < last for first, last in ends):
+            spelt = [chr(c) for first, last in ends for c in range(ord(first), ord(last) + 1)]
+            whole = fitting_preset(spelt)
+            if whole is not None and set(characters_of(whole)) == set(spelt):
+                return whole
+            return "".join(spelt) if len(spelt) <= _MOST_SPELT else "the characters one by one"
+    if choice in _SHORTHANDS:
+        return _SHORTHANDS[choice]
+    names = choice.split("+")
+    found = [_near_preset(name) for name in names]
+    if all(name is not None for name in found):
+        return "+".join(name for name in found if name is not None)
+    return None
+
+
+def _near_preset(name: str) -> str | None:
+    """The preset that a word names in other words, in capitals or with a slip; None for none."""
+    plain = re.sub(r"[\W_]+", "_", name.strip().casefold()).strip("_")
+    if name in PRESETS:
+        return name
+    if plain.replace("_", "-") in PRESETS:
+        return plain.replace("_", "-")
+    if plain in _OTHER_NAMES:
+        return _OTHER_NAMES[plain]
+    # Characters in a row are seldom as long as a name, letters alone, and so near to one.
+    near = difflib.get_close_matches(plain, [*PRESETS, *_OTHER_NAMES], 1, cutoff=0.8)
+    if len(plain) < _SHORTEST_NAME or not plain.replace("_", "").isalpha() or not near:
+        return None
+    return _OTHER_NAMES.get(near[0], near[0])
 
 
 def unique(characters: Iterable[str]) -> str:

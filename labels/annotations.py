@@ -43,6 +43,7 @@ class Kind(StrEnum):
     UNREADABLE_LABEL = "unreadable-label"
     MISSING_LABEL = "missing-label"
     ORPHANED_LABEL = "orphaned-label"
+    SHARED_LABEL = "shared-label"
     MALFORMED_LINE = "malformed-line"
     UNKNOWN_CLASS = "unknown-class"
     OUTSIDE_BOX = "outside-box"

@@ -33,10 +33,13 @@ def read_beside(
     pictures: list[LabelledPicture] = []
     unlabelled: list[Path] = []
     faults: list[Fault] = []
-    labels: set[Path] = set()
-    for file in filter(is_picture, files):
-        label = label_of(file)
-        labels.add(label)
+    shown = list(filter(is_picture, files))
+    labels: dict[Path, list[Path]] = {}
+    for file in shown:
+        labels.setdefault(label_of(file), []).append(file)
+    label_files = {file: label for label, twins in labels.items() for file in twins}
+    for file in shown:
+        label = label_files[file]
         try:
             width, height = displayed_size(file)
         except UNREADABLE as error:
@@ -44,6 +47,10 @@ def read_beside(
             continue
         if not label.is_file():
             unlabelled.append(file)
+            continue
+        if len(labels[label]) > 1:
+            if file == labels[label][0]:
+                faults.append(shared_label(labels[label]))
             continue
         boxes, wrong = read(label, width, height)
         faults += wrong
@@ -63,3 +70,16 @@ def read_beside(
     return Annotations(
         folder, layout, tuple(pictures), tuple(classes), tuple(faults), tuple(unlabelled)
     )
+
+
+def shared_label(pictures: Sequence[Path]) -> Fault:
+    """The fault of pictures that have one label file: nobody can say whose the boxes are.
+
+    Args:
+        pictures: At least two.
+    """
+    first, *others = pictures
+    names = ", ".join(other.name for other in others)
+    which = "one of the two" if len(others) == 1 else "all but one"
+    sentence = f"{first} would share a label file with {names}; rename {which}."
+    return Fault(Kind.SHARED_LABEL, first, sentence)

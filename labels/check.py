@@ -11,7 +11,7 @@ from labels.class_names import folder_of_class
 from labels.duplicates import Fingerprint, exact_groups, fingerprints, near_pairs
 from labels.errors import LayoutError
 from labels.pictures import find_pictures, unreadable
-from labels.quarantine import Quarantine
+from labels.quarantine import Change, Quarantine
 from labels.reading import read_annotations
 from labels.voc import xml_file_of
 from labels.yolo import label_file_of
@@ -19,9 +19,7 @@ from labels.yolo import label_file_of
 MOVED = frozenset(
     {
         Kind.UNREADABLE_PICTURE,
-        Kind.UNREADABLE_LABEL,
         Kind.ORPHANED_LABEL,
-        Kind.MALFORMED_LINE,
         Kind.UNKNOWN_CLASS,
         Kind.OUTSIDE_BOX,
         Kind.EMPTY_BOX,
@@ -30,8 +28,14 @@ MOVED = frozenset(
 )
 """Faults whose files are broken or of no use, and are moved without further asking."""
 
-MOVABLE = MOVED | {Kind.MISSING_LABEL, Kind.NEAR_DUPLICATE}
-"""All faults that moving a file can mend; pictures that nobody labelled yet are only work to do."""
+MOVABLE = MOVED | {
+    Kind.UNREADABLE_LABEL,
+    Kind.MALFORMED_LINE,
+    Kind.MISSING_LABEL,
+    Kind.NEAR_DUPLICATE,
+}
+"""All faults that moving a file can mend. Pictures that nobody labelled yet are only work to do,
+and labels that were not understood may be right: neither goes unless somebody asks for it."""
 
 _OF_A_LINE = frozenset({Kind.MALFORMED_LINE, Kind.UNKNOWN_CLASS, Kind.OUTSIDE_BOX, Kind.EMPTY_BOX})
 
@@ -84,7 +88,9 @@ def check_folder(folder: Path, layout: Layout | None = None, track: Track | None
         PuzzleSetError: it is a puzzle set that cannot be read.
     """
     annotations = read_annotations(folder, layout)
-    files = sorted({*(p.path for p in annotations.pictures), *annotations.unlabelled})
+    shared = [fault.file for fault in annotations.faults if fault.kind is Kind.SHARED_LABEL]
+    twins = [file for one in shared for file in find_pictures(one.parent) if _twins(one, file)]
+    files = sorted({*(p.path for p in annotations.pictures), *annotations.unlabelled, *twins})
     prints: dict[Path, Fingerprint] = {}
     faults = list(annotations.faults)
     steps: Iterable[Step] = fingerprints(files)
@@ -105,20 +111,20 @@ def check_folder(folder: Path, layout: Layout | None = None, track: Track | None
     return Report(whole, tuple(sorted(faults, key=_place)), prints, undecided)
 
 
-def fix_folder(report: Report, also: Collection[Kind] = ()) -> int:
+def fix_folder(report: Report, also: Collection[Kind] = ()) -> tuple[Change, ...]:
     """Move what is broken into quarantine, with its label files.
 
     A labelImg file with bad lines among good ones stays, without them, and a copy of it goes to
     quarantine. Where no line is good, the picture goes too: an empty file would say that it shows
-    nothing. Kinds that are not in `MOVED` stay unless `also` names them. Exports of Label Studio
-    are never changed.
+    nothing. Lines and files that were not understood stay, as do all kinds that are not in `MOVED`,
+    unless `also` names them. Exports of Label Studio are never changed.
 
     Args:
         report: Report of the folder as it is.
         also: Kinds of `MOVABLE` to move beyond those of `MOVED`.
 
     Returns:
-        How many files were moved or mended.
+        What became of each file that was moved or mended.
 
     Raises:
         LayoutError: it is a puzzle set, whose pictures belong together.
@@ -132,16 +138,19 @@ def fix_folder(report: Report, also: Collection[Kind] = ()) -> int:
         )
     labels = _LabelFiles(annotations)
     quarantine = Quarantine(annotations.folder)
-    done = 0
+    done: list[Change] = []
     lines: defaultdict[Path, list[Fault]] = defaultdict(list)
+    wanted = {*MOVED, *also} & MOVABLE
     for fault in report.faults:
+        if fault.kind not in wanted:
+            continue
         if fault.kind in _OF_A_LINE:
             lines[fault.file].append(fault)
-        elif fault.kind in {*MOVED, *also} & MOVABLE and fault.file not in report.undecided:
+        elif fault.file not in report.undecided:
             done += _take(fault, labels, quarantine)
     for file, wrong in lines.items():
         done += _mend_lines(file, wrong, labels, quarantine)
-    return done
+    return tuple(done)
 
 
 class _LabelFiles:
@@ -180,23 +189,23 @@ class _LabelFiles:
             self._labels.pop(file, None)
 
 
-def _take(fault: Fault, labels: _LabelFiles, quarantine: Quarantine) -> int:
+def _take(fault: Fault, labels: _LabelFiles, quarantine: Quarantine) -> list[Change]:
     if fault.kind is Kind.UNREADABLE_LABEL or fault.kind is Kind.ORPHANED_LABEL:
         wanted = labels.with_pictures(fault.file) if labels.own else []
     else:
         wanted = labels.with_label(fault.file)
     files = [file for file in wanted if file.is_file()]
-    if files:
-        quarantine.take(files, fault.kind, fault.sentence)
-        labels.forget(files)
-    return len(files)
+    if not files:
+        return []
+    labels.forget(files)
+    return quarantine.take(files, fault.kind, fault.sentence)
 
 
 def _mend_lines(
     file: Path, wrong: Sequence[Fault], labels: _LabelFiles, quarantine: Quarantine
-) -> int:
+) -> list[Change]:
     if not labels.own or not file.is_file():
-        return 0
+        return []
     reason, sentence = wrong[0].kind, " ".join(fault.sentence for fault in wrong)
     numbers = {fault.line for fault in wrong}
     if labels.layout is Layout.YOLO:
@@ -204,12 +213,15 @@ def _mend_lines(
         rows = file.read_bytes().decode("utf-8-sig").splitlines(keepends=True)
         kept = [row for number, row in enumerate(rows, start=1) if number not in numbers]
         if any(row.strip() for row in kept):
-            quarantine.mend(file, "".join(kept), reason, sentence)
-            return 1
+            gone = sorted(number for number in numbers if number is not None)
+            return [quarantine.mend(file, "".join(kept), reason, sentence, gone)]
     files = [path for path in labels.with_pictures(file) if path.is_file()]
-    quarantine.take(files, reason, sentence)
     labels.forget(files)
-    return len(files)
+    return quarantine.take(files, reason, sentence)
+
+
+def _twins(one: Path, other: Path) -> bool:
+    return one.parent == other.parent and one.stem == other.stem
 
 
 def _missing_label(file: Path) -> Fault:

@@ -12,6 +12,7 @@ from labels.class_names import class_of_folder, holds_class
 from labels.pictures import (
     QUARANTINE,
     UNREADABLE,
+    composed,
     displayed_size,
     find_pictures,
     is_picture,
@@ -56,7 +57,7 @@ def named_pictures(folder: Path) -> dict[str, list[Path]]:
 
 def label_of_name(picture: Path) -> str:
     """What stands before the last underscore of a name; empty where there is none."""
-    return picture.stem.rpartition("_")[0]
+    return composed(picture.stem.rpartition("_")[0])
 
 
 def _pictures_in(folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ named yet, `_single` crops that resemble no other, `_sheets` overviews.
 import re
 
 from labels.errors import AnnotationError
+from labels.pictures import composed
 
 UNNAMED = "_unnamed"
 """Folder of the crops whose label is only `item`."""
@@ -40,9 +41,10 @@ def folder_of_class(label: str) -> str:
 def class_of_folder(name: str) -> str:
     """The class whose pictures a folder holds.
 
-    What was not escaped is taken as it is, so folders that somebody named by hand will do.
+    What was not escaped is taken as it is, so folders that somebody named by hand will do; letters
+    with accents are composed, as a Mac does not.
     """
-    return _CODE.sub(lambda found: chr(int(found[1], 16)), name)
+    return composed(_CODE.sub(lambda found: chr(int(found[1], 16)), name))
 
 
 def holds_class(name: str) -> bool:

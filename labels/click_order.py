@@ -19,6 +19,7 @@ from pathlib import Path
 from labels.annotations import Annotations, LabelledPicture
 from labels.atomic import write_atomically
 from labels.errors import LayoutError
+from labels.pictures import composed
 
 ORDER_FILE = "order.json"
 
@@ -48,7 +49,7 @@ def read_order(folder: Path) -> dict[str, Order]:
         raise LayoutError(
             f'{file} must be a JSON object of pictures and lists, as in {{"a.png": [1, null, 0]}}.'
         )
-    return {name: _order(places, name, file) for name, places in entries.items()}
+    return {composed(name): _order(places, name, file) for name, places in entries.items()}
 
 
 def write_order(folder: Path, order: Mapping[str, Sequence[int | None]]) -> None:
@@ -70,7 +71,7 @@ def write_order(folder: Path, order: Mapping[str, Sequence[int | None]]) -> None
 
 def picture_key(picture: Path, folder: Path) -> str:
     """What `order.json` of a folder calls a picture in it."""
-    return picture.relative_to(folder).as_posix()
+    return composed(picture.relative_to(folder).as_posix())
 
 
 def with_order(annotations: Annotations, order: Mapping[str, Order]) -> Annotations:

@@ -1,9 +1,40 @@
 """What commands print on a console, so that no width and no name changes it."""
 
-from typing import TYPE_CHECKING
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
+
+
+def survive_encodings() -> None:
+    """Let what a terminal or a pipe cannot encode be printed as escapes, and end no command.
+
+    A console in cp1252 or GBK lacks most scripts, and a path may hold bytes of no encoding at all.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+class App(typer.Typer):
+    """A command line that no encoding of the terminal ends."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it."""
+        survive_encodings()
+        return super().__call__(*args, **kwargs)
+
+
+def cell(text: str) -> "Text":
+    """What users have named, for a table: neither markup nor the code of an emoji."""
+    from rich.text import Text
+
+    return Text(text)
 
 
 def say(console: "Console", sentence: str, style: str | None = None) -> None:
@@ -16,7 +47,7 @@ def say(console: "Console", sentence: str, style: str | None = None) -> None:
         sentence: A line, or several.
         style: Rich style.
     """
-    console.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+    console.print(sentence, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def show(console: "Console", table: "RenderableType") -> None:

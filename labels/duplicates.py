@@ -68,7 +68,7 @@ def fingerprint(file: Path) -> Fingerprint:
     """Decode a picture and take its fingerprint.
 
     Raises:
-        OSError, ValueError, SyntaxError, DecompressionBombError: see `labels.pictures.UNREADABLE`.
+        OSError, PictureError: see `labels.pictures.UNREADABLE`.
     """
     rgb = load_rgb(file)
     height, width = rgb.shape[:2]

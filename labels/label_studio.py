@@ -26,7 +26,14 @@ from labels.annotations import (
 from labels.atomic import write_atomically
 from labels.bounds import Corners, box_fault, cut_box
 from labels.errors import AnnotationError
-from labels.pictures import QUARANTINE, UNREADABLE, displayed_size, find_pictures, unreadable
+from labels.pictures import (
+    QUARANTINE,
+    UNREADABLE,
+    composed,
+    displayed_size,
+    find_pictures,
+    unreadable,
+)
 
 FROM_NAME, TO_NAME, DATA_KEY = "label", "image", "image"
 """Names that the labelling configuration of the project must have:
@@ -175,7 +182,7 @@ class _Shelf:
 
     def find(self, url: str) -> Path | None:
         """The picture of a URL: the longest way down that agrees; None for none or two."""
-        wanted = PurePosixPath(_path_of(url))
+        wanted = PurePosixPath(composed(_path_of(url)))
         for name in _names(wanted.name):
             found = self._names.get(name, [])
             if len(found) > 1:
@@ -196,6 +203,7 @@ class _Shelf:
 
 def _names(name: str) -> Iterator[str]:
     """A file name, and the same without an upload's hash; blanks become underscores there."""
+    name = composed(name)
     yield name
     plain = _UPLOAD_HASH.sub("", name).replace(" ", "_")
     if plain != name:
@@ -205,7 +213,7 @@ def _names(name: str) -> Iterator[str]:
 def _common_end(wanted: PurePosixPath, path: Path) -> int:
     count = 0
     for one, other in zip(reversed(wanted.parts), reversed(path.parts), strict=False):
-        if one != other:
+        if one != composed(other):
             break
         count += 1
     return count
@@ -310,7 +318,7 @@ def _read_box(
     if wrong is not None:
         what = "no area" if wrong is Kind.EMPTY_BOX else "a part outside the picture"
         return fault(wrong, f"has {what} (x, y, width, height are {numbers} percent)")
-    return LabelledBox(*cut_box(corners, *size), label=names[0].strip(), confidence=score)
+    return LabelledBox(*cut_box(corners, *size), label=composed(names[0].strip()), confidence=score)
 
 
 def _corners(percent: Sequence[float], turned: float, size: tuple[int, int]) -> Corners:

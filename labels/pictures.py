@@ -1,22 +1,33 @@
 """Picture files of a folder: found, measured and loaded as a person sees them."""
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from labels.annotations import PICTURE_SUFFIXES, Fault, Kind
+from modelfile import PictureError, decode_picture, displayed_size
+
+__all__ = [
+    "QUARANTINE",
+    "UNREADABLE",
+    "as_on_disk",
+    "composed",
+    "displayed_size",
+    "find_files",
+    "find_pictures",
+    "is_picture",
+    "load_rgb",
+    "unreadable",
+]
 
 QUARANTINE = "quarantine"
 """Folder of what was taken out of a data set; nothing in it is read."""
 
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no whole picture, or one too large to be meant."""
-
-_ORIENTATION = 0x0112
-_QUARTER_TURNED = (5, 6, 7, 8)
+UNREADABLE = (OSError, PictureError)
+"""What is raised for a file that is no whole picture, or one too large to be meant."""
 
 
 def find_files(folder: Path) -> Iterator[Path]:
@@ -31,6 +42,26 @@ def find_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def composed(name: str) -> str:
+    """A name as Unicode composes it (NFC): what is compared wherever names are.
+
+    A Mac writes `é` into a file name as a letter and an accent, keyboards and exports as one
+    character; both look the same, and are not equal.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def as_on_disk(path: Path) -> Path:
+    """A path whose name is written there in another normal form; the same where there is none."""
+    if path.name.isascii() or path.exists():
+        return path
+    wanted = composed(path.name)
+    try:
+        return next((p for p in path.parent.iterdir() if composed(p.name) == wanted), path)
+    except OSError:
+        return path
+
+
 def is_picture(path: Path) -> bool:
     """Whether the name is that of a picture; the file is not looked at."""
     return path.suffix.lower() in PICTURE_SUFFIXES
@@ -41,31 +72,16 @@ def find_pictures(folder: Path) -> list[Path]:
     return [path for path in find_files(folder) if is_picture(path)]
 
 
-def displayed_size(file: Path) -> tuple[int, int]:
-    """Width and height in pixels with the EXIF orientation applied; pixels are not decoded.
+def load_rgb(file: Path | bytes) -> NDArray[np.uint8]:
+    """A picture as displayed, `(H, W, 3)` uint8 RGB; see `modelfile.decode_picture`.
+
+    Args:
+        file: The file, or its bytes.
 
     Raises:
-        OSError, ValueError, SyntaxError, DecompressionBombError: see `UNREADABLE`.
+        OSError, PictureError: see `UNREADABLE`.
     """
-    with Image.open(file) as picture:
-        width, height = picture.size
-        turned = picture.getexif().get(_ORIENTATION) in _QUARTER_TURNED
-    return (height, width) if turned else (width, height)
-
-
-def load_rgb(file: Path) -> NDArray[np.uint8]:
-    """A picture as displayed, transparent parts on white, `(H, W, 3)` uint8 RGB.
-
-    Raises:
-        OSError, ValueError, SyntaxError, DecompressionBombError: see `UNREADABLE`.
-    """
-    with Image.open(file) as picture:
-        shown = ImageOps.exif_transpose(picture)
-        if shown.has_transparency_data:
-            layer = shown.convert("RGBA")
-            shown = Image.new("RGB", layer.size, (255, 255, 255))
-            shown.paste(layer, (0, 0), layer)
-        return np.asarray(shown.convert("RGB"))
+    return decode_picture(file)
 
 
 def unreadable(file: Path, error: Exception) -> Fault:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TypeVar, cast
 
 from labels.errors import PuzzleSetError
+from labels.pictures import composed
 
 PROMPT_KINDS = ("words", "icons", "image", "region")
 
@@ -188,7 +189,7 @@ def parse_puzzle(line: str) -> Puzzle:
 
 def _prompt(value: object) -> dict[str, PromptValue]:
     parsers: dict[str, Callable[[object], PromptValue]] = {
-        "words": lambda v: _list(v, "prompt.words", _string),
+        "words": lambda v: _list(v, "prompt.words", lambda w, where: composed(_string(w, where))),
         "icons": lambda v: _list(v, "prompt.icons", _string),
         "image": lambda v: _string(v, "prompt.image"),
         "region": lambda v: _box(v, "prompt.region"),
@@ -207,7 +208,7 @@ def _string(value: object, what: str) -> str:
 def _word(value: object, what: str) -> str:
     """A word; a number is taken as its digits, as icons may be named `0` to `9`."""
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    return _string(str(value) if is_number else value, what)
+    return composed(_string(str(value) if is_number else value, what))
 
 
 def _object(value: object, what: str) -> dict[str, object]:

@@ -10,16 +10,15 @@ them, so that no model is ever measured against, or trained on, its own guesses.
 """
 
 import json
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from PIL import ExifTags, Image
-
 from labels.atomic import write_atomically
 from labels.errors import PuzzleSetError
+from labels.pictures import UNREADABLE, as_on_disk, displayed_size
 from labels.puzzle import PROMPT_KINDS, Box, PromptValue, Puzzle, parse_puzzle
 
 __all__ = [
@@ -98,7 +97,7 @@ def read_puzzles(folder: Path, *, recorded: bool = False) -> PuzzleSet:
         if not line.strip():
             continue
         try:
-            puzzle = parse_puzzle(line)
+            puzzle = _as_on_disk(folder, parse_puzzle(line))
             _check_new(puzzle.id, puzzles)
             if not recorded:
                 _check_known(puzzle)
@@ -187,6 +186,22 @@ class PuzzleWriter:
         self.close()
 
 
+def _as_on_disk(folder: Path, puzzle: Puzzle) -> Puzzle:
+    """The puzzle with the names that its pictures have in this file system; see `composed`."""
+    if all(name.isascii() for name in puzzle.files):
+        return puzzle
+
+    def found(name: str) -> str:
+        return as_on_disk(folder / name).relative_to(folder).as_posix()
+
+    prompt: Mapping[str, PromptValue] = puzzle.prompt
+    if puzzle.kind == "icons":
+        prompt = {"icons": tuple(map(found, puzzle.icons))}
+    elif puzzle.image is not None:
+        prompt = {"image": found(puzzle.image)}
+    return replace(puzzle, background=found(puzzle.background), prompt=prompt)
+
+
 def _taken(folder: Path) -> PuzzleSetError:
     return PuzzleSetError(
         f"{folder} already exists and is not free for a new puzzle set; name another folder, or "
@@ -236,12 +251,8 @@ def check_pictures(folder: Path, puzzle: Puzzle) -> None:
                 f"The file name {name!r} does not stay inside the set's folder; a link leads out."
             )
     try:
-        with Image.open(root / puzzle.background) as picture:
-            width, height = picture.size
-            # Boxes are in the picture as displayed; these four orientations turn it on its side.
-            if picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
-                width, height = height, width
-    except (OSError, Image.DecompressionBombError) as error:
+        width, height = displayed_size(root / puzzle.background)
+    except UNREADABLE as error:
         raise PuzzleSetError(
             f"The background {puzzle.background!r} cannot be read as a picture ({error})."
         ) from error

@@ -10,7 +10,7 @@ between, the next `recover` does the rest; killed before, nothing has happened.
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,28 @@ from labels.pictures import QUARANTINE
 LOG_FILE = "quarantine.jsonl"
 
 _JOURNAL = ".pending.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to one file.
+
+    Attributes:
+        file: As it was called.
+        kept: Where it is now, or where its copy is.
+        lines: Numbers of the lines (entries of a JSON file) that were taken out of it, from 1;
+            None where the whole file was moved.
+    """
+
+    file: Path
+    kept: Path
+    lines: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        if self.lines is None:
+            return f"{self.file} was moved to {self.kept}."
+        which = ", ".join(map(str, self.lines))
+        return f"{self.file} is now without line {which}; what it was is in {self.kept}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +105,7 @@ class Quarantine:
         self._finish(deed)
         return True
 
-    def take(self, files: Sequence[Path], reason: str, sentence: str) -> None:
+    def take(self, files: Sequence[Path], reason: str, sentence: str) -> list[Change]:
         """Move files, all of them even if killed after the first.
 
         Args:
@@ -91,12 +113,21 @@ class Quarantine:
             reason: A value of `labels.annotations.Kind`.
             sentence: Why, for a person.
 
+        Returns:
+            What became of each.
+
         Raises:
             OSError: a file cannot be moved, or the log not written.
         """
-        self._begin(_Deed(uuid.uuid4().hex, reason, sentence, self._moves(files)))
+        moves = self._moves(files)
+        self._begin(_Deed(uuid.uuid4().hex, reason, sentence, moves))
+        return [
+            Change(file, self.root / move.name) for file, move in zip(files, moves, strict=True)
+        ]
 
-    def mend(self, file: Path, text: str, reason: str, sentence: str) -> None:
+    def mend(
+        self, file: Path, text: str, reason: str, sentence: str, lines: Iterable[int] = ()
+    ) -> Change:
         """Keep a copy of a text file, and write it anew.
 
         Args:
@@ -104,6 +135,7 @@ class Quarantine:
             text: What it holds from now on.
             reason: A value of `labels.annotations.Kind`.
             sentence: Why, for a person.
+            lines: Numbers of the lines, or entries, that it does not hold any more.
 
         Raises:
             OSError: a file cannot be written.
@@ -111,6 +143,7 @@ class Quarantine:
         digest = _digest(file.read_bytes())
         moves = self._moves([file])
         self._begin(_Deed(uuid.uuid4().hex, reason, sentence, moves, text, digest))
+        return Change(file, self.root / moves[0].name, tuple(lines))
 
     def _moves(self, files: Sequence[Path]) -> tuple[_Move, ...]:
         taken: set[Path] = set()

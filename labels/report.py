@@ -1,11 +1,13 @@
 """A check and a split as tables for a terminal and as JSON for scripts."""
 
 from collections import Counter
+from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
 from labels.check import MOVABLE, MOVED, Report
+from labels.console import cell
+from labels.quarantine import Change
 from labels.split import PARTS, Split
 
 _SHOWN_CLASSES = 20
@@ -21,18 +23,18 @@ def check_tables(report: Report) -> list[Table]:
     summary.add_row("pictures without label", str(len(annotations.unlabelled)))
     summary.add_row("boxes", str(sum(len(picture.boxes) for picture in annotations.pictures)))
     summary.add_row("classes", str(len(annotations.classes)))
-    summary.add_row(f"charset ({len(report.charset)})", escape(report.charset))
+    summary.add_row(f"charset ({len(report.charset)})", cell(report.charset))
     classes = Table("class", "count", title="Classes", title_justify="left")
     shown = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     # The rarest are as telling as the most frequent.
     cut = len(shown) > _SHOWN_CLASSES
     half = _SHOWN_CLASSES // 2
     for name, count in shown[:half] if cut else shown:
-        classes.add_row(escape(name), str(count))
+        classes.add_row(cell(name), str(count))
     if cut:
         classes.add_row(f"... {len(shown) - 2 * half} more ...", "")
         for name, count in shown[-half:]:
-            classes.add_row(escape(name), str(count))
+            classes.add_row(cell(name), str(count))
     faults = Table("fault", "count", title="Faults", title_justify="left")
     for kind, count in report.by_kind.items():
         faults.add_row(kind.value, str(count))
@@ -42,12 +44,12 @@ def check_tables(report: Report) -> list[Table]:
     return [*tables, faults] if report.faults else tables
 
 
-def check_json(report: Report, moved: int = 0) -> dict[str, object]:
+def check_json(report: Report, changes: Sequence[Change] = ()) -> dict[str, object]:
     """All of a check; paths are relative to the folder.
 
     Args:
         report: What was found.
-        moved: How many files `--fix` has moved or mended before.
+        changes: What `--fix` has done before.
     """
     annotations = report.annotations
 
@@ -63,7 +65,10 @@ def check_json(report: Report, moved: int = 0) -> dict[str, object]:
         "boxes": sum(len(picture.boxes) for picture in annotations.pictures),
         "classes": dict(annotations.counts),
         "charset": report.charset,
-        "moved": moved,
+        "moved": len(changes),
+        "changes": [
+            {"file": str(one.file), "kept": str(one.kept), "lines": one.lines} for one in changes
+        ],
         "fault_counts": {kind.value: count for kind, count in report.by_kind.items()},
         "faults": [
             {

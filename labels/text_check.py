@@ -4,13 +4,11 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-
-from PIL import Image
+from pathlib import Path
 
 from labels.duplicates import pixel_digest
 from labels.pictures import UNREADABLE, find_pictures, load_rgb
-from labels.quarantine import Quarantine
+from labels.quarantine import Change, Quarantine
 from labels.texts import (
     LABELS_JSON,
     LABELS_TEXT,
@@ -18,9 +16,12 @@ from labels.texts import (
     TextFaultKind,
     TextPicture,
     TextPictures,
-    json_pairs,
+    json_entries,
+    name_in,
+    picture_key,
     text_entries,
 )
+from modelfile import picture_format
 
 Size = tuple[int, int]
 Track = Callable[[Sequence[Path]], Iterable[Path]]
@@ -39,7 +40,6 @@ MOVABLE = MOVED | {
 }
 """All faults that moving a picture can mend; which of two labels is right only a person knows."""
 
-_ENTRIES = frozenset({TextFaultKind.MISSING_PICTURE, TextFaultKind.MALFORMED_LINE})
 
 # What Pillow calls a format, and the suffixes that promise it.
 _FORMATS: Mapping[str, tuple[str, ...]] = {
@@ -135,8 +135,7 @@ def _look_at(file: Path, folder: Path, wanted: Size | None) -> _Look:
     """Decode one picture."""
     kinds = TextFaultKind
     try:
-        with Image.open(file) as picture:
-            kind = picture.format or ""
+        kind = picture_format(file)
         rgb = load_rgb(file)
     except UNREADABLE as error:
         sentence = f"{file} cannot be read as a picture ({error}); remove or replace it."
@@ -194,72 +193,69 @@ def _duplicates(pictures: Iterable[TextPicture], digests: Mapping[Path, str]) ->
     return faults
 
 
-def mend_texts(report: TextReport, also: Collection[TextFaultKind] = ()) -> int:
+def mend_texts(report: TextReport, also: Collection[TextFaultKind] = ()) -> tuple[Change, ...]:
     """Move what is broken into the quarantine of its folder, and take its line out with it.
 
-    A label file that changes is copied to quarantine before. Lines that are malformed or name no
-    picture are taken out too.
+    A label file that changes is copied to quarantine before. Lines that name no picture are taken
+    out too; those that were not understood stay.
 
     Args:
         report: Report of the folders as they are.
         also: Kinds of `MOVABLE` to move beyond those of `MOVED`.
 
     Returns:
-        How many files were moved or mended.
+        What became of each file that was moved or mended.
 
     Raises:
         LayoutError: what an interrupted run had begun cannot be read.
         OSError: a file cannot be moved or written.
     """
     wanted = {*MOVED, *also} & MOVABLE
-    done = 0
+    done: list[Change] = []
     gone: defaultdict[Path, list[TextFault]] = defaultdict(list)
     for fault in report.faults:
         if fault.kind in wanted and fault.file.is_file():
-            Quarantine(fault.folder).take([fault.file], fault.kind, fault.sentence)
-            done += 1
-        if fault.kind in wanted or fault.kind in _ENTRIES:
+            done += Quarantine(fault.folder).take([fault.file], fault.kind, fault.sentence)
+        if fault.kind in wanted or fault.kind is TextFaultKind.MISSING_PICTURE:
             gone[fault.folder].append(fault)
-    return done + sum(_mend_label_file(folder, faults) for folder, faults in gone.items())
+    for folder, faults in gone.items():
+        done += _mend_label_file(folder, faults)
+    return tuple(done)
 
 
-def _mend_label_file(folder: Path, faults: Sequence[TextFault]) -> int:
-    """Write a label file without what names no picture (any more); 1 if there was any."""
+def _mend_label_file(folder: Path, faults: Sequence[TextFault]) -> list[Change]:
+    """Write a label file without what names no picture (any more), if there is any."""
     for name, without in ((LABELS_TEXT, _text_without), (LABELS_JSON, _json_without)):
         file = folder / name
         if not file.is_file():
             continue
-        there = {path.relative_to(folder).as_posix() for path in find_pictures(folder)}
+        there = {name_in(path, folder) for path in find_pictures(folder)}
         # As bytes, so that line ends stay what they are.
         before = file.read_bytes().decode("utf-8-sig")
-        after = without(before, there, file)
-        if after != before:
-            reason = faults[0].kind
-            Quarantine(folder).mend(file, after, reason, f"{file} without what was taken out.")
-            return 1
-    return 0
+        entries = text_entries(before) if name == LABELS_TEXT else json_entries(before, file)
+        dropped = [
+            number
+            for number, picture, _ in entries
+            if picture is not None and picture_key(picture, there) not in there
+        ]
+        if dropped:
+            after, reason = without(before, frozenset(dropped)), faults[0].kind
+            sentence = f"{file} without what was taken out."
+            return [Quarantine(folder).mend(file, after, reason, sentence, dropped)]
+    return []
 
 
-def _text_without(content: str, there: Collection[str], _file: Path) -> str:
+def _text_without(content: str, dropped: Collection[int]) -> str:
     lines = content.splitlines(keepends=True)
-    dropped = {n for n, name, _ in text_entries(content) if name is None or _key(name) not in there}
     return "".join(line for number, line in enumerate(lines, start=1) if number not in dropped)
 
 
-def _json_without(content: str, there: Collection[str], file: Path) -> str:
-    def stays(name: object, label: object) -> bool:
-        return isinstance(name, str) and isinstance(label, str) and _key(name) in there
-
-    pairs = json_pairs(content, file)
-    if all(stays(*pair) for pair in pairs):
-        return content
+def _json_without(content: str, dropped: Collection[int]) -> str:
     value = json.loads(content)
+    kept: object
     if isinstance(value, dict):
-        left: object = {name: label for name, label in value.items() if stays(name, label)}
+        rows = enumerate(value.items(), start=1)
+        kept = dict(row for number, row in rows if number not in dropped)
     else:
-        left = [item for item, pair in zip(value, pairs, strict=True) if stays(*pair)]
-    return json.dumps(left, ensure_ascii=False, indent=1) + "\n"
-
-
-def _key(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/")).as_posix()
+        kept = [row for number, row in enumerate(value, start=1) if number not in dropped]
+    return json.dumps(kept, ensure_ascii=False, indent=1) + "\n"

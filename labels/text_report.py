@@ -1,8 +1,11 @@
 """A check of labelled pictures of text as tables for a terminal and as JSON for scripts."""
 
-from rich.markup import escape
+from collections.abc import Sequence
+
 from rich.table import Table
 
+from labels.console import cell
+from labels.quarantine import Change
 from labels.text_check import MOVABLE, MOVED, TextReport
 
 _SHOWN_SIZES = 5
@@ -20,26 +23,29 @@ def text_tables(report: TextReport) -> list[Table]:
     lengths = (f"{count} of {length}" for length, count in report.lengths.items())
     summary.add_row("lengths of labels", ", ".join(lengths))
     characters = "".join(report.characters)
-    summary.add_row(f"characters ({len(characters)})", escape(characters))
+    summary.add_row(f"characters ({len(characters)})", cell(characters))
     faults = Table("fault", "count")
     for kind, count in report.by_kind.items():
         faults.add_row(kind.value, str(count))
     return [summary, faults] if report.faults else [summary]
 
 
-def text_check_json(report: TextReport, moved: int = 0) -> dict[str, object]:
+def text_check_json(report: TextReport, changes: Sequence[Change] = ()) -> dict[str, object]:
     """All of a check.
 
     Args:
         report: What was found.
-        moved: How many files `--fix` has moved or mended before.
+        changes: What `--fix` has done before.
     """
     return {
         "pictures": len(report.pictures),
         "sizes": [{"width": w, "height": h, "count": n} for (w, h), n in report.sizes.items()],
         "lengths": {str(length): count for length, count in report.lengths.items()},
         "characters": dict(report.characters),
-        "moved": moved,
+        "moved": len(changes),
+        "changes": [
+            {"file": str(one.file), "kept": str(one.kept), "lines": one.lines} for one in changes
+        ],
         "fault_counts": {kind.value: count for kind, count in report.by_kind.items()},
         "faults": [
             {

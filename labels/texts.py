@@ -12,15 +12,14 @@ file names     by a regular expression with a group `label`; by default all up t
 
 import json
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from labels.annotations import PICTURE_SUFFIXES
 from labels.errors import LayoutError
-from labels.pictures import find_pictures
+from labels.pictures import composed, find_pictures
 
 NAME_PATTERN = r"^(?P<label>[^_]+)_"
 """How a file name holds its label, where nothing else is said."""
@@ -87,8 +86,8 @@ class TextPicture:
 
     @property
     def name(self) -> str:
-        """The path relative to the data set, with `/`."""
-        return self.path.relative_to(self.folder).as_posix()
+        """The path relative to the data set, with `/`; see `name_in`."""
+        return name_in(self.path, self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +191,27 @@ def _read_folder(folder: Path, pattern: re.Pattern[str]) -> TextPictures:
 
 
 Entry = tuple[int, str | None, str]
-"""Number of a line or entry from 1, name of the picture (None: malformed), label."""
+"""Number of a line or entry from 1, name of the picture (None: malformed), label; where malformed,
+what is wrong with it instead of the label."""
+
+
+def name_in(picture: Path, folder: Path) -> str:
+    """What label files call a picture of a folder: its path there, with `/`, composed (NFC).
+
+    A name that was made on a Mac is decomposed on disk, while whoever types it composes it.
+    """
+    return composed(picture.relative_to(folder).as_posix())
+
+
+def picture_key(name: str, there: Container[str]) -> str:
+    """The name of a label file's entry in the form of `name_in`.
+
+    Args:
+        name: As it is written there, also with backslashes, or without `images/`.
+        there: Names of the pictures that exist.
+    """
+    key = composed(PurePosixPath(name.replace("\\", "/")).as_posix())
+    return f"{_IMAGES}/{key}" if key not in there and f"{_IMAGES}/{key}" in there else key
 
 
 def text_entries(content: str) -> Iterator[Entry]:
@@ -202,7 +221,7 @@ def text_entries(content: str) -> Iterator[Entry]:
             continue
         found = _LINE.fullmatch(line)
         if found is None:
-            yield number, None, line
+            yield number, None, "does not name a picture and its label"
         else:
             yield number, found["name"].strip(), found["label"].strip()
 
@@ -214,8 +233,13 @@ def json_entries(content: str, file: Path) -> Iterator[Entry]:
         LayoutError: it is neither an object nor a list.
     """
     for number, (name, label) in enumerate(json_pairs(content, file), start=1):
-        good = isinstance(name, str) and isinstance(label, str)
-        yield number, str(name) if good else None, str(label)
+        if isinstance(name, str) and isinstance(label, str):
+            yield number, name, label
+        elif isinstance(name, str) and isinstance(label, int | float):
+            what = f"gives {name!r} the label {json.dumps(label)} as a number, which may have lost "
+            yield number, None, what + 'zeros at its start; write it in quotes ("07")'
+        else:
+            yield number, None, "does not name a picture and its label"
 
 
 def json_pairs(content: str, file: Path) -> list[tuple[object, object]]:
@@ -245,7 +269,7 @@ def json_pairs(content: str, file: Path) -> list[tuple[object, object]]:
 
 def _listed(folder: Path, file: Path, entries: Iterable[Entry]) -> TextPictures:
     """What a label file says, checked against what is there."""
-    pictures = {path.relative_to(folder).as_posix(): path for path in find_pictures(folder)}
+    pictures = {name_in(path, folder): path for path in find_pictures(folder)}
     said: dict[str, str] = {}
     faults: list[TextFault] = []
 
@@ -254,17 +278,15 @@ def _listed(folder: Path, file: Path, entries: Iterable[Entry]) -> TextPictures:
 
     for number, name, label in entries:
         place = f"{file}, {'line' if file.name == LABELS_TEXT else 'entry'} {number},"
-        label = unicodedata.normalize("NFC", label)
+        label = composed(label)
         if name is None:
             fault(
                 TextFaultKind.MALFORMED_LINE,
-                f"{place} does not name a picture and its label; correct it.",
+                f"{place} {label}; correct it.",
                 number,
             )
             continue
-        key = PurePosixPath(name.replace("\\", "/")).as_posix()
-        if key not in pictures and f"{_IMAGES}/{key}" in pictures:
-            key = f"{_IMAGES}/{key}"
+        key = picture_key(name, pictures)
         if key not in pictures:
             fault(
                 TextFaultKind.MISSING_PICTURE,
@@ -291,7 +313,7 @@ def _listed(folder: Path, file: Path, entries: Iterable[Entry]) -> TextPictures:
 def _named(folder: Path, pattern: re.Pattern[str]) -> TextPictures:
     found, faults = [], []
     for path in find_pictures(folder):
-        match = pattern.search(unicodedata.normalize("NFC", path.name))
+        match = pattern.search(composed(path.name))
         label = match["label"] if match else None
         if label:
             found.append(TextPicture(path, label, folder))

@@ -22,6 +22,7 @@ from labels.annotations import (
 )
 from labels.beside import read_beside
 from labels.bounds import Corners, box_fault, cut_box
+from labels.pictures import as_on_disk, composed
 
 _FOLDER = "Annotations"
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -48,8 +49,8 @@ def is_voc_file(file: Path) -> bool:
 
 def xml_file_of(picture: Path) -> Path:
     """Where the boxes of a picture are, or would be: beside it, or in a folder of all such."""
-    beside = picture.with_suffix(".xml")
-    other = picture.parent.parent / _FOLDER / beside.name
+    beside = as_on_disk(picture.with_suffix(".xml"))
+    other = as_on_disk(picture.parent.parent / _FOLDER / beside.name)
     return other if other.is_file() and not beside.is_file() else beside
 
 
@@ -100,7 +101,7 @@ def _read_objects(
 def _read_object(
     item: Element, place: str, file: Path, width: int, height: int
 ) -> LabelledBox | Fault:
-    name = (item.findtext("name") or "").strip()
+    name = composed((item.findtext("name") or "").strip())
     if not name:
         return Fault(Kind.UNKNOWN_CLASS, file, f"{place} has no name; give it its class.")
     xmin, ymin, xmax, ymax = (_value(item, f"bndbox/{side}") for side in _SIDES)

@@ -26,6 +26,7 @@ from labels.beside import read_beside
 from labels.bounds import box_fault, cut_box
 from labels.class_lists import CLASSES_FILE, class_list_of, separate_label_file
 from labels.errors import AnnotationError, LayoutError
+from labels.pictures import as_on_disk, composed
 
 _DIGITS = 12
 
@@ -92,7 +93,7 @@ def read_class_list(file: Path) -> tuple[str, ...]:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LayoutError(f"{file} cannot be read ({error}); it must be UTF-8.") from error
-    names = [line.strip() for line in text.rstrip().splitlines()]
+    names = [composed(line.strip()) for line in text.rstrip().splitlines()]
     if not names:
         raise LayoutError(f"{file} names no class; write one name a line.")
     if "" in names:
@@ -118,13 +119,13 @@ def label_file_of(picture: Path, folder: Path) -> Path:
         a picture in `images/`, the form that Ultralytics and Label Studio write; or the one in the
         folder of label files that has `classes.txt`.
     """
-    beside = picture.with_suffix(".txt")
+    beside = as_on_disk(picture.with_suffix(".txt"))
     if beside.is_file():
         return beside
     pictures = picture.relative_to(folder).parent
     if (separate := separate_label_file(picture, folder)) is not None:
         return separate
-    return labels_folder(folder, pictures) / beside.name
+    return as_on_disk(labels_folder(folder, pictures) / beside.name)
 
 
 def labels_folder(root: Path, pictures: Path) -> Path:

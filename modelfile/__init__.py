@@ -1,7 +1,7 @@
-"""ONNX model files that explain themselves: sessions and the metadata they carry.
+"""ONNX model files that explain themselves (sessions, metadata), and the decoder of pictures.
 
 The one layer below `detector`, `classifier` and `siamese`, so that the three read the same
-metadata in the same way without knowing of each other.
+metadata in the same way without knowing of each other, and everything above sees the same pixels.
 """
 
 from modelfile.checksum import MANIFEST, read_manifest, verify_manifest, verify_sha256
@@ -13,10 +13,17 @@ from modelfile.errors import (
     ModelMissingError,
     ModelRunError,
     ModelShapeError,
+    PictureError,
+    PictureFault,
 )
 from modelfile.external import external_files
 from modelfile.metadata import ModelMetadata, is_own
 from modelfile.packaged import PackagedFile, packaged_file
+from modelfile.picture import (
+    decode_picture,
+    displayed_size,
+    picture_format,
+)
 from modelfile.session import ModelSession, OnnxSession, TensorSpec, existing_file
 from modelfile.surgery import tensor_before_argmax, with_output
 
@@ -33,11 +40,16 @@ __all__ = [
     "ModelShapeError",
     "OnnxSession",
     "PackagedFile",
+    "PictureError",
+    "PictureFault",
     "TensorSpec",
+    "decode_picture",
+    "displayed_size",
     "existing_file",
     "external_files",
     "is_own",
     "packaged_file",
+    "picture_format",
     "read_manifest",
     "tensor_before_argmax",
     "verify_manifest",

@@ -1,4 +1,4 @@
-"""Errors of model files; each message names the file and the fault.
+"""Errors of model files, whose messages name the file and the fault, and of pictures.
 
 ModelFileError
 ├── ModelMissingError     there is no such file, or the package it comes in is not installed
@@ -7,7 +7,11 @@ ModelFileError
 ├── ModelMetadataError    the metadata is absent, incomplete or contradicts itself
 ├── ModelShapeError       the inputs or outputs are not those of the kind of model it should be
 └── ModelRunError         the network refused its input
+
+PictureError (a ValueError)   bytes that cannot be decoded as a picture
 """
+
+from enum import StrEnum
 
 
 class ModelFileError(Exception):
@@ -36,3 +40,29 @@ class ModelShapeError(ModelFileError):
 
 class ModelRunError(ModelFileError):
     """The network refused its input."""
+
+
+class PictureFault(StrEnum):
+    """Why a picture cannot be decoded."""
+
+    EMPTY = "empty"
+    UNKNOWN = "unknown"
+    DAMAGED = "damaged"
+    SCANS = "scans"
+    ANIMATED = "animated"
+    TOO_LARGE = "too-large"
+    TOO_SMALL = "too-small"
+
+
+class PictureError(ValueError):
+    """Bytes that cannot be decoded as a picture; `str(error)` is a clause, "it is empty".
+
+    Attributes:
+        fault: The kind of it.
+        says: The same without its subject, so that the caller can name the file: "is empty".
+    """
+
+    def __init__(self, fault: PictureFault, says: str) -> None:
+        super().__init__(f"it {says}")
+        self.fault = fault
+        self.says = says

@@ -34,6 +34,7 @@ from labels.errors import (
 )
 from labels.pictures import UNREADABLE, load_rgb, unreadable
 from labels.review import Review, Sheet
+from modelfile import picture_format
 from service.errors import (
     BadLabelsError,
     ForeignRequestError,
@@ -55,15 +56,7 @@ HEADER = "X-Clickorder-Review"
 _READS = frozenset({"GET", "HEAD"})
 _BODY_BYTES = 4 * 2**20
 
-_FOREIGN_TO_BROWSERS = frozenset({".tif", ".tiff"})
-_SHOWN_AS = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".bmp": "image/bmp",
-}
+_JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -294,13 +287,17 @@ def mark_reviewed(request: Request, name: str, sent: MarkIn) -> MarkIn:
 
 @router.get("/pictures/{name:path}")
 def show_picture(request: Request, name: str) -> Response:
-    """The file of a picture, or a PNG of it where browsers do not know the format."""
+    """A PNG of a picture, as it is decoded everywhere; a photo is sent as it is.
+
+    Browsers turn a JPEG as the decoder does, and it has no transparency; of the other formats they
+    show animations, leave out TIFF, and lay white icons on white.
+    """
     path = _told(lambda: _review(request).path_of(name))
     # The address names the time of the last change, so an old picture is never shown.
     headers = {"Cache-Control": "private, max-age=3600"}
-    if path.suffix.lower() not in _FOREIGN_TO_BROWSERS:
-        return FileResponse(path, headers=headers, media_type=_SHOWN_AS[path.suffix.lower()])
     try:
+        if path.suffix.lower() in _JPEG_SUFFIXES and picture_format(path) == "JPEG":
+            return FileResponse(path, headers=headers, media_type="image/jpeg")
         shown = Image.fromarray(load_rgb(path))
     except UNREADABLE as error:
         raise BadLabelsError(unreadable(path, error).sentence) from error

@@ -149,6 +149,8 @@ def tables(summaries: Sequence[Summary]) -> "list[Table]":
     """What is shown at the end."""
     from rich.table import Table
 
+    from labels.console import cell
+
     counts = Table("load", title="Requests", title_justify="left")
     for heading in ("sent", "answered", "429", "503", "errors", "answers/s"):
         counts.add_column(heading, justify="right")
@@ -158,7 +160,7 @@ def tables(summaries: Sequence[Summary]) -> "list[Table]":
     for one in summaries:
         name = f"{one.name} (ended early)" if one.interrupted else one.name
         counts.add_row(
-            name,
+            cell(name),
             str(one.requests),
             str(one.answered),
             *(str(one.refused.get(status, 0)) for status in (429, 503)),
@@ -167,7 +169,7 @@ def tables(summaries: Sequence[Summary]) -> "list[Table]":
         )
         values = (one.latencies_ms.get(quantile) for quantile in QUANTILES)
         times.add_row(
-            name, *("-" if value is None else f"{value:.1f}" for value in values), _right(one)
+            cell(name), *("-" if value is None else f"{value:.1f}" for value in values), _right(one)
         )
     return [counts, times]
 

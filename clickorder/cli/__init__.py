@@ -18,7 +18,7 @@ from clickorder.cli.solve_arguments import SolveCommand
 from clickorder.cli.text import text_app
 from clickorder.cli.training import CacheOption, average, generate, ingredients, quantise
 from clickorder.errors import CommandError, UsageError
-from labels.console import say, show
+from labels.console import App, say, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,7 +79,7 @@ class OneSentence(TyperGroup):
             raise typer.Exit(code) from error
 
 
-app = typer.Typer(
+app = App(
     cls=OneSentence,
     no_args_is_help=True,
     add_completion=False,

@@ -13,6 +13,7 @@ from clickorder.cli.puzzles import from_puzzles, to_puzzles
 from clickorder.terminal import report_os_errors, through
 from labels.annotations import Kind, Layout
 from labels.console import say, show
+from labels.quarantine import Change
 
 T = TypeVar("T")
 
@@ -77,6 +78,8 @@ labels_app.command()(group)
 class Also(StrEnum):
     """Faults that only a person can say are faults."""
 
+    UNREADABLE_LABEL = "unreadable-label"
+    MALFORMED_LINE = "malformed-line"
     MISSING_LABEL = "missing-label"
     NEAR_DUPLICATE = "near-duplicate"
 
@@ -110,7 +113,9 @@ def check(
 
     `--fix` moves broken files and exact copies to `DIR/quarantine`, with their labels, and notes
     each in `quarantine/quarantine.jsonl`; move a file back to undo it. A labelImg file with some
-    bad lines stays without them. Run it again if it was interrupted.
+    bad boxes stays without them. Lines and label files that are not understood stay as they are,
+    unless `--also` names them. Every file and line that was changed is listed. Run it again if it
+    was interrupted.
 
     Exit status: 0 clean, 1 faults are left, 2 the folder cannot be checked at all.
 
@@ -133,24 +138,28 @@ def check(
         raise UsageError("--also says what else --fix moves; give both.")
     to_stdout = json_file is not None and str(json_file) == "-"
     shown = Console(stderr=to_stdout)
-    moved = 0
+    changes: tuple[Change, ...] = ()
     with report_os_errors(folder), _refused():
         if fix and Quarantine(folder).recover():
             shown.print("What an interrupted run had begun is done now.")
         report = check_folder(folder, layout, _checked)
         if fix:
-            moved = fix_folder(report, [Kind(kind.value) for kind in also or ()])
+            changes = fix_folder(report, [Kind(kind.value) for kind in also or ()])
             # Without what was moved, classes may have become empty, and copies unique.
-            report = check_folder(folder, layout, _checked) if moved else report
+            report = check_folder(folder, layout, _checked) if changes else report
     say(shown, str(report.annotations.folder))
     for table in check_tables(report):
         show(shown, table)
     for sentence in (*(fault.sentence for fault in report.faults), *left_to_the_user(report)):
         say(shown, sentence)
-    if moved:
-        typer.echo(f"{moved} files moved to {folder / 'quarantine'} or mended.", err=to_stdout)
+    for change in changes:
+        say(shown, str(change))
+    if changes:
+        typer.echo(
+            f"{len(changes)} files moved to {folder / 'quarantine'} or mended.", err=to_stdout
+        )
     if json_file is not None:
-        text = json.dumps(check_json(report, moved), ensure_ascii=False, indent=1) + "\n"
+        text = json.dumps(check_json(report, changes), ensure_ascii=False, indent=1) + "\n"
         if to_stdout:
             typer.echo(text, nl=False)
         else:

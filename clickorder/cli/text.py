@@ -21,7 +21,7 @@ from clickorder.text_files import (
     write_json,
     write_new,
 )
-from labels.console import say, show
+from labels.console import cell, say, show
 
 if TYPE_CHECKING:
     from labels.text_check import TextReport
@@ -91,7 +91,7 @@ def check(
 
     from classifier.charsets import characters_of
     from labels.errors import LabelsError
-    from labels.quarantine import Quarantine
+    from labels.quarantine import Change, Quarantine
     from labels.text_check import check_texts, mend_texts
     from labels.text_report import text_check_json, text_left_to_the_user, text_tables
     from labels.texts import TextFaultKind, outermost
@@ -107,7 +107,7 @@ def check(
         texts = read_folders(folders, pattern)
         return check_texts(texts, charset=characters, size=wanted_size, track=_looked_at)
 
-    moved = 0
+    changes: tuple[Change, ...] = ()
     with report_os_errors(folders[0]):
         try:
             if fix:
@@ -115,17 +115,19 @@ def check(
                     Quarantine(folder).recover()
             report = look()
             if fix:
-                moved = mend_texts(report, [TextFaultKind(kind.value) for kind in also or ()])
-                report = look() if moved else report
+                changes = mend_texts(report, [TextFaultKind(kind.value) for kind in also or ()])
+                report = look() if changes else report
         except LabelsError as error:
             raise UsageError(str(error)) from error
     for table in text_tables(report):
         show(shown, table)
     for sentence in (*(fault.sentence for fault in report.faults), *text_left_to_the_user(report)):
         say(shown, sentence)
-    if moved:
-        typer.echo(f"{moved} files moved to quarantine or mended.", err=to_stdout)
-    write_json(json_file, text_check_json(report, moved))
+    for change in changes:
+        say(shown, str(change))
+    if changes:
+        typer.echo(f"{len(changes)} files moved to quarantine or mended.", err=to_stdout)
+    write_json(json_file, text_check_json(report, changes))
     if report.faults:
         raise typer.Exit(1)
     shown.print("No faults.")
@@ -199,7 +201,6 @@ def labels(
     from collections import Counter
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from classifier.charsets import characters_of, fitting_preset
@@ -213,7 +214,7 @@ def labels(
         )
     table = Table("character", "count")
     for character, count in sorted(counts.items()):
-        table.add_row(escape(character), str(count))
+        table.add_row(cell(character), str(count))
     console = Console()
     show(console, table)
     lengths = Counter(map(len, texts.labels))

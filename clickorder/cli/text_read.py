@@ -19,7 +19,7 @@ from clickorder.text_files import (
     write_json,
     write_new,
 )
-from labels.console import say, show
+from labels.console import cell, say, show
 
 T = TypeVar("T")
 
@@ -84,7 +84,6 @@ def measure(
     import io
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from classifier.charsets import characters_of
@@ -130,9 +129,7 @@ def measure(
     if score.confusions:
         confused = Table("is", "read as", "count", title="Confusions", title_justify="left")
         for (there, read_as), count in list(score.confusions.items())[:15]:
-            confused.add_row(
-                escape(there) or "(nothing)", escape(read_as) or "(nothing)", str(count)
-            )
+            confused.add_row(cell(there or "(nothing)"), cell(read_as or "(nothing)"), str(count))
         show(shown, confused)
     if texts.faults:
         typer.echo(
@@ -147,6 +144,7 @@ def measure(
     write_json(json_file, {"model": reader.name, **score_json(score, outcomes)})
 
 
+_SHOWN_CHARACTERS = 100
 _ALIKE = frozenset("0Oo1lI")
 
 
@@ -176,6 +174,8 @@ def read(
 
     allowed = None if charset is None else characters_of(charset)
     reader = TextReader.load(model or SHIPPED, threads=threads)
+    if allowed is not None:
+        typer.echo(f"Characters in use: {_shortened(allowed)}", err=True)
     failed = doubtful = False
     for file in files:
         try:
@@ -234,6 +234,11 @@ def to_ddddocr(
         )
     text = ddddocr_charsets_text(metadata, source=str(model))
     write_new(out or model.with_name(CHARSETS_FILE), text)
+
+
+def _shortened(characters: str) -> str:
+    rest = len(characters) - _SHOWN_CHARACTERS
+    return characters if rest <= 0 else f"{characters[:_SHOWN_CHARACTERS]} and {rest} more"
 
 
 def _read_aloud(pictures: Sequence[T]) -> Iterable[T]:

@@ -9,7 +9,6 @@ a last line that is cut off; both are cleared away when the folder is opened aga
 import collections
 import contextlib
 import hashlib
-import io
 import json
 import os
 import re
@@ -22,14 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
-
 from labels.atomic import write_atomically
 from labels.errors import PuzzleSetError
-from labels.pictures import UNREADABLE
 from labels.puzzle import Box, PromptValue, Puzzle, parse_puzzle
 from labels.puzzles import PUZZLES_FILE, check_pictures
-from service.pictures import FORMATS
+from modelfile import PictureError, picture_format
 from service.settings import Keep
 
 if sys.platform != "win32":
@@ -357,9 +353,8 @@ def _foreign(folder: Path) -> Iterator[Path]:
 def _suffix(picture: bytes) -> str | None:
     """Of the file name, by the content; None where it is no picture."""
     try:
-        with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
-            return _SUFFIXES.get(image.format or "")
-    except UNREADABLE:
+        return _SUFFIXES.get(picture_format(picture))
+    except PictureError:
         return None
 
 

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from labels.pictures import composed
 from service.http.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP
 from service.solving.sentences import words_of
 
@@ -52,7 +53,7 @@ Picture = Annotated[
 ]
 Length = Annotated[int, Field(ge=0, le=64)]
 ItemCount = Annotated[int, Field(ge=1, le=100)]
-Word = Annotated[str, AfterValidator(_not_blank)]
+Word = Annotated[str, AfterValidator(_not_blank), AfterValidator(composed)]
 # Far more than any service takes; without both, a million empty words are a million errors to hold.
 _MOST_LISTED = 1000
 Words = Annotated[list[Word], Field(min_length=1, max_length=_MOST_LISTED, fail_fast=True)]
@@ -158,7 +159,7 @@ class PromptField(BaseModel):
     @property
     def all_words(self) -> tuple[str, ...]:
         """The words that `words` or `text` names; none for the other kinds."""
-        return words_of(self.text) if self.text is not None else tuple(self.words or ())
+        return words_of(composed(self.text)) if self.text is not None else tuple(self.words or ())
 
     @property
     def counts(self) -> tuple[int, int] | None:

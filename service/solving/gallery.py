@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from labels.pictures import composed
 from service.errors import ServiceError
 from service.pictures import decode_picture
 from service.settings import Limits
@@ -45,7 +46,7 @@ class Gallery:
             GalleryError: a class has no picture or too many, or a picture cannot be decoded.
         """
         limits = limits or Limits()
-        pictures = {}
+        pictures: dict[str, tuple[Picture, ...]] = {}
         for place in sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."):
             files = gallery_pictures(place)
             if not 1 <= len(files) <= _MOST_PICTURES:
@@ -53,12 +54,15 @@ class Gallery:
                     f"{place} has {len(files)} pictures; a class of a gallery has 1 to "
                     f"{_MOST_PICTURES}."
                 )
-            pictures[place.name] = tuple(_decoded(file, limits) for file in files)
+            name = composed(place.name)
+            pictures[name] = pictures.get(name, ()) + tuple(
+                _decoded(file, limits) for file in files
+            )
         return cls(pictures)
 
     def name_of(self, word: str) -> str | None:
         """The class that a word names, `<rocket>` or `rocket`; None where it names none."""
-        name = bracketed(word) or word
+        name = composed(bracketed(word) or word)
         return name if name in self.pictures else None
 
     def items(self, names: Sequence[str], matcher: Matcher) -> list[Picture]:

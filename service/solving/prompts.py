@@ -5,12 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from labels.pictures import composed
+
 
 @dataclass(frozen=True, slots=True)
 class WordsPrompt:
-    """The words to click, in order."""
+    """The words to click, in order, composed (NFC) as all names of classes are."""
 
     words: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", tuple(map(composed, self.words)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.charsets import PRESETS, preset
-from classifier.errors import ReadingError, UnknownColourError
+from classifier.charsets import characters_of
+from classifier.errors import CharacterSetError, ReadingError, UnknownColourError
 from classifier.readings import Classifier
 from classifier.text_reader import TextReader, TextReading
 from detector.detections import Detections, Detector
@@ -288,10 +288,10 @@ class Solver:
             raise ModelUnavailableError(
                 "Reading the text of a whole picture needs a text model, and none is installed."
             )
-        allowed = None if charset is None else _characters(charset)
         try:
+            allowed = None if charset is None else characters_of(charset, files=False)
             return self.parts.text.read([picture], charset=allowed, length=length, colour=colour)[0]
-        except (ReadingError, UnknownColourError) as error:
+        except (CharacterSetError, ReadingError, UnknownColourError) as error:
             raise InvalidRequestError(str(error)) from error
 
     def compare(self, first: Picture, second: Picture) -> float:
@@ -348,12 +348,6 @@ def _confidence(result: Assignment, evidence: Evidence) -> float:
     seen = float(np.prod(evidence.scene.scores[result.boxes], dtype=np.float64))
     fit = Fit.of(evidence.scores, result.boxes)
     return evidence.calibration.confidence(result.share, seen, fit)
-
-
-def _characters(charset: str) -> str:
-    """What a caller's charset means; unlike `classifier.characters_of` this opens no files."""
-    parts = charset.split("+")
-    return "".join(map(preset, parts)) if all(part in PRESETS for part in parts) else charset
 
 
 def _rounded(box: NDArray[np.float32]) -> Box:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -54,11 +55,17 @@ def label(text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / "2.txt").write_text(GOOD + text)
 
 
+def other_picture(file: Path) -> None:
+    noise = np.random.default_rng(5).integers(0, 255, (100, 160, 3), np.uint8)
+    Image.fromarray(noise).save(file)
+
+
 FAULTS: dict[Kind, tuple[Callable[[Path], object], str]] = {
     Kind.UNREADABLE_PICTURE: (cut_short, "2.png"),
     Kind.UNREADABLE_LABEL: (lambda f: (f / "2.txt").write_bytes(b"\xff\xfe0"), "2.txt"),
     Kind.MISSING_LABEL: (lambda f: (f / "2.txt").unlink(), "2.png"),
     Kind.ORPHANED_LABEL: (lambda f: copy(f, "2.txt", "old.txt"), "old.txt"),
+    Kind.SHARED_LABEL: (lambda f: other_picture(f / "2.webp"), "2.png"),
     Kind.MALFORMED_LINE: (label("0 0.5 oops\n"), "2.txt"),
     Kind.UNKNOWN_CLASS: (label("9 0.5 0.5 0.1 0.1\n"), "2.txt"),
     Kind.OUTSIDE_BOX: (label("0 1.5 0.5 0.1 0.1\n"), "2.txt"),
@@ -97,7 +104,7 @@ def test_a_fault_is_found_and_nothing_else(yolo_folder: Path, snapshot, kind: Ki
 def test_mending_moves_and_loses_nothing(yolo_folder: Path, snapshot, kind: Kind) -> None:
     FAULTS[kind][0](yolo_folder)
     before = snapshot(yolo_folder)
-    moved = fix_folder(check_folder(yolo_folder), MOVABLE)
+    moved = len(fix_folder(check_folder(yolo_folder), MOVABLE))
     after = snapshot(yolo_folder)
     assert set(before.values()) <= set(after.values())
     if kind in MOVABLE:
@@ -113,10 +120,15 @@ def test_what_a_person_must_decide_stays_unless_asked_for(yolo_folder: Path, sna
     saved_again(yolo_folder)
     (yolo_folder / "5.txt").unlink()
     before = snapshot(yolo_folder)
-    assert fix_folder(check_folder(yolo_folder)) == 0
+    assert len(fix_folder(check_folder(yolo_folder))) == 0
     assert snapshot(yolo_folder) == before
-    assert {Kind.NEAR_DUPLICATE, Kind.MISSING_LABEL} == MOVABLE - MOVED
-    assert fix_folder(check_folder(yolo_folder), [Kind.MISSING_LABEL]) == 1
+    assert {
+        Kind.NEAR_DUPLICATE,
+        Kind.MISSING_LABEL,
+        Kind.MALFORMED_LINE,
+        Kind.UNREADABLE_LABEL,
+    } == MOVABLE - MOVED
+    assert len(fix_folder(check_folder(yolo_folder), [Kind.MISSING_LABEL])) == 1
     assert (yolo_folder / "quarantine" / "5.png").exists()
     assert (yolo_folder / "2b.jpg").exists()
 
@@ -125,9 +137,9 @@ class TestLines:
     def test_bad_ones_go_and_good_ones_stay_as_they_are(self, yolo_folder: Path) -> None:
         text = "\ufeff0  0.3 0.5 0.2 0.4\r\n9 0.5 0.5 0.1 0.1\r\n\r\n1 0.7 0.5 0.2 0.40\r\n0 x"
         (yolo_folder / "2.txt").write_bytes(text.encode())
-        assert fix_folder(check_folder(yolo_folder)) == 1
+        assert len(fix_folder(check_folder(yolo_folder))) == 1
         assert (yolo_folder / "2.txt").read_bytes() == (
-            b"0  0.3 0.5 0.2 0.4\r\n\r\n1 0.7 0.5 0.2 0.40\r\n"
+            b"0  0.3 0.5 0.2 0.4\r\n\r\n1 0.7 0.5 0.2 0.40\r\n0 x"
         )
         assert (yolo_folder / "quarantine" / "2.txt").read_bytes() == text.encode()
         assert (yolo_folder / "2.png").exists()
@@ -136,7 +148,7 @@ class TestLines:
         self, yolo_folder: Path
     ) -> None:
         (yolo_folder / "2.txt").write_text("9 0.5 0.5 0.1 0.1\n")
-        assert fix_folder(check_folder(yolo_folder)) == 2
+        assert len(fix_folder(check_folder(yolo_folder))) == 2
         assert not (yolo_folder / "2.png").exists()
         assert (yolo_folder / "quarantine" / "2.png").exists()
         assert (yolo_folder / "quarantine" / "2.txt").exists()
@@ -144,7 +156,7 @@ class TestLines:
     def test_a_label_file_that_two_pictures_share_stays(self, yolo_folder: Path, draw) -> None:
         draw(yolo_folder / "2.webp", 77)
         cut_short(yolo_folder)
-        assert fix_folder(check_folder(yolo_folder)) == 1
+        assert len(fix_folder(check_folder(yolo_folder))) == 1
         assert (yolo_folder / "2.txt").exists()
         assert check_folder(yolo_folder).faults == ()
 
@@ -174,7 +186,7 @@ class TestDuplicates:
         assert fault.kind is Kind.EXACT_DUPLICATE
         assert "but other labels" in fault.sentence
         before = snapshot(tmp_path)
-        assert fix_folder(report) == 0
+        assert len(fix_folder(report)) == 0
         assert snapshot(tmp_path) == before
 
     def test_what_resembles_only_what_goes_stays(self, yolo_folder: Path) -> None:
@@ -202,7 +214,7 @@ class TestLayouts:
             (Kind.EMPTY_CLASS, "empty"),
             (Kind.MISSING_LABEL, "loose.png"),
         }
-        assert fix_folder(report) == 1
+        assert len(fix_folder(report)) == 1
         assert (tmp_path / "quarantine" / "cat" / "3.png").exists()
 
     def test_voc_files_go_with_their_picture(self, tmp_path: Path, draw) -> None:
@@ -214,7 +226,7 @@ class TestLayouts:
             )
         report = check_folder(tmp_path)
         assert [f.kind for f in report.faults] == [Kind.OUTSIDE_BOX]
-        assert fix_folder(report) == 2
+        assert len(fix_folder(report)) == 2
         assert check_folder(tmp_path).faults == ()
         assert {p.name for p in (tmp_path / "quarantine").iterdir()} == {
             "2.png",
@@ -238,7 +250,7 @@ class TestLayouts:
         (tmp_path / "tasks.json").write_text(json.dumps(tasks))
         before = (tmp_path / "tasks.json").read_bytes()
         report = check_folder(tmp_path)
-        assert fix_folder(report) == 1
+        assert len(fix_folder(report)) == 1
         assert (tmp_path / "tasks.json").read_bytes() == before
         assert [f.kind for f in check_folder(tmp_path).faults] == [Kind.EMPTY_BOX]
 
@@ -347,7 +359,7 @@ def spoilt(folder: Path, draw) -> Path:
     """A folder with many faults of the kinds that are moved."""
     for number in range(40):
         draw(folder / "deep" / f"{number}.png", number)
-        text = GOOD + ("9 9 9\n" if number % 2 else "1 0.7 0.5 0.2 0.4\n")
+        text = GOOD + ("9 0.5 0.5 0.1 0.1\n" if number % 2 else "1 0.7 0.5 0.2 0.4\n")
         (folder / "deep" / f"{number}.txt").write_text(text)
         if number % 5 == 0:
             (folder / "deep" / f"{number}.png").write_bytes(b"no picture")

@@ -22,6 +22,7 @@ from labels.duplicates import (
     near_groups,
     near_pairs,
 )
+from modelfile import PictureError
 
 PUZZLES = Path(__file__).resolve().parents[2] / "benchmarks" / "puzzles"
 FAMILIES = sorted(path.name for path in PUZZLES.iterdir() if path.is_dir())
@@ -143,7 +144,7 @@ def test_unreadable_files_come_with_their_error(tmp_path: Path, draw) -> None:
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:200])
     found = dict(fingerprints([tmp_path / "b.png", tmp_path / "a.png"]))
     assert list(found) == [tmp_path / "b.png", tmp_path / "a.png"]
-    assert isinstance(found[tmp_path / "b.png"], OSError)
+    assert isinstance(found[tmp_path / "b.png"], PictureError)
     assert isinstance(found[tmp_path / "a.png"], Fingerprint)
 
 

@@ -137,11 +137,13 @@ def test_label_files_are_mended_and_kept(listed, snapshot):
     bad.write_bytes(b"no picture")
     report = check_texts(read_texts([folder]))
     also = [TextFaultKind.MISSING_LABEL, TextFaultKind.EMPTY_LABEL]
-    assert mend_texts(report, also) == 5  # four pictures and the label file
+    assert len(mend_texts(report, also)) == 5  # four pictures and the label file
     after = check_texts(read_texts([folder]))
     assert [(found.name, len(found.label)) for found in after.pictures] == [("a/2.png", 2)]
-    assert after.faults == ()
-    assert mend_texts(after, also) == 0
+    # What was not understood may be right, and stays to be mended by hand.
+    (fault,) = after.faults
+    assert fault.kind is TextFaultKind.MALFORMED_LINE
+    assert len(mend_texts(after, also)) == 0
     # Everything is still there.
     file = next(name for name in before if name.startswith("labels."))
     kept = snapshot(folder / "quarantine")
@@ -210,7 +212,7 @@ def test_a_check(faulty):
     assert report.lengths == {2: 1, 3: 8}
     assert report.characters["b"] == 7
     assert len(report.pictures) == 9
-    content = text_check_json(report, moved=3)
+    content = text_check_json(report)
     assert len(json.dumps(content)) > 100
     assert content["fault_counts"]["copy"] == 1
     assert len(text_tables(report)) == 2
@@ -220,10 +222,10 @@ def test_a_check(faulty):
 def test_mending_moves_and_deletes_nothing(faulty, snapshot):
     before = snapshot(faulty)
     report = check_texts(read_texts([faulty]), charset="abcz0123", size=(24, 12))
-    assert mend_texts(report) == 4
+    assert len(mend_texts(report)) == 4
     after = check_texts(read_texts([faulty]), charset="abcz0123", size=(24, 12))
     assert sorted(kinds(after)) == ["contradiction", "wrong-size", "wrong-suffix"]
-    assert mend_texts(after, [TextFaultKind.WRONG_SIZE, TextFaultKind.CONTRADICTION]) == 1
+    assert len(mend_texts(after, [TextFaultKind.WRONG_SIZE, TextFaultKind.CONTRADICTION])) == 1
     left = check_texts(read_texts([faulty]))
     assert sorted(kinds(left)) == ["contradiction", "wrong-suffix"]
     kept = snapshot(faulty / "quarantine")

@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from classifier import OnnxClassifier
 from detector import Detector, YoloDetector
 from training.adapt.record import Compared, Share
 from training.detector.data import Sample as Scene
 from training.evaluation.evaluate import Outcome
+from training.evaluation.statistics import strictly_best
 from training.matcher.own_pictures import Group, OwnPictures
 from training.matcher.picture_blocks import as_it_is
 
@@ -64,7 +66,7 @@ def compare_models(
 
 
 def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequence[str]) -> Share:
-    """How many crops get their own word, of all words of a folder.
+    """How many crops get their own word before all other words of a folder; a tie is wrong.
 
     Args:
         classifier: A word that it does not know is never right.
@@ -73,6 +75,7 @@ def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequ
     """
     items = [item for group in groups for item in group if item.word is not None]
     known = [word for word in words if classifier.can_read(word)]
+    index = {word: at for at, word in enumerate(known)}
     right = 0
     for at in range(0, len(items) if known else 0, _AT_ONCE):
         part = items[at : at + _AT_ONCE]
@@ -80,13 +83,15 @@ def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequ
         for item in part:
             view = as_it_is(item.scene)
             crops += classifier.crop(view.picture, np.array([view.box], np.float32))
-        best = classifier.read(crops).score_words(known).argmax(axis=0)
-        right += sum(known[int(i)] == item.word for i, item in zip(best, part, strict=True))
+        scores = classifier.read(crops).score_words(known)
+        for at_crop, item in enumerate(part):
+            if item.word in index:
+                right += bool(strictly_best(scores[:, at_crop], np.array(index[item.word])))
     return Share(right, len(items))
 
 
 def all_found(detector: Detector, scenes: Sequence[Scene]) -> Share:
-    """In how many pictures every labelled box has a detected one whose centre lies inside it.
+    """In how many pictures every labelled box has a detected one of its own, its centre inside.
 
     Args:
         detector: Finds boxes.
@@ -101,7 +106,9 @@ def all_found(detector: Detector, scenes: Sequence[Scene]) -> Share:
         inside = (centres[None] >= scene.boxes[:, None, :2]) & (
             centres[None] < scene.boxes[:, None, 2:]
         )
-        right += bool(np.all(np.any(np.all(inside, axis=2), axis=1)))
+        pairs = np.all(inside, axis=2)
+        rows, columns = linear_sum_assignment(pairs, maximize=True)
+        right += int(pairs[rows, columns].sum()) == len(scene.boxes)
         total += 1
     return Share(right, total)
 

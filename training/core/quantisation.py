@@ -18,12 +18,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
-from PIL import Image
 from rich.console import Console
 
 from detector import letterbox, to_tensor
 from labels.atomic import write_atomically
 from labels.console import say
+from labels.pictures import load_rgb
 from labels.puzzles import Box, PuzzleSet, read_puzzles
 from modelfile import ModelMetadata, OnnxSession
 from siamese.preprocess import cut, to_batch
@@ -172,11 +172,12 @@ def _feeds(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> It
     margin = metadata.calibration.get("crop_margin", 0.08)
     for folder, puzzle in puzzles[::step][:count]:
         shown: list[tuple[U8, Sequence[Box]]] = [
-            (_open(folder / puzzle.background), (*puzzle.targets, *puzzle.distractors))
+            (load_rgb(folder / puzzle.background), (*puzzle.targets, *puzzle.distractors))
         ]
         if puzzle.image is not None:
             boxes = puzzle.meta.get("prompt_boxes")
-            shown.append((_open(folder / puzzle.image), boxes if isinstance(boxes, list) else ()))
+            known = boxes if isinstance(boxes, list) else ()
+            shown.append((load_rgb(folder / puzzle.image), known))
         if metadata.kind == "detector":
             # One of prompt pictures never sees a background.
             for picture, _ in shown[1:] if "item_slope" in metadata.calibration else shown:
@@ -205,8 +206,3 @@ def _crop_feed(metadata: ModelMetadata, crops: Sequence[U8]) -> Feed:
         return {"images": batch}
     third = len(batch) // 3
     return {"prompt": batch[:third], "scene": batch[third:]}
-
-
-def _open(path: Path) -> U8:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from labels.console import App
 from labels.errors import LabelsError
 from labels.puzzles import PUZZLES_FILE
 from training.errors import TrainingError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = App(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

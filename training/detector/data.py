@@ -14,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labels.annotations import ITEM, PICTURE_SUFFIXES
+from labels.beside import shared_label
 from labels.class_lists import class_list_of
 from labels.errors import LayoutError, PuzzleSetError
-from labels.pictures import UNREADABLE, displayed_size, find_pictures, load_rgb, unreadable
+from labels.pictures import (
+    UNREADABLE,
+    as_on_disk,
+    composed,
+    displayed_size,
+    find_pictures,
+    load_rgb,
+    unreadable,
+)
 from labels.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
 from labels.yolo import label_file_of, labels_folder, read_class_list, read_label_file
 from training.detector.classes import AUTO, ClassChoice, choose_classes
@@ -299,12 +308,20 @@ def _of_folder(
         faults.add(f"{pictures} is not a folder of pictures; correct the path.")
         return []
     files = find_pictures(pictures)
-    samples = []
+    label_files: dict[Path, list[Path]] = {}
     for file in files:
-        label = (labels / file.relative_to(pictures)).with_suffix(".txt")
+        label = as_on_disk((labels / file.relative_to(pictures)).with_suffix(".txt"))
         if not label.is_file():
             label = label_file_of(file, pictures)
-        if not label.is_file() and unlabelled_empty:
+        label_files.setdefault(label, []).append(file)
+    samples = []
+    of_label = {file: label for label, twins in label_files.items() for file in twins}
+    for file in files:
+        label = of_label[file]
+        if label.is_file() and len(label_files[label]) > 1:
+            if file == label_files[label][0]:
+                faults.add(shared_label(label_files[label]).sentence)
+        elif not label.is_file() and unlabelled_empty:
             samples.append(_item_sample(file, []))
         elif not label.is_file():
             faults.add(
@@ -342,19 +359,21 @@ def _read_yaml(file: Path, faults: _Faults) -> _Part:
     import yaml  # comes with the extra `train`
 
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        # All values stay texts: the names no, 010 and 1.10 would be False, 8 and 1.1.
+        data = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DetectionDataError(f"{file} cannot be read as YAML ({error}).") from error
     if not isinstance(data, dict) or "train" not in data or "names" not in data:
         raise DetectionDataError(f"{file} needs at least the keys train and names.")
     names = data["names"]
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
+        numbered = {int(key): name for key, name in names.items() if key.isdecimal()}
+        if len(numbered) != len(names) or sorted(numbered) != list(range(len(names))):
             raise DetectionDataError(f"{file} has names that are not numbered from 0.")
-        names = [names[index] for index in range(len(names))]
-    if not isinstance(names, list):
+        names = [numbered[index] for index in range(len(names))]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DetectionDataError(f"{file} has names that are neither a list nor numbered.")
-    classes = _checked_classes([str(name) for name in names], file)
+    classes = _checked_classes([composed(name) for name in names], file)
     root = file.parent / str(data.get("path") or ".")
     if not root.is_dir():
         # Written for the folder of Ultralytics' settings, and the set has been moved since.

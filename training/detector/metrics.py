@@ -182,6 +182,7 @@ def average_precision(samples: Sequence[Sample], found: Sequence[Detections], io
         samples: Pictures with their true boxes.
         found: For each picture its boxes in picture pixels, best first.
         iou: From which a box is right; each true box is matched once, by the best-scoring one.
+            Boxes of the same score, of all pictures, count together: ties are not in favour.
     """
     scores: list[NDArray[np.float32]] = []
     right: list[NDArray[np.bool_]] = []
@@ -191,13 +192,15 @@ def average_precision(samples: Sequence[Sample], found: Sequence[Detections], io
     truths = sum(len(sample.boxes) for sample in samples)
     if not truths:
         return float("nan")
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    hits = np.concatenate(right)[order].cumsum()
-    precision = hits / np.arange(1, len(hits) + 1)
+    ranked = np.concatenate(scores)
+    order = np.argsort(-ranked, kind="stable")
+    # No threshold tells boxes of one score apart: they count together, and so does their precision.
+    ends = np.append(np.diff(ranked[order]) != 0, True)[: len(order)]
+    hits = np.concatenate(right)[order].cumsum()[ends]
+    precision = hits / (np.flatnonzero(ends) + 1)
     # The best precision at this recall or more, so that the curve falls.
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    steps = np.diff(hits, prepend=0) > 0
-    return float(envelope[steps].sum() / truths)
+    return float((envelope * np.diff(hits, prepend=0)).sum() / truths)
 
 
 def _right(sample: Sample, found: Detections, iou: float) -> NDArray[np.bool_]:
@@ -206,7 +209,8 @@ def _right(sample: Sample, found: Detections, iou: float) -> NDArray[np.bool_]:
         return right
     overlaps = iou_matrix(found.boxes, sample.boxes)
     overlaps[found.classes[:, None] != sample.classes[None]] = 0
-    for row in range(len(found)):
+    # Best first; of boxes of one score the worst first, so that their order says nothing.
+    for row in np.lexsort((overlaps.max(axis=1), -found.scores)):
         best = int(overlaps[row].argmax())
         if overlaps[row, best] >= iou:
             right[row] = True

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from detector import Detections
 from labels.annotations import ITEM
+from labels.console import say
 from modelfile import ModelMetadata, OnnxSession
 from training.core.initial_weights import has_ingredients
 from training.core.memory import keep_freed_memory
@@ -242,8 +243,8 @@ def train_on(
     """
     console = console or Console(stderr=True)
     if data.note:
-        _say(console, data.note)
-    _say(console, _summary(data) if source is None else _drawn_summary(data, source))
+        say(console, data.note)
+    say(console, _summary(data) if source is None else _drawn_summary(data, source))
     config = asdict(settings) | {
         "data": list(data.sources),
         "validation": [str(path) for path in validation],
@@ -258,11 +259,11 @@ def train_on(
         trainer.restore(run.last)
         run.rewind(trainer.progress.step)
         done = trainer.progress
-        _say(console, f"Going on from step {done.step} in epoch {done.epoch + 1} of {out}.")
+        say(console, f"Going on from step {done.step} in epoch {done.epoch + 1} of {out}.")
     elif start is not None:
         _start(trainer, start)
     half = ", in bfloat16" if trainer.half else ""
-    _say(console, f"Training on {trainer.device}{half}, {trainer.threads} CPU thread(s).")
+    say(console, f"Training on {trainer.device}{half}, {trainer.threads} CPU thread(s).")
     stopped = _train(trainer, run, console)
     given = None
     if newest and not stopped:
@@ -318,7 +319,7 @@ def _train(trainer: DetectorTrainer, run: RunFolder, console: Console) -> bool:
 
         while done.epoch < settings.epochs and not trainer.out_of_time and not stopped():
             if done.epoch - done.best_epoch >= settings.patience:
-                _say(bars.console, f"No better epoch in {settings.patience}: stopping early.")
+                say(bars.console, f"No better epoch in {settings.patience}: stopping early.")
                 break
             losses = trainer.train_epoch(report, checkpoint, stopped)
             if losses is None:
@@ -337,7 +338,7 @@ def _train(trainer: DetectorTrainer, run: RunFolder, console: Console) -> bool:
             )
             checkpoint()
             metric = f", AP50 {scores.ap50:.3f}"
-            _say(bars.console, f"Epoch {done.epoch}: {_figures(scores)}.")
+            say(bars.console, f"Epoch {done.epoch}: {_figures(scores)}.")
         checkpoint()
         return stopped()
 
@@ -354,9 +355,9 @@ def _finish(
     """Curves, the sheet of mistakes and the exported file, from the best weights."""
     data = trainer.data
     if stopped:
-        _say(console, f"Stopped; go on with --resume --out {run.path}.")
+        say(console, f"Stopped; go on with --resume --out {run.path}.")
     if not run.best.is_file():
-        _say(console, "No epoch was finished, so there is nothing to export yet.")
+        say(console, "No epoch was finished, so there is nothing to export yet.")
         return DetectorResult(None, None, Thresholds(), stopped)
     trainer.start_from(run.best)
     _, found = trainer.validate()
@@ -367,7 +368,7 @@ def _finish(
     run.draw_curves(_PANELS)
     count = draw_mistakes(data.validation, found, thresholds, run.path / MISTAKES_FILE)
     sheet = f"the {count} worst mistakes are in {run.path / MISTAKES_FILE}"
-    _say(
+    say(
         console,
         f"Boxes count from a score of {thresholds.scene} ({thresholds.strip} in prompt "
         f"pictures): {_figures(scores)}; {sheet}.",
@@ -381,12 +382,12 @@ def _finish(
     pictures = _varied(data, found)
     difference = export_detector(trainer.average, metadata, file, pictures)
     size_mb = file.stat().st_size / 1e6
-    _say(
+    say(
         console,
         f"{file}: {size_mb:.1f} MB, within {difference:.2f} px of the trained network on "
         f"{len(pictures)} pictures.",
     )
-    _say(console, how_to_serve(run.path))
+    say(console, how_to_serve(run.path))
     return DetectorResult(file, scores, thresholds, stopped)
 
 
@@ -447,10 +448,6 @@ def _figures(scores: DetectionScores) -> str:
     if math.isfinite(scores.strips_right):
         text += f", {scores.strips_right:.1%} of the prompt pictures right"
     return text
-
-
-def _say(console: Console, sentence: str) -> None:
-    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from time import perf_counter
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from labels.console import cell
 from labels.puzzles import Puzzle, PuzzleSet
 from training.errors import EvaluationError
 from training.evaluation.scoring import CAUSES, Reply, Score, read_reply, score_reply
@@ -194,7 +194,7 @@ def tables(summaries: Sequence[Summary]) -> list[Table]:
     )
     for row in summaries:
         style = "bold" if row.group == OVERALL and len(summaries) > 1 else None
-        name = escape(row.group or "-")
+        name = cell(row.group or "-")
         low, high = row.interval
         solved.add_row(
             name,

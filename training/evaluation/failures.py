@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from labels.pictures import load_rgb
 from training.errors import EvaluationError
 from training.evaluation.evaluate import Outcome
 from training.evaluation.scoring import Reply
@@ -206,12 +207,8 @@ def _index(names: dict[str, Outcome]) -> str:
 
 
 def _open(path: Path, scale: int) -> Image.Image:
-    """As displayed: upright, transparent parts on white."""
-    with Image.open(path) as file:
-        picture = ImageOps.exif_transpose(file).convert("RGBA")
-    paper = Image.new("RGBA", picture.size, "white")
-    flat = Image.alpha_composite(paper, picture).convert("RGB")
-    return ImageOps.scale(flat, scale, Image.Resampling.BICUBIC)
+    """As displayed, scaled."""
+    return ImageOps.scale(Image.fromarray(load_rgb(path)), scale, Image.Resampling.BICUBIC)
 
 
 def _fitted(picture: Image.Image) -> Image.Image:

@@ -6,6 +6,34 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+TIE = 1e-4
+"""Two log-likelihoods that are closer are tied. The same crop at another place of a batch differs
+by some 1e-6, so that exact comparison would toss a coin over what is the same."""
+
+
+def strictly_best(
+    scores: NDArray[np.floating], truth: NDArray[np.integer], tie: float = TIE
+) -> NDArray[np.bool_]:
+    """Whether the truth scores higher than every alternative; a tie is wrong.
+
+    An `argmax` takes the first of those that tie, so that a model that says the same of everything
+    would be right wherever the truth is listed first.
+
+    Args:
+        scores: `(..., C)`, larger is likelier.
+        truth: `(...)` index of the right one.
+        tie: By how much it has to be ahead.
+
+    Returns:
+        `(...)` bool.
+    """
+    at = np.asarray(truth)[..., None]
+    own = np.take_along_axis(scores, at, axis=-1)[..., 0]
+    others = np.array(scores, np.float64)
+    np.put_along_axis(others, at, -np.inf, axis=-1)
+    ahead: NDArray[np.bool_] = own > others.max(axis=-1, initial=-np.inf) + tie
+    return ahead
+
 
 def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion (E. B. Wilson, JASA 22, 1927), 0..1.
@@ -77,7 +105,10 @@ def expected_calibration_error(
         bins: Number of bins; fewer where there are fewer answers.
     """
     order = np.argsort(confidence, kind="stable")
+    # Answers of the same confidence count with their mean, or their order would decide.
+    _, group = np.unique(confidence, return_inverse=True)
+    rate = (np.bincount(group, weights=correct) / np.bincount(group))[group]
     error = 0.0
     for part in np.array_split(order, min(bins, len(order))):
-        error += len(part) * abs(float(confidence[part].mean() - correct[part].mean()))
+        error += len(part) * abs(float(confidence[part].mean() - rate[part].mean()))
     return error / len(order)

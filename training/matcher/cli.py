@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from labels.console import App
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
     from training.matcher.run import Settings
 
-siamese_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-classifier_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+siamese_app = App(add_completion=False, pretty_exceptions_enable=False)
+classifier_app = App(add_completion=False, pretty_exceptions_enable=False)
 
 Data = Annotated[
     Path | None,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch.nn import functional
 
+from training.evaluation.statistics import TIE, strictly_best
 from training.matcher.crop_inputs import Trial
 from training.matcher.joint_model import JointModel, features_of
 
@@ -22,8 +23,9 @@ class Outcome:
 
     Attributes:
         trial: Position in the list.
-        scores: `(T, B)` float32, log-likelihood of each prompt item on each crop.
-        chosen: `(T,)` crop given to each item.
+        scores: `(T, B)` float32, log-likelihood of each prompt item on each crop; item `i` is
+            crop `i`.
+        chosen: `(T,)` crop given to each item. Of assignments that tie it is one that is wrong.
     """
 
     trial: int
@@ -73,7 +75,7 @@ def read_outcomes(model: JointModel, trials: Sequence[Trial], device: str) -> li
 
 
 def measures(model: JointModel, trials: Sequence[Trial], device: str) -> dict[str, float]:
-    """Shares of trials with every item right, and of characters named right.
+    """Shares of trials with every item right, and of characters named right; ties are wrong.
 
     Returns:
         `match` of the Siamese network, also by kind as in `match_icons`; where
@@ -91,8 +93,10 @@ def measures(model: JointModel, trials: Sequence[Trial], device: str) -> dict[st
     if read:
         found["words"] = float(np.mean([bool(o.right.all()) for o in read]))
         own = [trials[o.trial] for o in read]
-        named = _symbol_logs(model, own, device).argmax(axis=2)
-        found["top1"] = float((named == np.stack([t.labels for t in own])).mean())
+        named = strictly_best(
+            _symbol_logs(model, own, device), np.stack([t.labels for t in own]), TIE
+        )
+        found["top1"] = float(named.mean())
     found["solved"] = float(np.mean([found["match"], found.get("words", found["match"])]))
     return found
 
@@ -109,5 +113,10 @@ def _symbol_logs(model: JointModel, trials: Sequence[Trial], device: str) -> F32
 
 
 def _outcome(number: int, scores: F32) -> Outcome:
-    _, chosen = linear_sum_assignment(scores, maximize=True)
+    # Crops are listed in the order of the items, which is also what a solver takes first when all
+    # scores are the same: the right one has to be ahead.
+    handicapped = scores.astype(np.float64)
+    items = np.arange(len(scores))
+    handicapped[items, items] -= TIE
+    _, chosen = linear_sum_assignment(handicapped, maximize=True)
     return Outcome(number, scores, np.asarray(chosen, np.intp))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from training.evaluation.statistics import TIE
 from training.matcher.crop_inputs import SIDE_PX, Trial
 from training.matcher.match_metrics import Outcome
 
@@ -37,7 +38,7 @@ def draw_mistakes(
         most: Triples at most.
 
     Returns:
-        The number of mistakes drawn.
+        The number of mistakes drawn; a tie is one.
     """
     found = sorted(
         [(_lead(o, i), o, i, "match") for o in matched for i in range(len(o.chosen))]
@@ -53,7 +54,7 @@ def draw_mistakes(
         trial = trials[outcome.trial]
         crops = trial.scene if how == "match" else trial.reading
         other = _rival(outcome, item)
-        taken = _WRONG if lead < 0 else _ASKED
+        taken = _WRONG if lead <= TIE else _ASKED
         draw.text((x, y), f"{how} {lead:+.1f}", fill=taken)
         asked = trial.prompt[item] if how == "match" else None
         for place, (crop, colour) in enumerate(
@@ -62,7 +63,7 @@ def draw_mistakes(
             corner = (x + place * (SIDE_PX + 2), y + _CAPTION_PX)
             _lay(sheet, draw, crop, corner, colour)
     sheet.save(path)
-    return sum(lead < 0 for lead, *_ in found)
+    return sum(lead <= TIE for lead, *_ in found)
 
 
 def _lead(outcome: Outcome, item: int) -> float:

@@ -20,7 +20,8 @@ from PIL import Image, ImageChops
 
 from labels.class_folders import class_folders, named_pictures
 from labels.class_names import class_of_folder, holds_class
-from labels.pictures import find_pictures
+from labels.duplicates import pixel_digest
+from labels.pictures import UNREADABLE, find_pictures, load_rgb
 from labels.puzzles import PUZZLES_FILE, read_puzzles
 from labels.texts import LABELS_TEXT, read_texts
 from training.errors import TrainingError
@@ -31,6 +32,8 @@ _SHOWN_FAULTS = 12
 _DEEPEST = 3
 _CONTENT_DIFFERENCE = 24
 _CACHED_PICTURES = 256
+_BLANK_RANGE = 8
+"""Of 255: in a picture whose values differ by less there is nothing to see."""
 
 
 class PicturesError(TrainingError):
@@ -84,8 +87,9 @@ def read_classes(folder: Path, *, skip_faulty: bool = False, single: bool = Fals
         single: Whether a class may have a single picture.
 
     Raises:
-        PicturesError: the folder has no known layout, or (by name) unreadable files, empty
-            classes, classes of one picture; or fewer than two classes are left.
+        PicturesError: the folder has no known layout, or (by name) unreadable files, blank
+            pictures, the same picture in two classes, empty classes, classes of one picture; or
+            fewer than two classes are left.
         PuzzleSetError: it is a puzzle set with a fault.
     """
     if not folder.is_dir():
@@ -108,14 +112,13 @@ def read_classes(folder: Path, *, skip_faulty: bool = False, single: bool = Fals
                 f"label_hash.png, nor {LABELS_TEXT}, nor {PUZZLES_FILE}; sort the pictures into "
                 "one folder per class."
             )
-    faults = _unreadable(found)
-    unreadable = set(faults)
+    faults = _useless(found)
     usable = {
-        label: tuple(s for s in samples if s.path not in unreadable)
+        label: tuple(s for s in samples if s not in faults)
         for label, samples in sorted(found.items())
         if label not in few
     }
-    sentences = [*faults.values(), *_count_faults(usable, often)]
+    sentences = [*dict.fromkeys(faults.values()), *_count_faults(usable, often)]
     if sentences and not skip_faulty:
         shown = " ".join(sentences[:_SHOWN_FAULTS])
         more = len(sentences) - _SHOWN_FAULTS
@@ -136,7 +139,7 @@ def read_classes(folder: Path, *, skip_faulty: bool = False, single: bool = Fals
 
 
 def load_picture(path: Path) -> U8:
-    """A picture as a person sees it, `(H, W, 3)` uint8 RGB, what is transparent on white."""
+    """A picture as a person sees it, `(H, W, 3)` uint8 RGB; the last ones are kept."""
     return _loaded(path)
 
 
@@ -209,15 +212,74 @@ def _puzzle_samples(folder: Path) -> dict[str, list[Sample]]:
     return found
 
 
-def _unreadable(found: Mapping[str, Sequence[Sample]]) -> dict[Path, str]:
-    """A sentence for every file that is no whole picture, each file looked at once."""
-    faults = {}
-    for path in dict.fromkeys(s.path for samples in found.values() for s in samples):
+def _useless(found: Mapping[str, Sequence[Sample]]) -> dict[Sample, str]:
+    """A sentence for every sample that nothing can be learnt from, each file decoded once.
+
+    Unreadable files, blank pictures, and pictures that have the same pixels in several classes: of
+    those a model learns at best to guess.
+    """
+    places: dict[Path, list[tuple[str, Sample]]] = {}
+    for label, samples in found.items():
+        for sample in samples:
+            places.setdefault(sample.path, []).append((label, sample))
+    faults: dict[Sample, str] = {}
+    shown: dict[str, dict[str, list[Sample]]] = {}
+    blank: dict[str, list[tuple[Sample, U8]]] = {}
+    for path, uses in places.items():
         try:
-            with Image.open(path) as picture:
-                picture.load()
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            faults[path] = f"{path} is not a readable picture."
+            picture = load_rgb(path)
+        except UNREADABLE as error:
+            faults |= dict.fromkeys(
+                (sample for _, sample in uses), f"{path} is not a readable picture ({error})."
+            )
+            continue
+        for label, sample in uses:
+            x1, y1, x2, y2 = sample.box or (0, 0, picture.shape[1], picture.shape[0])
+            part = picture[y1:y2, x1:x2]
+            if int(np.ptp(part, axis=(0, 1)).max(initial=0)) < _BLANK_RANGE:
+                blank.setdefault(label, []).append((sample, part[0, 0]))
+            else:
+                classes = shown.setdefault(pixel_digest(part), {})
+                classes.setdefault(label, []).append(sample)
+    return faults | _blank(found, blank) | _shared(shown)
+
+
+def _blank(
+    found: Mapping[str, Sequence[Sample]], blank: Mapping[str, Sequence[tuple[Sample, U8]]]
+) -> dict[Sample, str]:
+    """Blank pictures; only a class that is nothing but one colour of its own may have them."""
+    colours = {
+        label: np.array([colour for _, colour in samples], np.int64)
+        for label, samples in blank.items()
+    }
+    faults = {}
+    for label, samples in blank.items():
+        others = [colours[other] for other in colours if other != label]
+        rivals = np.concatenate(others) if others else np.empty((0, 3), np.int64)
+        apart = np.abs(colours[label][:, None] - rivals[None]).max(axis=2)
+        alike = bool((apart < _CONTENT_DIFFERENCE).any())
+        if len(samples) < len(found[label]) or alike:
+            for sample, _ in samples:
+                part = "" if sample.box is None else f" in the box {list(sample.box)}"
+                faults[sample] = (
+                    f"{sample.path} is blank{part} and shows nothing of the class {label!r}; "
+                    "replace it, or take it out."
+                )
+    return faults
+
+
+def _shared(shown: Mapping[str, Mapping[str, Sequence[Sample]]]) -> dict[Sample, str]:
+    """Pictures with the same pixels in several classes: which one is right only a person knows."""
+    faults: dict[Sample, str] = {}
+    for classes in shown.values():
+        if len(classes) < 2:
+            continue
+        (one, first), (other, second) = [(label, s[0]) for label, s in classes.items()][:2]
+        sentence = (
+            f"{first.path} and {second.path} show the same pixels, but are of the classes {one!r} "
+            f"and {other!r}; keep the one that is right."
+        )
+        faults |= {sample: sentence for samples in classes.values() for sample in samples}
     return faults
 
 
@@ -236,8 +298,4 @@ def _count_faults(found: Mapping[str, Sequence[Sample]], often: int) -> list[str
 
 @lru_cache(maxsize=_CACHED_PICTURES)
 def _loaded(path: Path) -> U8:
-    with Image.open(path) as picture:
-        seen = picture.convert("RGBA")
-    paper = Image.new("RGBA", seen.size, (255, 255, 255, 255))
-    paper.alpha_composite(seen)
-    return np.asarray(paper.convert("RGB"))
+    return load_rgb(path)

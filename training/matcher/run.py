@@ -275,7 +275,7 @@ def _conclude(
         f"Best {course.metric} {float(state['best']):.4f} at step {state['step']}; wrote {sizes}, "
         f"curves.png and {MISTAKES_FILE} with {wrong} mistakes.",
     )
-    console.print(how_to_serve(run.path), highlight=False, soft_wrap=True)
+    say(console, how_to_serve(run.path))
 
 
 def _starting_state(start: Sequence[Path]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Background pictures, shrunk once so that drawing a puzzle does not decode a wallpaper."""
 
 import hashlib
-import io
 import re
 import warnings
 from collections.abc import Iterable
@@ -9,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import resvg_py
-from PIL import Image, ImageOps
+from PIL import Image
 
+from modelfile import decode_picture
 from training.synthetic.catalogue import Package
 from training.synthetic.reserved import is_reserved
 from training.synthetic.stamps import PhotoRecord
@@ -19,6 +19,8 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".svg")
 LONG_SIDE_PX = 1000
 MIN_SIDE_PX = 200
 _QUALITY = 92
+_SKY = (136, 170, 204)
+"""Under what is transparent: a planetarium's horizon is cut out."""
 # Grey levels between a picture's 2nd and 98th hundredth; flatter ones are no pictures.
 _MIN_CONTRAST = 12
 # Parts of a file name that tell copies of one picture apart: size, light and dark, colourway.
@@ -96,28 +98,24 @@ def fingerprint(picture: Image.Image) -> int:
 
 def _decoded(path: Path) -> Image.Image | None:
     """The picture as RGB with a long side of at most 1000 px; None where it is no background."""
+    source: bytes | Path = path
     try:
         if path.suffix.lower() == ".svg":
-            data = bytes(
+            source = bytes(
                 resvg_py.svg_to_bytes(
                     svg_path=str(path), width=LONG_SIDE_PX, skip_system_fonts=True
                 )
             )
-            image = Image.open(io.BytesIO(data))
-        else:
-            image = Image.open(path)
-        with warnings.catch_warnings(), image:
+        with warnings.catch_warnings():
             # Wallpapers may have more pixels than Pillow thinks wise; they are no attack here.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image.draft("RGB", (2 * LONG_SIDE_PX, 2 * LONG_SIDE_PX))
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
-            upright.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)
-    except (OSError, ValueError, Image.DecompressionBombError):
+            pixels = decode_picture(
+                source, formats=None, ground=_SKY, draft=(2 * LONG_SIDE_PX, 2 * LONG_SIDE_PX)
+            )
+    except (OSError, ValueError):
         return None
-    # What is transparent is sky where a planetarium's horizon is cut out.
-    ground = Image.new("RGBA", upright.size, (136, 170, 204, 255))
-    ground.alpha_composite(upright)
-    picture = ground.convert("RGB")
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)
     low, high = np.percentile(np.asarray(picture.convert("L")), (2, 98))
     if min(picture.size) < MIN_SIDE_PX or high - low < _MIN_CONTRAST:
         return None

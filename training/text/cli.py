@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labels.console import App
 from training.errors import TextTrainingError, TrainingError
 
 if TYPE_CHECKING:
     from training.text.settings import TextSettings
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+app = App(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 _WHERE = {"data", "validation", "out", "config", "resume", "finish", "start", "pack"}
 _PICTURES, _TEXTS = "Pictures", "Texts"

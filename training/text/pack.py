@@ -7,7 +7,6 @@ files' own bytes, so that nothing is lost, and any picture is read by its number
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -106,10 +105,10 @@ class TextPack:
             at: Its place, from 0.
 
         Raises:
-            OSError, ValueError, SyntaxError: its bytes are no picture.
+            PictureError: its bytes are no picture.
         """
         (content,) = self._base.execute(self._fetch, (at + 1,)).fetchone()
-        return load_rgb(BytesIO(content))  # type: ignore[arg-type]  # Pillow takes either
+        return load_rgb(bytes(content))
 
     def close(self) -> None:
         """Let go of the file."""

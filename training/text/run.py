@@ -49,6 +49,7 @@ from training.text.synthetic import HELD_OUT, DrawingPlan, TextDrawer
 
 MODEL_FILE = "text.onnx"
 
+_SHOWN = 100
 _PANELS = {
     "loss": ("loss", "cost"),
     "right pictures": ("accuracy",),
@@ -317,6 +318,7 @@ def run_text_training(
     if resume:
         training.resume(finish=finish)
     say(console, _beginning(plan, held_out))
+    say(console, f"Characters in use ({len(plan.characters)}): {plan.characters[:_SHOWN]}")
     say(console, f"Training on {device}, {threads} CPU thread(s).")
     with plan.feed(training.step) as feed:
         done = training.fit(feed)
@@ -412,4 +414,4 @@ def _conclude(plan: _Plan, run: RunFolder, held_out: TextBlock, revision: str) -
         f"({file.stat().st_size / 1e6:.1f} MB, within {off:.3f} of the trained network), "
         f"curves.png and {MISTAKES_FILE} with the worst of {wrong} mistakes.",
     )
-    plan.console.print(how_to_serve(run.path), highlight=False, soft_wrap=True)
+    say(plan.console, how_to_serve(run.path))

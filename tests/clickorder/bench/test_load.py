@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from classifier.charsets import LabelRule
+from clickorder.bench import load as core
 from clickorder.bench.load import Asked, Bench, Level, LevelResult, Sample
-from clickorder.bench.load import load as core
 from clickorder.bench.plot import draw_boxes
 from clickorder.bench.results import (
     COLUMNS,

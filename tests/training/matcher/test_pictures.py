@@ -11,8 +11,11 @@ from training.matcher.pictures import PicturesError, content_box, load_picture, 
 
 
 def save(path: Path, value: int = 0, size: tuple[int, int] = (20, 20)) -> Path:
+    """A picture of noise, another one for each value and place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (value, 80, 120)).save(path)
+    seed = [value, *"/".join(path.parts[-4:]).encode()]
+    noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(noise).save(path)
     return path
 
 
@@ -148,10 +151,12 @@ def drawn(path: Path, seed: int = 0) -> Path:
     ids=["one deeper", "two deeper", "two parts", "alphabets"],
 )  # fmt: skip
 def test_class_folders_may_lie_deeper(tmp_path: Path, places, labels) -> None:
+    seed = 0
     for place in places:
         for name in ("bus", "狮子"):
             for number in range(2):
-                drawn(tmp_path / place.format(name) / f"{number}.png", number)
+                drawn(tmp_path / place.format(name) / f"{number}.png", seed)
+                seed += 1
     classes = read_classes(tmp_path)
     assert classes.labels == labels
     assert "lie deeper" in classes.skipped[0]
