@@ -30,6 +30,7 @@ from pydantic import (
 )
 
 from labels.puzzles import PUZZLES_FILE
+from modelfile import external_files
 from service.http.schemas import PROMPT_KINDS
 from service.models.backends import open_parts
 from service.settings import Settings
