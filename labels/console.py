@@ -1,5 +1,6 @@
 """What commands print on a console, so that no width and no name changes it."""
 
+import contextlib
 import io
 import sys
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,10 @@ def survive_encodings() -> None:
     A console in cp1252 or GBK lacks most scripts, and a path may hold bytes of no encoding at all.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
+            # What was put in the place of a file may not be able to tell its position.
+            with contextlib.suppress(OSError):
+                stream.reconfigure(errors="backslashreplace")
 
 
 class App(typer.Typer):

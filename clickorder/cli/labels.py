@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,7 +13,9 @@ from clickorder.cli.puzzles import from_puzzles, to_puzzles
 from clickorder.terminal import report_os_errors, through
 from labels.annotations import Kind, Layout
 from labels.console import say, show
-from labels.quarantine import Change
+
+if TYPE_CHECKING:
+    from labels.quarantine import Change
 
 T = TypeVar("T")
 

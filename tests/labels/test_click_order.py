@@ -7,13 +7,17 @@ from hypothesis import strategies as st
 from labels.annotations import Annotations, LabelledBox, LabelledPicture, Layout
 from labels.click_order import ORDER_FILE, read_order, with_order, write_order
 from labels.errors import LayoutError
+from labels.pictures import composed
 
 PLACES = st.lists(st.integers(0, 9) | st.none(), max_size=8).filter(
     lambda places: len(set(given := [p for p in places if p is not None])) == len(given)
 )
 
 
-@given(order=st.dictionaries(st.text(max_size=9), PLACES.map(tuple), max_size=5))
+NAMES = st.text(max_size=9).map(composed)
+
+
+@given(order=st.dictionaries(NAMES, PLACES.map(tuple), max_size=5))
 def test_what_is_written_is_read(order, tmp_path_factory):
     folder = tmp_path_factory.mktemp("order")
     write_order(folder, order)
