@@ -46,9 +46,10 @@ from training.evaluation.statistics import expected_calibration_error
 _TEMPERATURES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 _NULL_SCORES = (-1.0, -1.5, -2.0, -3.0, -4.0, -5.0, -6.5, -8.0, -11.0)
 _DETECTOR_WEIGHTS = (0.0, 0.15, 0.3, 0.6, 1.0)
-_SURE = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
+_SURE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
+"""From 0.5 on: an answer that is more likely wrong than right is always looked at again."""
 
-_ENOUGH = 0.003
+_ENOUGH = 0.006
 """Share of answers that sparing close looks may cost."""
 
 _NAMES = ("slope", "bias", "fit_slope", "mean_slope", "alone")
