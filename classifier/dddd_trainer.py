@@ -103,7 +103,7 @@ class DdddTrainerClassifier:
         file = existing_file(path)
         export = read_charsets(charsets_path or file.with_name("charsets.json"))
         model = file.read_bytes()
-        session = OnnxSession(model, threads=threads, source=str(file), folder=file.parent)
+        session = OnnxSession(file, threads=threads)
         outputs = [spec.name for spec in session.outputs]
         output = outputs[0]
         if len(outputs) > 1 or not session.outputs[0].dtype.startswith("tensor(float"):
@@ -195,7 +195,7 @@ def read_charsets(path: str | PathLike[str]) -> TrainerExport:
     """
     file = Path(path)
     try:
-        content: object = json.loads(file.read_text(encoding="utf-8"))
+        content: object = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise ModelMissingError(
             f"The charset file {file} does not exist; dddd_trainer writes it beside the ONNX file."

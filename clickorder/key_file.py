@@ -141,7 +141,7 @@ class KeyFile:
 
     def _text(self) -> str:
         # In bytes, as the universal newlines of `read_text` would change the file's own.
-        return self._real.read_bytes().decode()
+        return self._real.read_bytes().decode("utf-8-sig")
 
     def _write(self, text: str, expected: dict[str, Any]) -> None:
         """Replace the file, if its new text says what it should."""

@@ -75,8 +75,7 @@ def find_layout(
         shape: Shape of the output.
         input_size: `(width, height)` of the network's input in pixels.
         classes: Number of classes, where it is known.
-        end_to_end: What the metadata says of the layout, where it says anything; it settles what
-            the shape leaves open.
+        end_to_end: What the metadata says of the layout, where it says anything.
         source: What to call the file in messages.
 
     Raises:
@@ -86,18 +85,23 @@ def find_layout(
     if len(shape) == 3 and shape[0] == 1:
         rows, columns = shape[1], shape[2]
         cells = {_cells(input_size, strides) for strides in _STRIDES}
-        if not end_to_end:
+        if not (end_to_end and columns == _END_TO_END_COLUMNS):
             if rows in {_ANCHORS_PER_CELL * count for count in cells} and columns > 5:
                 found.append(Layout("v5", rows, columns - 5))
             if columns in cells and rows > 4:
                 found.append(Layout("v8", columns, rows - 4))
         grid_like = rows in cells or any(layout.kind == "v5" for layout in found)
         if columns == _END_TO_END_COLUMNS:
-            # Rows that match a grid are a grid's, unless its class count speaks against it. A shape
-            # that fits nothing else counts for more than the metadata: exports with `nms=True` say
-            # `end2end: False`, which means the network without the suppression behind it.
-            contradicted = bool(found) and classes is not None and classes != found[0].classes
-            if end_to_end or not grid_like or (contradicted and end_to_end is None):
+            # Rows that match a grid are a grid's, unless its class count speaks against it. What
+            # fits no grid is of the end, whatever the metadata say: an export with `nms=True`
+            # does, and says that its network is not end to end.
+            contradicted = (
+                end_to_end is not False
+                and bool(found)
+                and classes is not None
+                and classes != found[0].classes
+            )
+            if end_to_end or contradicted or not grid_like:
                 found.append(Layout("end_to_end", rows, None))
     fitting = [
         layout

@@ -25,6 +25,9 @@ from modelfile import (
     is_own,
 )
 
+_BYTES = "tensor(uint8)"
+"""An input that takes pixels as they are, and scales them in the graph."""
+
 
 @dataclass(frozen=True, slots=True)
 class YoloFormat:
@@ -177,6 +180,8 @@ class YoloDetector:
         tensor = to_tensor(
             frame, colour=spec.colour, scale=spec.scale, mean=spec.mean, std=spec.std
         )
+        if self._session.inputs[0].dtype == _BYTES:
+            tensor = np.rint(tensor).astype(np.uint8)
         output: NDArray[np.float32] = self._session.run({self._input: tensor})[0]
         return output
 
@@ -269,19 +274,28 @@ def _foreign(session: ModelSession, width: int | None, height: int | None) -> Yo
             "(imgsz); export it with a fixed size."
         )
     end_to_end = _literal(properties, "end2end", source)
-    arguments = _literal(properties, "args", source)
-    if isinstance(arguments, dict) and arguments.get("nms") is True:
-        end_to_end = True  # `end2end` is of the network, without the suppression that was added
     exporter = f" (Ultralytics {properties['version']})" if "version" in properties else ""
-    # Exports that take bytes scale them in the graph.
-    in_bytes = session.inputs[0].dtype == "tensor(uint8)"
     return YoloFormat(
         name=Path(source).stem + exporter,
         input_size=(width, height),
         classes=classes,
-        scale=1.0 if in_bytes else 1 / 255,
-        end_to_end=end_to_end if isinstance(end_to_end, bool) else None,
+        end_to_end=_selects_itself(properties, end_to_end),
+        scale=1.0 if session.inputs[0].dtype == _BYTES else 1 / 255,
     )
+
+
+def _selects_itself(properties: Mapping[str, str], end_to_end: object) -> bool | None:
+    """Whether the graph itself drops boxes that overlap; None where nothing tells.
+
+    Ultralytics says `end2end: False` of an export with `nms=True`, whose graph does as well.
+    """
+    try:
+        args = ast.literal_eval(properties.get("args", "{}"))
+    except (ValueError, SyntaxError):
+        args = {}
+    if isinstance(args, dict) and args.get("nms") is True:
+        return True
+    return end_to_end if isinstance(end_to_end, bool) else None
 
 
 def _literal(properties: Mapping[str, str], key: str, source: str) -> object:

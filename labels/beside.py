@@ -54,7 +54,8 @@ def read_beside(
             continue
         boxes, wrong = read(label, width, height)
         faults += wrong
-        if boxes is not None:
+        # What was not understood is no picture that shows nothing.
+        if boxes or (boxes is not None and not wrong):
             pictures.append(LabelledPicture(file, width, height, boxes, label_file=label))
     faults += [
         Fault(

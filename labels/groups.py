@@ -221,7 +221,7 @@ class _State:
         if not file.is_file():
             return cls(last=max(numbers, default=0))
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            data = json.loads(file.read_text(encoding="utf-8-sig"))
             return cls(
                 frozenset(map(str, data["seen"])),
                 {str(key): _Move(**move) for key, move in data["plan"].items()},

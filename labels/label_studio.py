@@ -1,21 +1,20 @@
-"""Boxes as Label Studio exports them (JSON, not JSON-MIN) and imports them.
+"""Boxes as Label Studio exports them (JSON or JSON-MIN) and imports them.
 
-A file holds a list of tasks, each with a picture in `data` and, in `annotations` or `predictions`,
-results of the type `rectanglelabels`, whose boxes are in percent of the picture as displayed.
+A file holds a list of tasks, each with one or several pictures in `data` and, in `annotations` or
+`predictions`, results: shapes in percent of the picture as displayed, and their labels, in one
+result or in several with one id. Of ellipses and polygons the box around them is taken; whatever
+else was drawn is a fault, and a picture with nothing but faults is not one that shows nothing.
 """
 
 import json
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote
 
 from labels.annotations import (
-    PICTURE_SUFFIXES,
     Annotations,
     Fault,
     Kind,
@@ -24,8 +23,18 @@ from labels.annotations import (
     Layout,
 )
 from labels.atomic import write_atomically
-from labels.bounds import Corners, box_fault, cut_box
 from labels.errors import AnnotationError
+from labels.label_studio_regions import (
+    CHOICES,
+    Task,
+    dicts,
+    path_of,
+    picture_urls,
+    read_box,
+    region_fault,
+    regions_of,
+    url_of,
+)
 from labels.pictures import (
     QUARANTINE,
     UNREADABLE,
@@ -43,7 +52,6 @@ LOCAL_FILES = "/data/local-files/?d="
 """Where Label Studio serves the folder that is connected as its local storage."""
 
 _UPLOAD_HASH = re.compile(r"^[0-9a-f]{8}-")
-_Task = Mapping[str, Any]
 
 
 def find_exports(folder: Path) -> list[Path]:
@@ -69,6 +77,8 @@ def read_label_studio(folder: Path) -> Annotations:
     broken = {fault.file for fault in faults}
     shelf = _Shelf(folder, [*sizes, *broken])
     labelled: dict[Path, LabelledPicture] = {}
+    seen: set[Path] = set()
+    doubtful: set[Path] = set()
     for export in _json_files(folder):
         tasks = _read_tasks(export)
         if isinstance(tasks, Fault):
@@ -76,20 +86,27 @@ def read_label_studio(folder: Path) -> Annotations:
             continue
         for number, task in enumerate(tasks or (), start=1):
             place = f"{export}, task {task.get('id', number)}"
-            found = shelf.find(_picture_url(task))
-            if found is None:
-                if not shelf.in_quarantine(_picture_url(task)):
-                    faults.append(_without_picture(task, place, export))
-            elif found in labelled:
-                sentence = f"{place}: {found} has a task already, and that one counts; delete one."
-                faults.append(Fault(Kind.MALFORMED_LINE, export, sentence))
-            elif found in sizes:
-                boxes, wrong = _read_boxes(task, place, export, *sizes[found])
-                faults += wrong
-                if boxes is not None:
-                    labelled[found] = LabelledPicture(
-                        found, *sizes[found], tuple(boxes), label_file=export
+            urls = picture_urls(task)
+            faults += [
+                _without_picture(url, place, export)
+                for url in urls or [""]
+                if shelf.find(url) is None and not shelf.in_quarantine(url)
+            ]
+            boxes, wrong, unclear = _read_boxes(task, place, export, shelf, sizes)
+            faults += wrong
+            doubtful |= unclear
+            for file in dict.fromkeys(filter(None, map(shelf.find, urls))):
+                if file in seen:
+                    sentence = (
+                        f"{place}: {file} has a task already, and that one counts; delete one."
                     )
+                    faults.append(Fault(Kind.MALFORMED_LINE, export, sentence))
+                elif file in sizes:
+                    seen.add(file)
+                    if file in boxes:
+                        labelled[file] = LabelledPicture(
+                            file, *sizes[file], tuple(boxes[file]), label_file=export
+                        )
     pictures = [labelled[file] for file in sizes if file in labelled]
     return Annotations(
         folder,
@@ -97,7 +114,7 @@ def read_label_studio(folder: Path) -> Annotations:
         tuple(pictures),
         tuple(sorted({box.label for picture in pictures for box in picture.boxes})),
         tuple(faults),
-        tuple(file for file in sizes if file not in labelled),
+        tuple(file for file in sizes if file not in labelled and file not in doubtful),
     )
 
 
@@ -154,9 +171,9 @@ def tasks_of(export: Path, pictures: Sequence[Path], folder: Path) -> str:
     """
     tasks = _read_tasks(export)
     shelf, wanted = _Shelf(folder, find_pictures(folder)), set(pictures)
-    kept: list[_Task] = []
+    kept: list[Task] = []
     if not isinstance(tasks, Fault | None):
-        kept += [task for task in tasks if shelf.find(_picture_url(task)) in wanted]
+        kept += [task for task in tasks if wanted & {shelf.find(url) for url in picture_urls(task)}]
     return json.dumps(kept, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -182,7 +199,7 @@ class _Shelf:
 
     def find(self, url: str) -> Path | None:
         """The picture of a URL: the longest way down that agrees; None for none or two."""
-        wanted = PurePosixPath(composed(_path_of(url)))
+        wanted = PurePosixPath(composed(path_of(url)))
         for name in _names(wanted.name):
             found = self._names.get(name, [])
             if len(found) > 1:
@@ -194,7 +211,7 @@ class _Shelf:
 
     def in_quarantine(self, url: str) -> bool:
         """Whether a picture of this name was taken out of the folder."""
-        names = set(_names(PurePosixPath(_path_of(url)).name))
+        names = set(_names(PurePosixPath(path_of(url)).name))
         return any(
             not names.isdisjoint(_names(file.name))
             for file in (self.folder / QUARANTINE).rglob("*")
@@ -219,28 +236,7 @@ def _common_end(wanted: PurePosixPath, path: Path) -> int:
     return count
 
 
-def _path_of(url: str) -> str:
-    parts = urlsplit(url)
-    local = parse_qs(parts.query).get("d")
-    return local[0] if local else unquote(parts.path)
-
-
-def _picture_url(task: _Task) -> str:
-    """The first value of the task's data whose path ends as a picture's does; else empty."""
-    data = task.get("data")
-    for value in data.values() if isinstance(data, dict) else ():
-        if isinstance(value, str):
-            try:
-                path = _path_of(value)
-            except ValueError:
-                continue
-            if PurePosixPath(path).suffix.lower() in PICTURE_SUFFIXES:
-                return value
-    return ""
-
-
-def _without_picture(task: _Task, place: str, export: Path) -> Fault:
-    url = _picture_url(task)
+def _without_picture(url: str, place: str, export: Path) -> Fault:
     what = f"there is no one picture {url} in the folder" if url else "it names no picture"
     return Fault(
         Kind.ORPHANED_LABEL,
@@ -258,7 +254,7 @@ def _json_files(folder: Path) -> list[Path]:
     ]
 
 
-def _read_tasks(file: Path) -> list[_Task] | Fault | None:
+def _read_tasks(file: Path) -> list[Task] | Fault | None:
     """The tasks of an export, a fault where it is broken, None where it is something else."""
     try:
         value = json.loads(file.read_text(encoding="utf-8-sig"))
@@ -267,79 +263,87 @@ def _read_tasks(file: Path) -> list[_Task] | Fault | None:
         return Fault(Kind.UNREADABLE_LABEL, file, sentence)
     if not isinstance(value, list) or not value:
         return None
-    tasks: list[_Task] = [
-        task for task in value if isinstance(task, dict) and isinstance(task.get("data"), dict)
+    tasks: list[Task] = [
+        task
+        for task in map(_whole_task, value)
+        if isinstance(task, dict) and isinstance(task.get("data"), dict)
     ]
     return tasks if len(tasks) == len(value) else None
 
 
+def _whole_task(task: object) -> object:
+    """A task of JSON-MIN, which has data and values side by side, in the form of JSON."""
+    if not isinstance(task, dict) or "data" in task:
+        return task
+    rows = {
+        key: [value for value in values if isinstance(value, dict)]
+        for key, values in task.items()
+        if isinstance(values, list) and key != "data"
+    }
+    regions = [row for values in rows.values() for row in values if "original_width" in row]
+    if not regions:
+        return task
+    result = [{"type": "rectanglelabels", "value": row} for row in regions]
+    data = {key: value for key, value in task.items() if isinstance(value, str)}
+    return {"id": task.get("id"), "data": data, "annotations": [{"result": result}]}
+
+
 def _read_boxes(
-    task: _Task, place: str, export: Path, width: int, height: int
-) -> tuple[list[LabelledBox] | None, list[Fault]]:
-    """The boxes of a task that are right, None where nobody labelled it; and the faults."""
-    done = [a for a in _dicts(task.get("annotations")) if not a.get("was_cancelled")]
-    guessed = _dicts(task.get("predictions"))
+    task: Task, place: str, export: Path, shelf: _Shelf, sizes: Mapping[Path, tuple[int, int]]
+) -> tuple[dict[Path, list[LabelledBox]], list[Fault], set[Path]]:
+    """The boxes of each picture of a task that somebody labelled, and the faults.
+
+    A picture whose results were all not understood is left out, since it does not show nothing, and
+    is among the doubtful pictures, which come third.
+    """
+    done = [a for a in dicts(task.get("annotations")) if not a.get("was_cancelled")]
+    guessed = dicts(task.get("predictions"))
     if not done and not guessed:
-        return None, []
+        return {}, [], set()
     source = done[-1] if done else guessed[0]
-    boxes: list[LabelledBox] = []
+    boxes: dict[Path, list[LabelledBox]] = {}
     faults: list[Fault] = []
-    rows = [row for row in _dicts(source.get("result")) if row.get("type") == "rectanglelabels"]
-    for number, row in enumerate(rows, start=1):
-        score = None if done else _score(row.get("score", source.get("score")))
-        box = _read_box(row, f"{place}, box {number}", export, (width, height), score)
-        if isinstance(box, Fault):
-            faults.append(box)
+    doubtful: set[Path | None] = set()
+    unclear: set[Path] = set()
+    regions = regions_of(source.get("result"))
+    for number, region in enumerate(regions, start=1):
+        where = f"{place}, box {number}"
+        score = None if done else _score(region.get("score", source.get("score")))
+        url = url_of(task, region)
+        picture = None if url is None else shelf.find(url)
+        if picture is not None and picture not in sizes:
+            continue  # It has the fault of a picture that cannot be read.
+        if url is None:
+            found: LabelledBox | Fault = region_fault(
+                where, export, "does not say which picture of the task it is on"
+            )
+        elif picture is None:
+            continue  # The task has the fault of a picture that is not there.
         else:
-            boxes.append(box)
-    return boxes, faults
-
-
-def _read_box(
-    row: _Task, place: str, export: Path, size: tuple[int, int], score: float | None
-) -> LabelledBox | Fault:
-    def fault(kind: Kind, what: str) -> Fault:
-        return Fault(kind, export, f"{place} {what}; correct it in Label Studio and export again.")
-
-    value = row.get("value")
-    if not isinstance(value, dict):
-        return fault(Kind.MALFORMED_LINE, "has no value")
-    names = value.get("rectanglelabels")
-    if not isinstance(names, list) or not all(isinstance(n, str) and n.strip() for n in names):
-        return fault(Kind.MALFORMED_LINE, "has labels that are no names")
-    if len(names) != 1:
-        return fault(Kind.UNKNOWN_CLASS, f"has {len(names)} labels, but exactly one is needed")
-    numbers = [value.get(key) for key in ("x", "y", "width", "height")]
-    turned = value.get("rotation", 0)
-    if not all(type(n) in (int, float) for n in (*numbers, turned)):
-        return fault(Kind.MALFORMED_LINE, "has no numbers for x, y, width and height")
-    corners = _corners([float(n) for n in numbers if n is not None], float(turned), size)
-    wrong = box_fault(corners, *size)
-    if wrong is not None:
-        what = "no area" if wrong is Kind.EMPTY_BOX else "a part outside the picture"
-        return fault(wrong, f"has {what} (x, y, width, height are {numbers} percent)")
-    return LabelledBox(*cut_box(corners, *size), label=composed(names[0].strip()), confidence=score)
-
-
-def _corners(percent: Sequence[float], turned: float, size: tuple[int, int]) -> Corners:
-    """The upright box around one that is turned clockwise about its upper left corner."""
-    x, y, w, h = (n / 100 * side for n, side in zip(percent, (*size, *size), strict=True))
-    sine, cosine = math.sin(math.radians(turned)), math.cos(math.radians(turned))
-    if turned == 0 or w <= 0 or h <= 0 or not math.isfinite(turned):
-        return (x, y, x + w, y + h)
-    xs = [x, x + w * cosine, x - h * sine, x + w * cosine - h * sine]
-    ys = [y, y + w * sine, y + h * cosine, y + w * sine + h * cosine]
-    return (min(xs), min(ys), max(xs), max(ys))
+            found = read_box(region, where, export, sizes[picture], score)
+        if isinstance(found, Fault):
+            faults.append(found)
+            doubtful.add(picture)
+        elif picture is not None:
+            boxes.setdefault(picture, []).append(found)
+    if not regions and any(str(row.get("type")) in CHOICES for row in dicts(source.get("result"))):
+        what = "has choices for the whole picture and no boxes"
+        found_here = {file for file in map(shelf.find, picture_urls(task)) if file is not None}
+        return {}, [region_fault(place, export, what)], found_here
+    for url in picture_urls(task):
+        picture = shelf.find(url)
+        # Nothing was drawn there: it shows nothing, unless something was that nobody understood.
+        if picture is not None and picture in sizes and not doubtful & {picture, None}:
+            boxes.setdefault(picture, [])
+        elif picture is not None and picture not in boxes:
+            unclear.add(picture)
+    return boxes, faults, unclear
 
 
 def _score(value: object) -> float:
     if isinstance(value, int | float) and 0 <= value <= 1:
         return float(value)
     return 0.0
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _result(picture: LabelledPicture, box: LabelledBox, number: int) -> dict[str, object]:

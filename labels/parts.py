@@ -11,8 +11,8 @@ from pathlib import Path
 
 from labels.annotations import Annotations, Layout
 from labels.atomic import write_atomically
-from labels.class_lists import class_list_of
-from labels.click_order import ORDER_FILE, read_order
+from labels.class_lists import CLASSES_FILE, YAML_SUFFIXES, class_list_of
+from labels.click_order import ORDER_FILE, picture_key, read_order
 from labels.errors import LayoutError
 from labels.label_studio import tasks_of
 from labels.pictures import find_files
@@ -162,10 +162,15 @@ def _plan(annotations: Annotations, split: Split, part: str) -> Iterator[tuple[P
         yield label.relative_to(folder), _Wanted(label)
     if annotations.layout is Layout.YOLO:
         listed = class_list_of(folder)
-        yield listed.relative_to(folder), _Wanted(listed)
+        if listed.suffix in YAML_SUFFIXES:
+            # Its paths are those of the whole set.
+            names = "".join(f"{name}\n" for name in annotations.classes)
+            yield Path(CLASSES_FILE), _Wanted(content=names.encode())
+        else:
+            yield listed.relative_to(folder), _Wanted(listed)
         known = read_order(folder)
-        names = [p.path.relative_to(folder).as_posix() for p in chosen]
-        if order := {name: known[name] for name in names if name in known}:
+        keys = [picture_key(p.path, folder) for p in chosen]
+        if order := {key: known[key] for key in keys if key in known}:
             text = json.dumps(order, ensure_ascii=False) + "\n"
             yield Path(ORDER_FILE), _Wanted(content=text.encode())
 

@@ -52,8 +52,15 @@ def composed(name: str) -> str:
 
 
 def as_on_disk(path: Path) -> Path:
-    """A path whose name is written there in another normal form; the same where there is none."""
-    if path.name.isascii() or path.exists():
+    """A path whose name is written there in another normal form, or with its suffix in capitals.
+
+    The same path where there is none.
+    """
+    if path.exists():
+        return path
+    if (shouted := path.with_suffix(path.suffix.upper())).exists():
+        return shouted
+    if path.name.isascii():
         return path
     wanted = composed(path.name)
     try:

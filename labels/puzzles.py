@@ -84,7 +84,7 @@ def read_puzzles(folder: Path, *, recorded: bool = False) -> PuzzleSet:
     try:
         # Not splitlines(): it also splits at characters that JSON strings may hold (U+2028).
         content = file.read_bytes()
-        lines = (_without_torn(content) if recorded else content).decode("utf-8").split("\n")
+        lines = (_without_torn(content) if recorded else content).decode("utf-8-sig").split("\n")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PuzzleSetError(
             f"{folder} is not a puzzle set: it has no {PUZZLES_FILE}; give a folder written by "

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labels.annotations import Annotations, Layout
-from labels.class_folders import class_folders, named_pictures, read_class_folders, read_named
+from labels.class_folders import (
+    class_folders,
+    named_pictures,
+    read_class_folders,
+    read_named,
+    refuse_unknown_set,
+)
 from labels.class_lists import CLASSES_FILE, class_list_of
 from labels.errors import LayoutError
 from labels.label_studio import find_exports, read_label_studio
@@ -45,7 +51,9 @@ def detect_layout(folder: Path) -> Layout:
         return Layout.YOLO
     if find_exports(folder):
         return Layout.LABEL_STUDIO
-    if any(class_folders(folder).values()):
+    found = [name for name, pictures in class_folders(folder).items() if pictures]
+    refuse_unknown_set(folder, found)
+    if found:
         return Layout.CLASSES
     if named_pictures(folder):
         return Layout.NAMED
@@ -66,7 +74,7 @@ def _holds_voc(folder: Path) -> bool:
     files = set(find_files(folder))
     if any(is_picture(file) and label_file_of(file, folder).is_file() for file in files):
         return False
-    return any(file.suffix == ".xml" and is_voc_file(file) for file in files)
+    return any(file.suffix.lower() == ".xml" and is_voc_file(file) for file in files)
 
 
 def _read_puzzles(folder: Path) -> Annotations:

@@ -90,7 +90,7 @@ def read_split(folder: Path) -> dict[str, Member]:
     """
     file = folder / SPLIT_FILE
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(file.read_text(encoding="utf-8-sig"))
         members = {
             str(name): Member(entry["part"], entry["pixels"])
             for name, entry in value["pictures"].items()

@@ -326,4 +326,5 @@ def _named(folder: Path, pattern: re.Pattern[str]) -> TextPictures:
 def _unlabelled(path: Path, folder: Path, *, empty: bool, where: str) -> TextFault:
     kind = TextFaultKind.EMPTY_LABEL if empty else TextFaultKind.MISSING_LABEL
     which = "an empty label" if empty else "no label"
-    return TextFault(kind, path, f"{path} has {which} in {where}; give it one.", folder)
+    named = ", or say with --pattern where in the name it is" if where == "its name" else ""
+    return TextFault(kind, path, f"{path} has {which} in {where}; give it one{named}.", folder)

@@ -35,7 +35,7 @@ def read_voc(folder: Path) -> Annotations:
         Layout.VOC,
         label_of=xml_file_of,
         read=_read_objects,
-        is_label=lambda file: file.suffix == ".xml" and is_voc_file(file),
+        is_label=lambda file: file.suffix.lower() == ".xml" and is_voc_file(file),
     )
 
 
@@ -105,13 +105,14 @@ def _read_object(
     if not name:
         return Fault(Kind.UNKNOWN_CLASS, file, f"{place} has no name; give it its class.")
     xmin, ymin, xmax, ymax = (_value(item, f"bndbox/{side}") for side in _SIDES)
-    corners: Corners = (xmin, ymin, xmax, ymax)
-    if not all(map(math.isfinite, corners)):
+    if not all(map(math.isfinite, (xmin, ymin, xmax, ymax))):
         return Fault(
             Kind.MALFORMED_LINE,
             file,
             f"{place} has no box of four numbers ({', '.join(_SIDES)}); draw it again.",
         )
+    # Some tools write corners in the order in which they were dragged.
+    corners: Corners = (min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax))
     wrong = box_fault(corners, width, height)
     if wrong is not None:
         what = "has no area" if wrong is Kind.EMPTY_BOX else "lies outside the picture, or in part"

@@ -24,7 +24,14 @@ from labels.annotations import (
 from labels.atomic import write_atomically
 from labels.beside import read_beside
 from labels.bounds import box_fault, cut_box
-from labels.class_lists import CLASSES_FILE, class_list_of, separate_label_file
+from labels.class_lists import (
+    CLASSES_FILE,
+    YAML_SUFFIXES,
+    class_list_of,
+    described_names,
+    read_description,
+    separate_label_file,
+)
 from labels.errors import AnnotationError, LayoutError
 from labels.pictures import as_on_disk, composed
 
@@ -84,16 +91,19 @@ def read_yolo(folder: Path) -> Annotations:
 
 
 def read_class_list(file: Path) -> tuple[str, ...]:
-    """The names of a `classes.txt`, a line each.
+    """The names of a `classes.txt`, a line each, or of a `data.yaml`.
 
     Raises:
         LayoutError: the file is missing, not UTF-8, or no list of different names.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LayoutError(f"{file} cannot be read ({error}); it must be UTF-8.") from error
-    names = [composed(line.strip()) for line in text.rstrip().splitlines()]
+    if file.suffix in YAML_SUFFIXES:
+        names = described_names(read_description(file), file)
+    else:
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LayoutError(f"{file} cannot be read ({error}); it must be UTF-8.") from error
+        names = [composed(line.strip()) for line in text.rstrip().splitlines()]
     if not names:
         raise LayoutError(f"{file} names no class; write one name a line.")
     if "" in names:
@@ -237,6 +247,11 @@ def write_classes(folder: Path, classes: Sequence[str]) -> None:
         before = read_class_list(file)
         if before == tuple(classes):
             return
+        if file.suffix in YAML_SUFFIXES:
+            raise LayoutError(
+                f"{file} has the names of the classes, and nothing but names can be written; add "
+                f"the new ones there, or write all of them into a {CLASSES_FILE} beside it."
+            )
         if before != tuple(classes[: len(before)]):
             raise LayoutError(
                 f"{file} begins with the classes {', '.join(before)}, and label files count on "
@@ -255,8 +270,9 @@ def _parse(
 
     try:
         index, *values = row.split()
-        line = YoloLine(number, int(index), *_columns([float(v) for v in values], confidence))
-    except ValueError:
+        # Tools that write arrays of floats write the class as one too.
+        line = YoloLine(number, _whole(index), *_columns([float(v) for v in values], confidence))
+    except (ValueError, OverflowError):
         return fault(
             Kind.MALFORMED_LINE,
             f"{row.strip()!r} is not a class number and four shares (centre x and y, width, "
@@ -275,6 +291,18 @@ def _parse(
             wrong, f"the box {' '.join(values[:4])} {what}; shares are numbers from 0 to 1."
         )
     return line
+
+
+def _whole(number: str) -> int:
+    """A whole number, also one with a fraction of nothing.
+
+    Raises:
+        ValueError, OverflowError: it is none.
+    """
+    value = float(number)
+    if not value.is_integer():
+        raise ValueError(number)
+    return int(value)
 
 
 def _columns(
@@ -302,14 +330,14 @@ def _holds_boxes(file: Path) -> bool:
     People keep notes, licences and lists of files beside their pictures. A `classes.txt` is none,
     even if its class is called `1`.
     """
-    if file.suffix != ".txt" or file.name == CLASSES_FILE:
+    if file.suffix.lower() != ".txt" or file.name == CLASSES_FILE:
         return False
     try:
         text = file.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         return False
     words = text.splitlines()[0].split() if text else []
-    return not words or (words[0].isdecimal() and len(words) > 1 and _is_number(words[1]))
+    return not words or (_is_number(words[0]) and len(words) > 1 and _is_number(words[1]))
 
 
 def _is_number(word: str) -> bool:

@@ -16,7 +16,6 @@ from modelfile.errors import (
     PictureError,
     PictureFault,
 )
-from modelfile.external import external_files
 from modelfile.metadata import ModelMetadata, is_own
 from modelfile.packaged import PackagedFile, packaged_file
 from modelfile.picture import (
@@ -25,7 +24,7 @@ from modelfile.picture import (
     picture_format,
 )
 from modelfile.session import ModelSession, OnnxSession, TensorSpec, existing_file
-from modelfile.surgery import tensor_before_argmax, with_output
+from modelfile.surgery import external_files, tensor_before_argmax, with_output
 
 __all__ = [
     "MANIFEST",

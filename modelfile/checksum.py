@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modelfile.errors import ModelChecksumError
 from modelfile.session import existing_file
+from modelfile.surgery import external_files
 
 MANIFEST = "SHA256SUMS"
 
@@ -44,7 +45,7 @@ def read_manifest(folder: Path) -> dict[str, str]:
         ModelChecksumError: a line of it is something else.
     """
     try:
-        text = (folder / MANIFEST).read_text("utf-8")
+        text = (folder / MANIFEST).read_text("utf-8-sig")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -64,10 +65,17 @@ def read_manifest(folder: Path) -> dict[str, str]:
 def verify_manifest(path: Path) -> None:
     """Make sure that a file is the one that the manifest beside it names, if it names one.
 
+    Files that hold weights of an ONNX file are part of it.
+
     Raises:
         ModelMissingError: there is no such file.
         ModelChecksumError: it is another file, or the manifest cannot be read.
+        ModelCorruptError: it is no ONNX file, and the manifest has files of weights.
     """
-    expected = read_manifest(path.parent).get(path.name)
-    if expected is not None:
-        verify_sha256(path, expected)
+    sums = read_manifest(path.parent)
+    parts = [path.name]
+    if any(not name.endswith(".onnx") for name in sums):
+        parts += external_files(existing_file(path).read_bytes())
+    for name in parts:
+        if name in sums:
+            verify_sha256(path.parent / name, sums[name])

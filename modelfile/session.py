@@ -1,5 +1,6 @@
 """Inference sessions: what the models ask of one, and the one over ONNX Runtime."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -11,20 +12,30 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from modelfile.errors import ModelCorruptError, ModelMissingError, ModelRunError
+from modelfile.surgery import external_files
 
 # Errors are raised, so none is printed; and some exporters (ddddocr's among them) declare output
 # shapes that ONNX Runtime contradicts with a warning on every single run.
 _LOG_FATAL_ONLY = 4
-_INPUT_TYPES = {
+_FLOAT_TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
     "tensor(double)": np.float64,
-    "tensor(uint8)": np.uint8,
 }
-_FOLDER_OF_WEIGHTS = "session.model_external_initializers_file_folder_path"
-_LFS_POINTER = b"version https://git-lfs"
-_LONGEST_REASON = 300
-"""Characters of the runtime's reason that are quoted."""
+_EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
+_LFS_HEAD = b"version https://git-lfs"
+_REASON = re.compile(r"^\s*\[ONNXRuntimeError\] : \d+ : \w+ : ")
+# "/src/model.cc:181 ns::Model(const A&, B) " before what it means to say.
+_PLACE = re.compile(r"\S+\.(?:cc|h):\d+ .*?\)\s+(?=[A-Z])")
+_MOST_REASON = 300
+# What ONNX Runtime says, and what helps against it.
+_ADVICE = (
+    ("IR version", "export it with an older IR version, or install a newer onnxruntime"),
+    ("opset", "export it with an older opset, or install a newer onnxruntime"),
+    ("not a registered function/op", "export it without operators of another library"),
+    ("No Op registered", "export it without operators of another library"),
+    ("external", "copy the files of its weights beside it"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +100,7 @@ class OnnxSession:
         *,
         threads: int = 1,
         source: str | None = None,
-        folder: str | PathLike[str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Load a network.
 
@@ -97,8 +108,7 @@ class OnnxSession:
             model: Path of the file, or its bytes.
             threads: Threads that one run may use.
             source: What to call the model in messages; by default the path.
-            folder: Where the weights of a model given as bytes lie, if it keeps them in a second
-                file; a path needs none.
+            folder: Where the files of weights lie that bytes name; a path has its own.
 
         Raises:
             ModelMissingError: there is no such file.
@@ -108,19 +118,43 @@ class OnnxSession:
             "The model given as bytes" if isinstance(model, bytes) else str(Path(model))
         )
         if not isinstance(model, bytes):
-            model = str(existing_file(model))
+            file = existing_file(model)
+            model = str(file)
+            with file.open("rb") as stream:
+                head = stream.read(len(_LFS_HEAD))
+            if head == _LFS_HEAD:
+                raise ModelCorruptError(
+                    f"{self._source} is the pointer of Git LFS and not the model itself; fetch it "
+                    "with git lfs pull."
+                )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _LOG_FATAL_ONLY
-        if folder is not None:
-            options.add_session_config_entry(_FOLDER_OF_WEIGHTS, str(folder))
+        if isinstance(model, bytes):
+            content, place = model, folder
+            if folder is not None:
+                options.add_session_config_entry(_EXTERNAL_FOLDER, str(folder))
+        else:
+            content, place = b"", Path(model).parent
         try:
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's errors have no common base but this one.
-            raise ModelCorruptError(_why_not_loaded(self._source, model, error)) from error
+            if (lost := _lost_weights(content or Path(str(model)).read_bytes(), place)) is not None:
+                raise ModelMissingError(
+                    f"{self._source} keeps weights in {lost}, which is not beside it; copy both."
+                ) from error
+            reason = _reason(error)
+            advice = next(
+                (advice for words, advice in _ADVICE if words in reason),
+                "download or export it again",
+            )
+            raise ModelCorruptError(
+                f"{self._source} is not an ONNX model that ONNX Runtime {onnxruntime.__version__} "
+                f"can load ({reason}); {advice}."
+            ) from error
         self._inputs = tuple(_spec(item) for item in self._session.get_inputs())
         self._outputs = tuple(_spec(item) for item in self._session.get_outputs())
         self._properties = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -150,14 +184,12 @@ class OnnxSession:
     def run(
         self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None
     ) -> list[NDArray[Any]]:
-        """Run the network once; networks in half or double precision take and give float32 here.
-
-        An input of bytes takes whole numbers of 0..255.
+        """Run the network once; half-precision networks take and give float32 here.
 
         Raises:
             ModelRunError: the arrays do not fit the inputs.
         """
-        types = {spec.name: _INPUT_TYPES.get(spec.dtype) for spec in self._inputs}
+        types = {spec.name: _FLOAT_TYPES.get(spec.dtype) for spec in self._inputs}
         cast = {
             name: array.astype(types[name], copy=False) if types.get(name) else array
             for name, array in feeds.items()
@@ -192,42 +224,19 @@ def existing_file(path: str | PathLike[str]) -> Path:
     return file
 
 
-def _why_not_loaded(source: str, model: str | bytes, error: Exception) -> str:
-    """The sentence for a file that ONNX Runtime refuses."""
-    if isinstance(model, bytes):
-        start, size = model[:100], len(model)
-    else:
-        with Path(model).open("rb") as file:
-            start, size = file.read(100), Path(model).stat().st_size
-    if size == 0:
-        return f"{source} is not an ONNX model but an empty file; download or export it again."
-    if start.startswith(_LFS_POINTER):
-        return (
-            f"{source} is not an ONNX model but a Git LFS pointer to one; fetch the file with "
-            "`git lfs pull`."
-        )
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return f"{source} is not an ONNX model but a web page; download the file itself."
-    reason = _reason(error)
-    if "external" in reason.lower() and "data" in reason.lower():
-        return (
-            f"{source} keeps its weights in a second file, which is missing or cannot be read "
-            f"({reason}); put it beside the model under the name that it was exported with."
-        )
-    return (
-        f"{source} is not an ONNX model that ONNX Runtime {onnxruntime.__version__} can load "
-        f"({reason}); download or export it again."
-    )
+def _lost_weights(model: bytes, folder: Path | None) -> str | None:
+    """A file of weights that a model names and that is not there; None where all are."""
+    try:
+        names = external_files(model)
+    except ModelCorruptError:
+        return None
+    return next((name for name in names if folder is None or not (folder / name).is_file()), None)
 
 
 def _reason(error: Exception) -> str:
-    """What ONNX Runtime says, as a part of a sentence."""
-    told = " ".join(str(error).split()).rpartition("[ONNXRuntimeError] : ")[2].rstrip(". ")
-    if len(told) <= _LONGEST_REASON:
-        return told
-    # In the middle stand the signatures of C++ functions; what is wrong comes last.
-    half = _LONGEST_REASON // 2
-    return f"{told[:half]} ... {told[-half:]}"
+    """What the runtime says, on one line, without its codes."""
+    text = " ".join(_PLACE.sub("", _REASON.sub("", str(error)), count=1).split()).rstrip(".")
+    return text if len(text) <= _MOST_REASON else f"{text[:_MOST_REASON]}..."
 
 
 def _spec(item: Any) -> TensorSpec:  # onnxruntime.NodeArg has no type stubs

@@ -10,7 +10,8 @@ else. The logits are still computed one node earlier. Two facts make them reacha
 - ONNX Runtime infers the type of an output that declares none.
 
 Field numbers are those of onnx.proto: ModelProto.graph = 7; GraphProto.node = 1, output = 12;
-NodeProto.input = 1, output = 2, op_type = 4; ValueInfoProto.name = 1.
+NodeProto.input = 1, output = 2, op_type = 4; ValueInfoProto.name = 1; GraphProto.initializer = 5,
+TensorProto.external_data = 13, whose entries have key = 1 and value = 2.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from modelfile.errors import ModelCorruptError
 
 _MODEL_GRAPH, _GRAPH_NODE, _GRAPH_OUTPUT, _VALUE_NAME = 7, 1, 12, 1
+_GRAPH_INITIALIZER, _TENSOR_EXTERNAL, _ENTRY_KEY, _ENTRY_VALUE = 5, 13, 1, 2
 _NODE_INPUT, _NODE_OUTPUT, _NODE_OP_TYPE = 1, 2, 4
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _REDUCTIONS = frozenset({"ArgMax", "ReduceMax", "TopK"})
@@ -74,6 +76,32 @@ def with_output(model: bytes, name: str) -> bytes:
     """
     value_info = _field(_VALUE_NAME, name.encode())
     return model + _field(_MODEL_GRAPH, _field(_GRAPH_OUTPUT, value_info))
+
+
+def external_files(model: bytes) -> tuple[str, ...]:
+    """The files beside a model that hold its weights, as it names them, in their order.
+
+    Exporters write `classifier.onnx.data` where weights are large, newer ones always.
+
+    Args:
+        model: Bytes of an ONNX file.
+
+    Raises:
+        ModelCorruptError: the bytes are not protobuf.
+    """
+    found: list[str] = []
+    for number, graph in _fields(memoryview(model)):
+        if number != _MODEL_GRAPH:
+            continue
+        for part, tensor in _fields(graph):
+            if part != _GRAPH_INITIALIZER:
+                continue
+            for key, entry in _fields(tensor):
+                if key == _TENSOR_EXTERNAL:
+                    pair = {n: _text(value) for n, value in _fields(entry)}
+                    if pair.get(_ENTRY_KEY) == "location":
+                        found.append(pair.get(_ENTRY_VALUE, ""))
+    return tuple(dict.fromkeys(found))
 
 
 def _node(message: memoryview) -> _Node:

@@ -30,7 +30,8 @@ _ADVICE = {
 def decode_base64(text: str, name: str = "picture") -> bytes:
     """Decode base64 or a base64 `data:` URL.
 
-    ASCII whitespace is skipped; everything else is strict: the standard alphabet, with padding.
+    ASCII whitespace is skipped, and spaces where a `+` was lost are that again; everything else is
+    strict: the standard alphabet, with padding.
 
     Args:
         text: What the caller sent.
@@ -47,12 +48,26 @@ def decode_base64(text: str, name: str = "picture") -> bytes:
             )
         text = rest
     try:
-        return binascii.a2b_base64(text.encode("ascii").translate(None, _SPACES), strict_mode=True)
+        return binascii.a2b_base64(
+            _with_plus(text).encode("ascii").translate(None, _SPACES), strict_mode=True
+        )
     except ValueError as error:  # binascii.Error and UnicodeEncodeError are ValueErrors
         raise BadBase64Error(
             f"`{name}` is not base64; send the bytes of the picture in standard base64 with "
             "padding, or a base64 data: URL."
         ) from error
+
+
+def _with_plus(text: str) -> str:
+    """Base64 with the `+` that a form or an address has turned into spaces.
+
+    Spaces that wrap lines stand between parts of one length; all others were a `+` once.
+    """
+    if " " not in (inner := text.strip()):
+        return text
+    *lines, last = inner.split(" ")
+    wrapped = len({len(line) for line in lines}) == 1 and len(lines[0]) >= max(4, len(last))
+    return text if wrapped else inner.replace(" ", "+")
 
 
 def decode_picture(data: bytes, limits: Limits, name: str = "picture") -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ ConfigurationError         the service cannot be run as it is told to
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from importlib.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def file_source(
     path = Path(named)
     try:
         with path.open("rb"):  # pydantic-settings passes over a file that is not there
-            source = TomlConfigSettingsSource(settings, path)
+            source = _TomlFile(settings, path)
     except OSError as error:
         raise ConfigurationError(
             f"The settings file {path} cannot be read ({error.strerror or error}); name one that "
@@ -70,6 +71,13 @@ def file_source(
             f"{path}: `settings` cannot be set in the file itself; remove it there."
         )
     return source
+
+
+class _TomlFile(TomlConfigSettingsSource):
+    """A TOML file with or without the byte order mark that editors on Windows write."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        return tomllib.loads(file_path.read_bytes().decode("utf-8-sig"))
 
 
 def explain(

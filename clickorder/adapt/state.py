@@ -94,7 +94,7 @@ class AdaptationState:
     @classmethod
     def _read(cls, file: Path, fingerprint: str) -> "AdaptationState":
         try:
-            value = json.loads(file.read_text(encoding="utf-8"))
+            value = json.loads(file.read_text(encoding="utf-8-sig"))
             trainings = {
                 str(role): Training(float(entry["seconds"]), int(entry["generated"]))
                 for role, entry in value["trainings"].items()

@@ -39,9 +39,14 @@ async def read_body(request: Request, *, lenient: bool = False) -> JsonBody | Mu
         lenient: Whether a JSON object is taken without the content type that says so.
 
     Raises:
-        UnsupportedMediaError: neither of the two media types.
+        UnsupportedMediaError: neither of the two media types, or a body that is compressed.
         BadRequestBodyError: multipart that cannot be parsed.
     """
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMediaError(
+            f"The body is encoded as `{encoding[:60]}`; send it as it is, without Content-Encoding."
+        )
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "application/json":
         return JsonBody(await request.body())

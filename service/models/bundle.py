@@ -13,6 +13,7 @@ Only what the manifest names is used, so that a folder that is still being copie
 taken once it is complete.
 """
 
+import codecs
 import hashlib
 import json
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ from pydantic import (
 )
 
 from labels.puzzles import PUZZLES_FILE
-from modelfile import external_files
+from modelfile import ModelFileError, external_files
 from service.http.schemas import PROMPT_KINDS
 from service.models.backends import open_parts
 from service.settings import Settings
@@ -169,7 +170,7 @@ class Bundle:
         if len(data) > _MOST_BYTES:
             raise BundleError(f"{path} has more than {_MOST_BYTES} bytes; it is no manifest.")
         try:
-            manifest = Manifest.model_validate_json(data)
+            manifest = Manifest.model_validate_json(data.removeprefix(codecs.BOM_UTF8))
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(step) for step in first["loc"]) or "the file"
@@ -264,12 +265,7 @@ def bundle_files(folder: Path) -> list[str]:
     """What of a folder belongs into its manifest, as paths with `/`, in stable order."""
     names = [name for name in _FILES.values() if (folder / name).is_file()]
     for model in [name for name in names if name.endswith(".onnx")]:
-        # What is missing or lies elsewhere is told when the model is opened.
-        names += [
-            name
-            for name in external_files(folder / model)
-            if _is_inside(name) and (folder / name).is_file() and name not in names
-        ]
+        names += [name for name in _weights_of(folder / model) if name not in names]
     for part in (GALLERY, SELFTEST):
         names += sorted(
             path.relative_to(folder).as_posix()
@@ -293,9 +289,14 @@ def file_sums(folder: Path) -> dict[str, str]:
     return {name: _sha256(folder / name) for name in bundle_files(folder)}
 
 
-def _is_inside(name: str) -> bool:
-    steps = PurePosixPath(name)
-    return not steps.is_absolute() and ".." not in steps.parts and "\\" not in name
+def _weights_of(model: Path) -> list[str]:
+    """The files beside a model that hold its weights; one that is missing is named all the same."""
+    try:
+        found = external_files(model.read_bytes())
+    except (OSError, ModelFileError):
+        return []  # What is wrong with it is told when it is opened.
+    inside = (PurePosixPath(name.replace("\\", "/")) for name in found)
+    return [str(name) for name in inside if not name.is_absolute() and ".." not in name.parts]
 
 
 def _hidden(path: Path) -> bool:

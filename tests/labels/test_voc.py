@@ -54,7 +54,7 @@ def test_a_size_that_nobody_wrote_is_no_fault(folder: Path, size: str) -> None:
 
 OBJECTS = {
     "no area": ((10, 20, 10, 60), Kind.EMPTY_BOX),
-    "turned round": ((40, 20, 10, 60), Kind.EMPTY_BOX),
+    "turned round": ((40, 20, 40, 10), Kind.EMPTY_BOX),
     "outside": ((150, 20, 190, 60), Kind.OUTSIDE_BOX),
     "words": (("a", 20, 30, 60), Kind.MALFORMED_LINE),
     "nothing": (("", "", "", ""), Kind.MALFORMED_LINE),

@@ -74,9 +74,8 @@ def test_a_file_that_is_no_model(tmp_path, capfd, content):
 
 
 FAULTS = {
-    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
-    "web-page": (b"<!DOCTYPE html><html></html>", "a web page"),
-    "empty": (b"", "an empty file"),
+    "web-page": (b"<!DOCTYPE html><html></html>", "Protobuf parsing failed"),
+    "empty": (b"", "No graph was found"),
     "text": (b"not a model", "Protobuf parsing failed"),
     "opset": (doubling_model(opset=99), "opset"),
     "ir": (doubling_model(ir_version=99), "IR version"),
@@ -109,21 +108,8 @@ def test_weights_in_a_second_file(tmp_path):
     (result,) = OnnxSession(path).run({"x": np.ones(2, np.float32)})
     assert result.tolist() == [0, 1]
     (tmp_path / "tiny.onnx.data").unlink()
-    with pytest.raises(ModelCorruptError, match=r"in a second file, which is missing") as raised:
+    with pytest.raises(ModelMissingError, match=r"keeps weights in tiny\.onnx\.data, which is not"):
         OnnxSession(path)
-    assert "tiny.onnx.data" in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("element", "given"),
-    [(TensorProto.DOUBLE, np.float32), (TensorProto.UINT8, np.float32)],
-    ids=["double", "bytes"],
-)
-def test_inputs_of_other_kinds_are_converted(element, given):
-    (doubled,) = OnnxSession(doubling_model(element)).run({"x": np.array([[3, 4]], given)})
-    assert doubled.tolist() == [[6, 8]]
-    if element == TensorProto.DOUBLE:
-        assert doubled.dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class RunFolder:
             RunError: there are none.
         """
         try:
-            config: dict[str, Any] = json.loads((self.path / CONFIG_FILE).read_text("utf-8"))
+            config: dict[str, Any] = json.loads((self.path / CONFIG_FILE).read_text("utf-8-sig"))
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path} is not a run folder: it has no {CONFIG_FILE}.") from error
         return config

@@ -5,9 +5,9 @@ with the name of its file.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 import numpy as np
@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from labels.annotations import ITEM, PICTURE_SUFFIXES
 from labels.beside import shared_label
-from labels.class_lists import class_list_of
+from labels.class_lists import YAML_SUFFIXES, class_list_of, described_names, read_description
 from labels.errors import LayoutError, PuzzleSetError
 from labels.pictures import (
     UNREADABLE,
     as_on_disk,
-    composed,
     displayed_size,
     find_pictures,
     load_rgb,
@@ -205,7 +204,7 @@ def _read(path: Path, faults: _Faults) -> _Part:
         puzzles = read_puzzles(path)
         samples = [s for puzzle in puzzles for s in _of_puzzle(path, puzzle)]
         return _Part(path, (ITEM,), tuple(samples))
-    if (listed := _class_list(path)).is_file():
+    if (listed := _class_list(path)).is_file() and listed.suffix not in YAML_SUFFIXES:
         classes = _read_classes(listed)
         return _Part(path, classes, tuple(_of_folder(path, path, classes, faults)))
     if len(descriptions := sorted({*path.glob("*.yaml"), *path.glob("*.yml")})) == 1:
@@ -308,16 +307,31 @@ def _of_folder(
         faults.add(f"{pictures} is not a folder of pictures; correct the path.")
         return []
     files = find_pictures(pictures)
-    label_files: dict[Path, list[Path]] = {}
-    for file in files:
+
+    def label_of(file: Path) -> Path:
         label = as_on_disk((labels / file.relative_to(pictures)).with_suffix(".txt"))
-        if not label.is_file():
-            label = label_file_of(file, pictures)
+        return label if label.is_file() else label_file_of(file, pictures)
+
+    if not files:
+        faults.add(f"{pictures} holds no picture ({', '.join(sorted(PICTURE_SUFFIXES))}).")
+    return _of_pictures(files, label_of, classes, faults, unlabelled_empty=unlabelled_empty)
+
+
+def _of_pictures(
+    files: Sequence[Path],
+    label_of: Callable[[Path], Path],
+    classes: tuple[str, ...],
+    faults: _Faults,
+    *,
+    unlabelled_empty: bool,
+) -> list[Sample]:
+    """Pictures with their label files; see `_of_folder`."""
+    of_label = {file: label_of(file) for file in files}
+    label_files: dict[Path, list[Path]] = {}
+    for file, label in of_label.items():
         label_files.setdefault(label, []).append(file)
     samples = []
-    of_label = {file: label for label, twins in label_files.items() for file in twins}
-    for file in files:
-        label = of_label[file]
+    for file, label in of_label.items():
         if label.is_file() and len(label_files[label]) > 1:
             if file == label_files[label][0]:
                 faults.add(shared_label(label_files[label]).sentence)
@@ -330,9 +344,48 @@ def _of_folder(
             )
         elif sample := _labelled(file, label, classes, faults):
             samples.append(sample)
-    if not files:
-        faults.add(f"{pictures} holds no picture ({', '.join(sorted(PICTURE_SUFFIXES))}).")
     return samples
+
+
+def _label_beside(file: Path) -> Path:
+    """The label file of a listed picture: in `labels/` for one in `images/`, else beside it."""
+    return as_on_disk(labels_folder(Path(), file.parent) / file.with_suffix(".txt").name)
+
+
+def _place_of(root: Path, name: str) -> Path:
+    """A folder or list that a `data.yaml` names.
+
+    Roboflow writes `../train/images` where it means `train/images` beside the file, and CVAT
+    `data/obj_train_data` where the folder `data` is the set itself.
+    """
+    place = root / name
+    if place.exists():
+        return place
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    shorter = (root.joinpath(*parts[at:]) for at in range(1, len(parts)))
+    return next((other for other in shorter if other.exists()), place)
+
+
+def _listed_pictures(file: Path, root: Path, faults: _Faults) -> list[Path]:
+    """The pictures that a list names, a path each line, relative to the set or to the list."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        faults.add(f"{file} cannot be read ({error}); it must be UTF-8 text.")
+        return []
+    found = []
+    for number, line in enumerate(map(str.strip, lines), start=1):
+        if not line:
+            continue
+        places = (_place_of(root, line), _place_of(file.parent, line))
+        place = next((as_on_disk(one) for one in places if as_on_disk(one).is_file()), None)
+        if place is None:
+            faults.add(f"{file}, line {number}, names {line}, which is not there; correct it.")
+        else:
+            found.append(place)
+    if not found:
+        faults.add(f"{file} names no picture that is there.")
+    return list(dict.fromkeys(found))
 
 
 def _labelled(
@@ -356,38 +409,33 @@ def _labelled(
 
 def _read_yaml(file: Path, faults: _Faults) -> _Part:
     """The form of Ultralytics: `path`, `train`, `val`, `names`."""
-    import yaml  # comes with the extra `train`
-
     try:
-        # All values stay texts: the names no, 010 and 1.10 would be False, 8 and 1.1.
-        data = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DetectionDataError(f"{file} cannot be read as YAML ({error}).") from error
-    if not isinstance(data, dict) or "train" not in data or "names" not in data:
-        raise DetectionDataError(f"{file} needs at least the keys train and names.")
-    names = data["names"]
-    if isinstance(names, dict):
-        numbered = {int(key): name for key, name in names.items() if key.isdecimal()}
-        if len(numbered) != len(names) or sorted(numbered) != list(range(len(names))):
-            raise DetectionDataError(f"{file} has names that are not numbered from 0.")
-        names = [numbered[index] for index in range(len(names))]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DetectionDataError(f"{file} has names that are neither a list nor numbered.")
-    classes = _checked_classes([composed(name) for name in names], file)
+        data = read_description(file)
+        if "train" not in data or "names" not in data:
+            raise DetectionDataError(f"{file} needs at least the keys train and names.")
+        classes = _checked_classes(described_names(data, file), file)
+    except LayoutError as error:
+        raise DetectionDataError(str(error)) from error
     root = file.parent / str(data.get("path") or ".")
     if not root.is_dir():
         # Written for the folder of Ultralytics' settings, and the set has been moved since.
         root = file.parent
 
     def samples(key: str) -> tuple[Sample, ...]:
-        value = data.get(key) or []
-        folders = value if isinstance(value, list) else [value]
+        value = data.get(key)
+        places = value if isinstance(value, list) else [value]
         found: list[Sample] = []
-        for name in folders:
-            pictures = root / str(name)
+        for name in places:
+            if name in (None, "", "null", "~"):
+                continue
+            place = _place_of(root, str(name))
             # In Ultralytics' form a picture without label file is one of the ground alone.
-            labels = labels_folder(Path(), pictures)
-            found += _of_folder(pictures, labels, classes, faults, unlabelled_empty=True)
+            if place.is_file():
+                files = _listed_pictures(place, root, faults)
+                found += _of_pictures(files, _label_beside, classes, faults, unlabelled_empty=True)
+                continue
+            labels = labels_folder(Path(), place)
+            found += _of_folder(place, labels, classes, faults, unlabelled_empty=True)
         return tuple(found)
 
     return _Part(file, classes, samples("train"), samples("val"))

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from labels.class_folders import class_folders, named_pictures
+from labels.class_folders import class_folders, named_pictures, refuse_unknown_set
 from labels.class_names import class_of_folder, holds_class
 from labels.duplicates import pixel_digest
+from labels.errors import LayoutError
 from labels.pictures import UNREADABLE, find_pictures, load_rgb
 from labels.puzzles import PUZZLES_FILE, read_puzzles
 from labels.texts import LABELS_TEXT, read_texts
@@ -104,6 +105,14 @@ def read_classes(folder: Path, *, skip_faulty: bool = False, single: bool = Fals
             skipped = [f"{len(few)} words occur only once and are left out."]
     else:
         found = _listed_samples(folder) or _folder_samples(folder) or _named_samples(folder)
+        try:
+            refuse_unknown_set(folder, [name for name, samples in found.items() if samples])
+        except LayoutError as error:
+            raise PicturesError(
+                str(error).replace(
+                    ", or say --layout classes where", ", or rename the folders where"
+                )
+            ) from error
         if not found and (found := _deeper_samples(folder)):
             skipped = [f"The class folders of {folder} lie deeper, as in {next(iter(found))!r}."]
         if not found:

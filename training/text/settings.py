@@ -242,7 +242,7 @@ def read_config(path: Path) -> dict[str, object]:
 
     try:
         # All values stay texts: as numbers, the charset 01234567 would be octal.
-        content: object = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+        content: object = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise TextTrainingError(f"{path} cannot be read as YAML ({reason}).") from error

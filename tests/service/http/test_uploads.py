@@ -1,6 +1,7 @@
 """Bodies that do not arrive, too many that are on their way, and callers that hang up."""
 
 import base64
+import gzip
 import io
 import json
 import socket
@@ -8,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -118,3 +120,22 @@ def test_who_is_refused_early_gets_to_see_why(serve, gated, monkeypatch, megabyt
         assert (status, problem["code"]) in {(503, "overloaded"), (413, "body_too_large")}
         assert (status == 413) == (megabytes > 4)
         assert running.result().status_code == 200
+
+
+def test_a_compressed_body_is_named(client) -> None:
+    head = {"content-type": "application/json", "content-encoding": "gzip"}
+    found = client.post("/detect", content=gzip.compress(BODY), headers=head)
+    assert (found.status_code, found.json()["code"]) == (415, "unsupported_media_type")
+    assert "encoded as `gzip`" in found.json()["detail"]
+    plain = {"content-type": "application/json", "content-encoding": "identity"}
+    assert client.post("/detect", content=BODY, headers=plain).status_code == 200
+
+
+def test_a_plus_that_became_a_space_is_read(client) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (40, 40, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    text = base64.b64encode(file.getvalue()).decode()
+    assert "+" in text
+    found = client.post("/detect", json={"image": text.replace("+", " ")})
+    assert found.status_code == 200
