@@ -236,8 +236,8 @@ def json_entries(content: str, file: Path) -> Iterator[Entry]:
         if isinstance(name, str) and isinstance(label, str):
             yield number, name, label
         elif isinstance(name, str) and isinstance(label, int | float):
-            what = f"gives {name!r} the label {json.dumps(label)} as a number, which may have lost "
-            yield number, None, what + 'zeros at its start; write it in quotes ("07")'
+            what = f"gives {name!r} the label {json.dumps(label)} as a number and not in quotes, "
+            yield number, None, f"{what}so that zeros at its start may be lost"
         else:
             yield number, None, "does not name a picture and its label"
 

@@ -94,7 +94,7 @@ class TestFixErasesNothing:
         before = tree(tmp_path)
         result = run("text", "check", tmp_path, "--fix")
         assert result.exit_code == 1
-        assert "gives '0.png' the label 71 as a number, which may have lost zeros" in result.output
+        assert "gives '0.png' the label 71 as a number and not in quotes" in result.output
         assert tree(tmp_path) == before
 
     def test_lines_of_labelimg(self, tmp_path, run, shape, tree):
