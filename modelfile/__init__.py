@@ -4,6 +4,12 @@ The one layer below `detector`, `classifier` and `siamese`, so that the three re
 metadata in the same way without knowing of each other, and everything above sees the same pixels.
 """
 
+import os
+
+# Official builds of ONNX Runtime for Linux (from 1.29 on) report each process and each model to
+# their maker, and keep a database of that in the home folder, unless this is set before they load.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 from modelfile.checksum import MANIFEST, read_manifest, verify_manifest, verify_sha256
 from modelfile.errors import (
     ModelChecksumError,

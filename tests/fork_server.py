@@ -18,7 +18,7 @@ import traceback
 import types
 
 PRELOADED = (
-    *("httpx", "numpy", "onnxruntime", "PIL.Image", "pytest", "scipy.ndimage", "uvicorn"),
+    *("httpx", "numpy", "modelfile", "PIL.Image", "pytest", "scipy.ndimage", "uvicorn"),
     *("clickorder.cli", "clickorder.key_file", "clickorder.cli.labels", "clickorder.own_models"),
     *("labels.crops", "labels.group_overview", "labels.prelabel", "labels.puzzle_annotations"),
     *("service.app", "service.review", "service.serve"),

@@ -4,8 +4,10 @@ from hypothesis import strategies as st
 
 from labels.class_names import class_of_folder, folder_of_class, holds_class
 from labels.errors import AnnotationError
+from labels.pictures import composed
 
-LABELS = st.text(min_size=1, max_size=20)
+LABELS = st.text(min_size=1, max_size=20).map(composed)
+"""Composed, as names are wherever they are read."""
 
 
 @given(label=LABELS)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from labels.errors import PuzzleSetError
+from labels.pictures import composed
 from labels.puzzles import PROMPT_KINDS, Puzzle, PuzzleWriter, read_puzzles
 
 WIDTH, HEIGHT = 60, 40
@@ -76,7 +77,8 @@ def test_optional_keys_may_be_missing(folder):
     assert (puzzle.distractors, puzzle.accept, puzzle.family, puzzle.meta) == ((), None, "", {})
 
 
-text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
+# Composed, as words are when they are read.
+text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4).map(composed)
 
 
 @st.composite
