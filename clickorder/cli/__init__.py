@@ -116,7 +116,7 @@ MinConfidenceOrSettings = Annotated[
         min=0.0,
         max=1.0,
         help="Below this confidence the answer is an abstention; 0 always answers. "
-        "[default: that of the settings or the service, 0.1 unless changed]",
+        "[default: that of the settings or the service, 0.05 unless changed]",
     ),
 ]
 

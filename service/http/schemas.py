@@ -220,7 +220,7 @@ class Options(BaseModel):
         Probability | None,
         Field(
             description="Below this the answer is an abstention; by default as the service is set, "
-            "0.1 unless changed. 0 never abstains for want of confidence."
+            "0.05 unless changed. 0 never abstains for want of confidence."
         ),
     ] = None
     draw: Annotated[
@@ -239,7 +239,7 @@ class SolveRequest(RoutedRequest):
                 {
                     "background": EXAMPLE_BACKGROUND,
                     "prompt": {"words": ["4", "7"]},
-                    "options": {"min_confidence": 0.1, "draw": False},
+                    "options": {"min_confidence": 0.05, "draw": False},
                 },
                 {"background": EXAMPLE_BACKGROUND, "prompt": {"text": "Click in order: 4 7"}},
                 {"background": EXAMPLE_BACKGROUND, "prompt": {"icons": [EXAMPLE_ITEM]}},
