@@ -1,4 +1,4 @@
-"""Kind 3: what was drawn is read or named, and never becomes "shows nothing"."""
+"""What was drawn is read or named, and never becomes "shows nothing"."""
 
 import json
 import math

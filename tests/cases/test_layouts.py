@@ -1,4 +1,4 @@
-"""Kinds 8 and 13: exports in the layouts of their tools are read, or what was seen is named."""
+"""Exports in the layouts of their tools are read, or what was seen is named."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Kinds 4, 5 and 12: files of models as exporters and people really leave them."""
+"""Files of models as exporters and people really leave them."""
 
 import base64
 import codecs

@@ -1,4 +1,4 @@
-"""Kind 6: a name is the same however it is composed, and --fix erases nothing it did not read."""
+"""A name is the same however it is composed, and --fix erases nothing it did not read."""
 
 import json
 import unicodedata

@@ -1,4 +1,4 @@
-"""Kind 1: whatever opens a picture sees the same pixels, and refuses the same files."""
+"""Whatever opens a picture sees the same pixels, and refuses the same files."""
 
 import ast
 import io

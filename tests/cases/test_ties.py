@@ -1,4 +1,4 @@
-"""Kind 2: no figure is better for a model that says the same of everything, or listens to order."""
+"""No figure is better for a model that says the same of everything, or listens to order."""
 
 from itertools import permutations
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Kinds 7, 9, 10 and 11: presets, shared label files, what is printed, names in YAML."""
+"""Presets, shared label files, what is printed, names in YAML."""
 
 import io
 import json
