@@ -151,7 +151,7 @@ class Calibrations:
             CalibrationError: not JSON, a key that is unknown, or a value that is no number.
         """
         try:
-            kinds = json.loads(path.read_text(encoding="utf-8"))
+            kinds = json.loads(path.read_text(encoding="utf-8-sig"))
             count = _counts(kinds.pop("prompt_count", None)) if isinstance(kinds, dict) else None
             for kind in ("words", "pictures"):
                 if kind in kinds:

@@ -70,6 +70,12 @@ def test_one_item_alone_has_a_bias_of_its_own() -> None:
     assert calibration.confidence(0.5, 1.0, fit) == pytest.approx(0.2689414)
 
 
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text('{"words": {"slope": 2}}', encoding="utf-8-sig")
+    assert Calibrations.load(path).words.slope == 2
+
+
 def test_a_known_number_of_prompt_items_round_trips(tmp_path: Path) -> None:
     calibrations = Calibrations(prompt_count=(3, 4))
     calibrations.save(tmp_path / "calibration.json")
