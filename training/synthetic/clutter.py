@@ -75,6 +75,32 @@ def speckle(picture: Image.Image, rng: Generator, share: float, *, coloured: boo
     return Image.fromarray(pixels)
 
 
+def dashes(picture: Image.Image, rng: Generator, share: float) -> None:
+    """Strew short strokes of any colour over an `RGB` picture, in place.
+
+    Args:
+        picture: Mode `RGB`.
+        rng: Source of everything.
+        share: Of the picture that they cover, about, 0..1.
+    """
+    draw = ImageDraw.Draw(picture)
+    width, height = picture.size
+    reach = rng.uniform(1.0, 4.5)
+    thick = 1 if rng.random() < 0.75 else 2
+    leaning = rng.uniform(0, np.pi) if rng.random() < 0.4 else None
+    count = int(share * width * height / (2 * reach * thick))
+    middles = rng.uniform((0, 0), (width, height), (count, 2))
+    angles = rng.uniform(0, np.pi, count)
+    if leaning is not None:
+        angles = leaning + (angles - np.pi / 2) / 4
+    arms = rng.uniform(0.5, 1.0, count)[:, None] * reach
+    arms = arms * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    tones = rng.integers(0, 256, (count, 3))
+    ends = np.concatenate([middles - arms, middles + arms], axis=1)
+    for end, tone in zip(ends.tolist(), tones.tolist(), strict=True):
+        draw.line(end, fill=tuple(tone), width=thick)
+
+
 def grain(picture: Image.Image, rng: Generator, strength: float) -> Image.Image:
     """Add noise of up to `strength` levels either way to every channel of an `RGB` picture."""
     pixels = np.asarray(picture).astype(np.int16)

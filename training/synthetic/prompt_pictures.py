@@ -8,16 +8,16 @@ nobody's partner.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from training.synthetic.characters import DIGITS, LEVEL_1, LEVEL_2, LOWER, UPPER
-from training.synthetic.clutter import grain, rescale_wear, speckle
-from training.synthetic.colours import RGB, away_from, distance, mix, random_colour
+from training.synthetic.clutter import dashes, grain, rescale_wear, speckle
+from training.synthetic.colours import away_from, mix, random_colour
 from training.synthetic.glyphs import text_mask
 from training.synthetic.grounds import (
     flat_ground,
@@ -39,14 +39,31 @@ from training.synthetic.items import (
     paint_cut,
 )
 from training.synthetic.palette import Palette
+from training.synthetic.prompt_clutter import (
+    Canvas,
+    Scheme,
+    along,
+    blobs,
+    curves,
+    dots,
+    lines,
+    pebbles,
+    strokes,
+)
+from training.synthetic.prompt_layout import layout
 from training.synthetic.shapes import ShapeCollection
 from training.synthetic.store import FontFace, IconCollection
 from training.synthetic.strips import Box, Strip, on_page
 from training.synthetic.styles import Style, ink_box, random_style
 
 _LEAST_SIDE_PX = 13
-_MOST_WIDTH_PX = 640
 _ATTEMPTS = 4
+
+_SPARSE = (
+    "一二三十七八九几了刀力又人入儿丁乃卜匕万上下个丫义之于干工土士才大丈与久么小口山川千乞"
+    "夕广亡门己已弓飞习叉马井开夫天无专云木五不太犬区历友尤匹比互切瓦止少日中内水贝见午牛手"
+)
+"""Characters of few strokes, which noise breaks up and lines pass for."""
 
 _INSTRUCTIONS = (
     "请依次点击", "请按顺序点击", "依次点击:", "请点击", "点击下图", "按顺序选择", "請依次點擊",
@@ -54,32 +71,6 @@ _INSTRUCTIONS = (
     "Cliquez", "Klicken Sie", "Haga clic",
 )  # fmt: skip
 """What sites write beside the items; none of it is to be clicked."""
-
-
-@dataclass(slots=True)
-class _Canvas:
-    """A prompt picture while it is drawn.
-
-    Attributes:
-        picture: Mode `RGB`.
-        side: Approximate side of the items in pixels.
-        inks: Colours of the items.
-        clutter: Boxes of what is no item, in picture pixels, end exclusive.
-    """
-
-    picture: Image.Image
-    side: float
-    inks: list[RGB] = field(default_factory=list)
-    clutter: list[Box] = field(default_factory=list)
-
-    def note(self, x1: float, y1: float, x2: float, y2: float) -> None:
-        """Remember a piece of clutter that is large enough to be taken for an item."""
-        width, height = self.picture.size
-        box = (
-            round(max(0, x1)), round(max(0, y1)), round(min(width, x2)), round(min(height, y2))
-        )  # fmt: skip
-        if min(box[2] - box[0], box[3] - box[1]) >= 0.25 * self.side:
-            self.clutter.append(box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +143,11 @@ class PromptPainter:
     def _characters(self, count: int, rng: Generator) -> list[Item]:
         face = _any_face(self._han, rng)
         pool = LEVEL_1 if rng.random() < 0.8 else LEVEL_2
+        sparse = rng.random() < 0.2
         found: list[Item] = []
         while len(found) < count:
-            word = pool[int(rng.integers(len(pool)))]
+            some = _SPARSE if sparse and rng.random() < 0.5 else pool
+            word = some[int(rng.integers(len(some)))]
             if face.covers(word):
                 found.append(TextItem(word, face))
             elif rng.random() < 0.05:
@@ -190,10 +183,17 @@ class PromptPainter:
         style, motion, one_ink = _look(rng, icons=icons)
         side = float(rng.choice(np.array([rng.uniform(14, 24), rng.uniform(18, 48), 72.0])
                                 , p=[0.3, 0.62, 0.08]))  # fmt: skip
-        size, slots, before = _layout(len(items), side, rng)
-        canvas = _Canvas(self._ground(size, rng), side)
+        size, slots, before = layout(len(items), side, rng)
+        canvas = Canvas(self._ground(size, rng), side)
         style = _fitting(style, side)
-        if rng.random() < 0.45 * amount:
+        scheme = None
+        if rng.random() < 0.15 * amount:
+            scheme = Scheme.draw(rng)
+            canvas.picture = Image.new("RGB", size, scheme.ground(rng))
+            style = replace(style, opacity=1.0)
+            if rng.random() < 0.5:
+                pebbles(canvas, rng, amount, scheme)
+        elif rng.random() < 0.45 * amount:
             self._behind(canvas, rng, amount)
         boxes: list[Box] = []
         shapes: list[tuple[Cut, tuple[int, int]]] = []
@@ -207,6 +207,8 @@ class PromptPainter:
             if isinstance(item, TextItem) and rng.random() < 0.08:
                 cut = _widened(cut, rng)
             colour = shared or away_from(tone, rng, style.contrast, tone=style.ink)
+            if scheme is not None:
+                colour = scheme.ink(rng)
             layer = paint_cut(cut, own, tone, rng, colour=colour)
             canvas.inks.append(colour)
             left, top = round(x - layer.width / 2), round(y - layer.height / 2)
@@ -220,7 +222,9 @@ class PromptPainter:
         canvas.picture = picture.convert("RGB")
         if before and rng.random() < 0.75:
             self._instruction(canvas, before, rng)
-        if rng.random() < 0.72 * amount:
+        if scheme is not None:
+            pebbles(canvas, rng, amount, scheme)
+        elif rng.random() < 0.72 * amount:
             self._over(canvas, boxes, rng, amount)
         finished = _worn(canvas.picture, side, rng, amount)
         # Boxes of items that lie behind others in reading order would make cuts ambiguous.
@@ -248,36 +252,36 @@ class PromptPainter:
 
     # Clutter
 
-    def _behind(self, canvas: _Canvas, rng: Generator, amount: float) -> None:
+    def _behind(self, canvas: Canvas, rng: Generator, amount: float) -> None:
         """What lies under the items."""
         for _ in range(int(rng.integers(1, 3))):
             kind = rng.random()
             if kind < 0.4:
-                _blobs(canvas, rng, amount, opaque=rng.random() < 0.5)
+                blobs(canvas, rng, amount, opaque=rng.random() < 0.5)
             elif kind < 0.7:
-                _curves(canvas, rng, amount)
+                curves(canvas, rng, amount)
             elif kind < 0.85:
-                _dots(canvas, rng, amount)
+                dots(canvas, rng, amount)
             else:
                 self._faint_text(canvas, rng)
 
-    def _over(self, canvas: _Canvas, boxes: Sequence[Box], rng: Generator, amount: float) -> None:
+    def _over(self, canvas: Canvas, boxes: Sequence[Box], rng: Generator, amount: float) -> None:
         """What lies over the items, through them or between them."""
         kinds = rng.random(6)
         if kinds[0] < 0.5:
-            _curves(canvas, rng, amount)
+            curves(canvas, rng, amount)
         if kinds[1] < 0.45:
-            _dots(canvas, rng, amount)
+            dots(canvas, rng, amount)
         if kinds[2] < 0.3:
-            _lines(canvas, rng, amount)
+            lines(canvas, rng, amount)
         if kinds[3] < 0.4:
-            _blobs(canvas, rng, amount, opaque=rng.random() < 0.5)
+            blobs(canvas, rng, amount, opaque=rng.random() < 0.5)
         if kinds[4] < 0.15:
-            _strokes(canvas, rng, amount)
+            strokes(canvas, rng, amount)
         if kinds[5] < 0.06:
-            _along(canvas, boxes, rng)
+            along(canvas, boxes, rng)
 
-    def _faint_text(self, canvas: _Canvas, rng: Generator) -> None:
+    def _faint_text(self, canvas: Canvas, rng: Generator) -> None:
         """Faint or tiny characters that are no items."""
         face = _any_face(self._latin if rng.random() < 0.6 else self._han, rng)
         pool = DIGITS + UPPER + LOWER if rng.random() < 0.6 else LEVEL_1
@@ -293,7 +297,7 @@ class PromptPainter:
             y = int(rng.integers(0, max(1, canvas.picture.height - mask.height)))
             canvas.picture.paste(tone, (x, y), mask)
 
-    def _instruction(self, canvas: _Canvas, room: tuple[int, int], rng: Generator) -> None:
+    def _instruction(self, canvas: Canvas, room: tuple[int, int], rng: Generator) -> None:
         """Text beside the items, smaller than they are; it is no item."""
         text = _INSTRUCTIONS[int(rng.integers(len(_INSTRUCTIONS)))]
         faces = self._han if ord(text[0]) > 127 else self._latin
@@ -378,55 +382,6 @@ def _fitting(style: Style, side: float) -> Style:
     )
 
 
-def _layout(
-    count: int, side: float, rng: Generator
-) -> tuple[tuple[int, int], list[tuple[float, float]], tuple[int, int] | None]:
-    """Size of the picture, the middles of the items, and the columns that are free for a text."""
-    height = round(side / rng.uniform(0.42, 1.02))
-    kind = rng.random()
-    wander = max(0.0, height - side) / 2
-    lead = int(side * rng.uniform(2.0, 5.0)) if rng.random() < 0.14 else 0
-    if kind < 0.3:  # Equal cells.
-        cell = side * rng.uniform(1.0, 3.2)
-        xs = [
-            cell * (i + 0.5) + rng.uniform(-0.5, 0.5) * max(0.0, cell - side) for i in range(count)
-        ]
-        width = cell * count
-    else:
-        gaps = np.full(count - 1, _gap(rng)) if kind < 0.8 else rng.uniform(-0.05, 2.6, count - 1)
-        if kind < 0.8 and rng.random() < 0.4:
-            gaps = gaps + rng.uniform(0, 0.3, count - 1)
-        places = np.concatenate([[0.0], np.cumsum(side * (1 + gaps))])
-        row = float(places[-1]) + side
-        room = side * (rng.uniform(0.05, 0.6) if rng.random() < 0.45 else rng.uniform(0.3, 4.0))
-        start = side / 2 + room * float(rng.choice(np.array([0.05, 0.5, 0.95, rng.random()])))
-        if rng.random() < 0.04:
-            start -= 0.15 * side  # The first item is clipped.
-        xs = [start + float(place) for place in places]
-        width = row + room
-    after = lead > 0 and rng.random() < 0.3
-    if lead and not after:
-        xs = [x + lead for x in xs]
-    total = min(round(width) + lead, max(_MOST_WIDTH_PX, round(width)))
-    ys = [
-        height / 2 + (rng.uniform(-1, 1) * wander if rng.random() < 0.6 else 0.0)
-        for _ in range(count)
-    ]
-    if not lead:
-        return (max(total, height), height), list(zip(xs, ys, strict=True)), None
-    room_for = (round(width), total) if after else (0, lead)
-    return (max(total, height), height), list(zip(xs, ys, strict=True)), room_for
-
-
-def _gap(rng: Generator) -> float:
-    kind = rng.random()
-    if kind < 0.2:
-        return float(rng.uniform(-0.1, 0.04))
-    if kind < 0.65:
-        return float(rng.uniform(0.04, 0.5))
-    return float(rng.uniform(0.5, 2.6))
-
-
 def _widened(cut: Cut, rng: Generator) -> Cut:
     """A heavy, wide drawing of a glyph, as wide as its cell, its halves now and then apart."""
     wide = max(2, round(cut.mask.width * rng.uniform(1.1, 1.45)))
@@ -462,168 +417,12 @@ def _apart(clutter: Sequence[Box], boxes: Sequence[Box]) -> tuple[Box, ...]:
     return tuple(found)
 
 
-def _tone(canvas: _Canvas, rng: Generator) -> RGB:
-    """A colour for clutter: the items' own, or any."""
-    if canvas.inks and rng.random() < 0.4:
-        return canvas.inks[int(rng.integers(len(canvas.inks)))]
-    return random_colour(rng)
-
-
-def _overlay(canvas: _Canvas, mask: Image.Image, tone: RGB, strength: float = 1.0) -> None:
-    """Lay a colour over the picture through a mask of three times its size."""
-    small = mask.reduce(3) if mask.size != canvas.picture.size else mask
-    if strength < 1:
-        small = small.point([round(v * strength) for v in range(256)])
-    canvas.picture.paste(tone, (0, 0), small)
-
-
-def _curves(canvas: _Canvas, rng: Generator, amount: float) -> None:
-    """Waves and Bezier curves, as thick as strokes, over the width or a part of it."""
-    width, height = canvas.picture.size
-    smooth = rng.random() < 0.5
-    scale = 3 if smooth else 1
-    count = int(rng.integers(1, 2 + round(5 * amount)))
-    stroke = max(1.0, canvas.side / 14)
-    for _ in range(count):
-        tone = _tone(canvas, rng)
-        thick = rng.uniform(1.0, 1 + stroke * 0.8 * amount)
-        if rng.random() < 0.5:
-            x = np.linspace(rng.uniform(-5, 0.3 * width), rng.uniform(0.7 * width, width + 5), 48)
-            wave = rng.uniform(0.25, 2.2) * width
-            y = rng.uniform(0, height) + rng.uniform(0, 0.5) * height * np.sin(
-                2 * np.pi * x / wave + rng.uniform(0, 6.28)
-            )
-        else:
-            t = np.linspace(0, 1, 36)[:, None]
-            p = rng.uniform((0, -0.2 * height), (width, 1.2 * height), (4, 2))
-            if rng.random() < 0.7:
-                p[0, 0], p[3, 0] = rng.uniform(-0.1, 0.3) * width, rng.uniform(0.7, 1.1) * width
-            path = (1 - t) ** 3 * p[0] + 3 * (1 - t) ** 2 * t * p[1]
-            path = path + 3 * (1 - t) * t**2 * p[2] + t**3 * p[3]
-            x, y = path.T
-        points = [(float(a) * scale, float(b) * scale) for a, b in zip(x, y, strict=True)]
-        if smooth:
-            mask = Image.new("L", (width * 3, height * 3))
-            ImageDraw.Draw(mask).line(
-                points, fill=255, width=max(1, round(thick * 3)), joint="curve"
-            )
-            _overlay(canvas, mask, tone, 1.0 if rng.random() < 0.7 else rng.uniform(0.4, 0.9))
-        else:
-            draw = ImageDraw.Draw(canvas.picture)
-            draw.line(points, fill=tone, width=max(1, round(thick)), joint="curve")
-
-
-def _lines(canvas: _Canvas, rng: Generator, amount: float) -> None:
-    """Straight lines from anywhere to anywhere, a few or two dozen."""
-    width, height = canvas.picture.size
-    draw = ImageDraw.Draw(canvas.picture)
-    many = rng.random() < 0.3
-    tone = _tone(canvas, rng) if rng.random() < 0.4 else None
-    for _ in range(int(rng.integers(1, 3 + round((22 if many else 6) * amount)))):
-        ends = rng.uniform((0, 0, 0, 0), (width, height, width, height))
-        thick = 1 if many or rng.random() < 0.6 else max(1, round(canvas.side / 16))
-        draw.line([float(v) for v in ends], fill=tone or _tone(canvas, rng), width=thick)
-
-
-def _dots(canvas: _Canvas, rng: Generator, amount: float) -> None:
-    """Dots of one size or of several, from eight to a hundred and sixty."""
-    width, height = canvas.picture.size
-    share = float(rng.uniform(0.1, 1.0)) ** 2 * amount
-    count = 8 + int(150 * share)
-    largest = max(1.0, canvas.side / rng.uniform(6, 22))
-    tone = _tone(canvas, rng) if rng.random() < 0.35 else None
-    draw = ImageDraw.Draw(canvas.picture)
-    same = rng.random() < 0.5
-    square = rng.random() < 0.25
-    for x, y in rng.uniform((0, 0), (width, height), (count, 2)):
-        radius = largest / 2 if same else rng.uniform(0.4, 1.0) * largest / 2
-        box = (x - radius, y - radius, x + radius, y + radius)
-        colour = tone or _tone(canvas, rng)
-        if square:
-            draw.rectangle(box, fill=colour)
-        else:
-            draw.ellipse(box, fill=colour)
-
-
-def _strokes(canvas: _Canvas, rng: Generator, amount: float) -> None:
-    """Short strokes and arcs, like torn-off parts of characters."""
-    width, height = canvas.picture.size
-    draw = ImageDraw.Draw(canvas.picture)
-    for _ in range(int(rng.integers(3, 5 + round(16 * amount)))):
-        x, y = rng.uniform((0, 0), (width, height))
-        reach = canvas.side * rng.uniform(0.12, 0.4)
-        tone, thick = _tone(canvas, rng), max(1, round(canvas.side / rng.uniform(10, 26)))
-        if rng.random() < 0.5:
-            angle = rng.uniform(0, 6.28)
-            dx, dy = reach * np.cos(angle), reach * np.sin(angle)
-            draw.line([x - dx, y - dy, x + dx, y + dy], fill=tone, width=thick)
-        else:
-            start = rng.uniform(0, 360)
-            box = (x - reach, y - reach, x + reach, y + reach)
-            draw.arc(box, start, start + rng.uniform(40, 300), fill=tone, width=thick)
-
-
-def _blobs(canvas: _Canvas, rng: Generator, amount: float, *, opaque: bool) -> None:
-    """Discs, polygons, bars and blobs up to the size of items; opaque ones are smaller.
-
-    Opaque ones larger than specks are discs in colours unlike the items', or they would be items.
-    """
-    width, height = canvas.picture.size
-    discs = opaque and rng.random() < 0.8
-    most = 0.32 if discs else 0.2 if opaque else float(rng.choice(np.array([0.35, 0.65])))
-    count = 1 + round((3 + 11 * rng.random()) * amount * (1.0 if rng.random() < 0.6 else 0.4))
-    for _ in range(count):
-        x, y = rng.uniform((0, 0), (width, height))
-        reach = canvas.side * rng.uniform(0.06, most)
-        mask = Image.new("L", (width, height))
-        draw = ImageDraw.Draw(mask)
-        kind = 0.0 if discs else rng.random()
-        if kind < 0.55:
-            draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=255)
-        elif kind < 0.8:
-            corners = int(rng.integers(3, 8))
-            angles = np.sort(rng.uniform(0, 6.28, corners))
-            points = [(float(x + reach * np.cos(a)), float(y + reach * np.sin(a))) for a in angles]
-            draw.polygon(points, fill=255)
-        elif kind < 0.9:
-            across = reach * rng.uniform(0.1, 0.5)
-            draw.rectangle((x - reach, y - across, x + reach, y + across), fill=255)
-        else:
-            thick = max(1, round(reach * rng.uniform(0.1, 0.4)))
-            draw.ellipse((x - reach, y - reach, x + reach, y + reach), outline=255, width=thick)
-        strength = 1.0 if opaque else float(rng.uniform(0.15, 0.75))
-        tone = _unlike(canvas.inks, rng) if discs else _tone(canvas, rng)
-        _overlay(canvas, mask, tone, strength)
-        canvas.note(x - reach, y - reach, x + reach, y + reach)
-
-
-def _unlike(inks: Sequence[RGB], rng: Generator) -> RGB:
-    """A colour that none of the items has."""
-    tone = random_colour(rng, "pastel" if rng.random() < 0.5 else "any")
-    for _ in range(8):
-        if all(distance(tone, ink) > 0.25 for ink in inks):
-            break
-        tone = random_colour(rng)
-    return tone
-
-
-def _along(canvas: _Canvas, boxes: Sequence[Box], rng: Generator) -> None:
-    """A line along the stem or the foot of an item, in a colour near its own."""
-    x1, y1, x2, y2 = boxes[int(rng.integers(len(boxes)))]
-    draw = ImageDraw.Draw(canvas.picture)
-    tone, thick = _tone(canvas, rng), max(1, round(canvas.side / 18))
-    if rng.random() < 0.5:
-        x = float(rng.uniform(x1, x2))
-        ends = [x, 0.0, x + rng.uniform(-2, 2), float(canvas.picture.height)]
-    else:
-        y = float(rng.uniform(y1, y2))
-        ends = [0.0, y, float(canvas.picture.width), y + rng.uniform(-3, 3)]
-    draw.line(ends, fill=tone, width=thick)
-
-
 def _worn(picture: Image.Image, side: float, rng: Generator, amount: float) -> Image.Image:
     """Noise and wear over everything."""
-    if rng.random() < 0.2 * amount:
+    noise = rng.random()
+    if noise < 0.1 * amount:
+        dashes(picture, rng, rng.uniform(0.03, 0.35) * (1.0 if side > 30 else 0.5) * amount)
+    elif noise < 0.25 * amount:
         share = rng.uniform(0.03, 0.5) * (1.0 if side > 30 else 0.5) * amount
         picture = speckle(picture, rng, share, coloured=rng.random() < 0.7)
     if rng.random() < 0.1 and side > 22:
