@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Protocol, cast
@@ -34,6 +35,9 @@ F32 = NDArray[np.float32]
 SHIPPED = Path(__file__).with_name("weights") / "text.onnx"
 """The model that comes with this project."""
 
+SHIPPED_READERS = {file.stem: file for file in sorted(SHIPPED.parent.glob("captcha-*.onnx"))}
+"""Readers of one kind of picture that come with this project, by name."""
+
 _MOST_AT_ONCE = 32  # pictures in one run: more gain nothing on a CPU and want memory
 
 
@@ -50,6 +54,31 @@ class TextReading:
     text: str
     confidence: float
     characters: tuple[tuple[str, float], ...]
+
+
+def reader_file(choice: str | PathLike[str] | None) -> Path:
+    """The file of a reader.
+
+    Args:
+        choice: A file, or the name of a shipped reader as `captcha-upper4`; None for the shipped
+            reader of everything.
+
+    Raises:
+        ReadingError: it is neither a file nor a name.
+    """
+    if choice is None:
+        return SHIPPED
+    path = Path(choice)
+    if path.exists() or path.name != str(choice) or path.suffix:
+        return path
+    if path.name not in SHIPPED_READERS:
+        near = get_close_matches(path.name, SHIPPED_READERS, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise ReadingError(
+            f"{choice} is neither a file nor a reader that is shipped; {meant}Shipped are "
+            f"{', '.join(SHIPPED_READERS) or 'none'}."
+        )
+    return SHIPPED_READERS[path.name]
 
 
 class _Network(Protocol):

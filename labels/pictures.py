@@ -18,6 +18,7 @@ __all__ = [
     "displayed_size",
     "find_files",
     "find_pictures",
+    "is_blank",
     "is_picture",
     "load_rgb",
     "unreadable",
@@ -25,6 +26,9 @@ __all__ = [
 
 QUARANTINE = "quarantine"
 """Folder of what was taken out of a data set; nothing in it is read."""
+
+_BLANK_RANGE = 8
+"""Of 255: in a picture whose values differ by less there is nothing to see."""
 
 UNREADABLE = (OSError, PictureError)
 """What is raised for a file that is no whole picture, or one too large to be meant."""
@@ -89,6 +93,15 @@ def load_rgb(file: Path | bytes) -> NDArray[np.uint8]:
         OSError, PictureError: see `UNREADABLE`.
     """
     return decode_picture(file)
+
+
+def is_blank(picture: NDArray[np.uint8]) -> bool:
+    """Whether there is nothing to see: every value of a channel is nearly the same.
+
+    Args:
+        picture: `(H, W, 3)` uint8 RGB.
+    """
+    return int(np.ptp(picture, axis=(0, 1)).max(initial=0)) < _BLANK_RANGE
 
 
 def unreadable(file: Path, error: Exception) -> Fault:

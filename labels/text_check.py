@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labels.duplicates import pixel_digest
-from labels.pictures import UNREADABLE, find_pictures, load_rgb
+from labels.pictures import UNREADABLE, find_pictures, is_blank, load_rgb
 from labels.quarantine import Change, Quarantine
 from labels.texts import (
     LABELS_JSON,
@@ -28,7 +28,12 @@ Track = Callable[[Sequence[Path]], Iterable[Path]]
 """Passes files on one by one and shows how far it is."""
 
 MOVED = frozenset(
-    {TextFaultKind.UNREADABLE_PICTURE, TextFaultKind.UNKNOWN_CHARACTER, TextFaultKind.COPY}
+    {
+        TextFaultKind.UNREADABLE_PICTURE,
+        TextFaultKind.BLANK_PICTURE,
+        TextFaultKind.UNKNOWN_CHARACTER,
+        TextFaultKind.COPY,
+    }
 )
 """Faults whose pictures are broken or of no use, and are moved without further asking."""
 
@@ -153,7 +158,15 @@ def _look_at(file: Path, folder: Path, wanted: Size | None) -> _Look:
             "out, or say another --size."
         )
         faults.append(TextFault(kinds.WRONG_SIZE, file, sentence, folder))
+    if is_blank(rgb):
+        faults.append(blank_fault(file, folder))
     return _Look(tuple(faults), size, pixel_digest(rgb))
+
+
+def blank_fault(file: Path, folder: Path) -> TextFault:
+    """The fault of a picture of a single colour."""
+    sentence = f"{file} is blank, of one colour throughout; replace it, or take it out."
+    return TextFault(TextFaultKind.BLANK_PICTURE, file, sentence, folder)
 
 
 def _foreign(pictures: Iterable[TextPicture], charset: str) -> list[TextFault]:

@@ -41,6 +41,7 @@ class TextFaultKind(StrEnum):
     UNREADABLE_PICTURE = "unreadable-picture"
     WRONG_SUFFIX = "wrong-suffix"
     WRONG_SIZE = "wrong-size"
+    BLANK_PICTURE = "blank-picture"
     MISSING_LABEL = "missing-label"
     EMPTY_LABEL = "empty-label"
     UNKNOWN_CHARACTER = "unknown-character"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from clickorder.cli.text_generate import generate
-from clickorder.cli.text_read import measure, read, to_ddddocr
+from clickorder.cli.text_read import measure, models, read, to_ddddocr
 from clickorder.errors import CommandError, UsageError
 from clickorder.terminal import report_os_errors, through
 from clickorder.text_files import (
@@ -71,13 +71,13 @@ def check(
 ) -> None:
     """Find what is wrong with labelled pictures of text, each fault in a sentence.
 
-    Pictures that cannot be opened, whose suffix is not their format, or of another size than asked
-    for; missing and empty labels; characters outside the charset; lines that name no picture; the
-    same pixels twice, with the same label or with another.
+    Pictures that cannot be opened, that are blank, whose suffix is not their format, or of another
+    size than asked for; missing and empty labels; characters outside the charset; lines that name
+    no picture; the same pixels twice, with the same label or with another.
 
-    `--fix` moves unreadable pictures, foreign characters and copies to `DIR/quarantine`, takes
-    their lines out of the label file (and lines that name no picture; a copy of the file is kept),
-    and notes each in `quarantine/quarantine.jsonl`; move a file back to undo it. Which of two
+    `--fix` moves unreadable and blank pictures, foreign characters and copies to `DIR/quarantine`,
+    takes their lines out of the label file (and lines that name no picture; a copy of the file is
+    kept), and notes each in `quarantine/quarantine.jsonl`; move a file back to undo it. Which of two
     labels is right it leaves to you. Run it again if it was interrupted.
 
     Exit status: 0 clean, 1 faults are left, 2 the folders cannot be checked at all.
@@ -256,4 +256,5 @@ def _split_files(texts: "TextPictures") -> list[str]:
 text_app.command()(generate)
 text_app.command("test")(measure)
 text_app.command()(read)
+text_app.command()(models)
 text_app.command("to-ddddocr")(to_ddddocr)

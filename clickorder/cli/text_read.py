@@ -36,8 +36,9 @@ class Part(StrEnum):
 Model = Annotated[
     Path | None,
     typer.Option(
-        help="ONNX file of `train-text`, or of dddd_trainer with its `charsets.json`. "
-        "[default: the shipped one]"
+        help="ONNX file of `train-text`, or of dddd_trainer with its `charsets.json`; or a reader "
+        "that is shipped, by its name in `clickorder text models`. [default: the shipped one of "
+        "everything]"
     ),
 ]
 Length = Annotated[
@@ -87,7 +88,7 @@ def measure(
     from rich.table import Table
 
     from classifier.charsets import characters_of
-    from classifier.text_reader import SHIPPED, TextReader
+    from classifier.text_reader import TextReader, reader_file
     from labels.atomic import write_atomically
     from labels.text_split import kept_split
     from training.evaluation.failures import Lettering
@@ -99,7 +100,7 @@ def measure(
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise UsageError(f"{sheet} is no .png; the sheet is written as PNG.")
     allowed = None if charset is None else characters_of(charset)
-    reader = TextReader.load(model or SHIPPED, threads=threads)
+    reader = TextReader.load(reader_file(model), threads=threads)
     with report_os_errors(folders[0]):
         texts = read_folders(folders, pattern)
         pictures = texts.pictures
@@ -166,14 +167,15 @@ def read(
     For example:
 
     - `clickorder text read captcha.png`
+    - `clickorder text read captcha.png --model captcha-upper4`
     - `clickorder text read *.png --model text.onnx --charset numeric --length 4 --json`
     """
     from classifier.charsets import characters_of
-    from classifier.text_reader import SHIPPED, TextReader
+    from classifier.text_reader import TextReader, reader_file
     from labels.pictures import UNREADABLE, load_rgb
 
     allowed = None if charset is None else characters_of(charset)
-    reader = TextReader.load(model or SHIPPED, threads=threads)
+    reader = TextReader.load(reader_file(model), threads=threads)
     if allowed is not None:
         typer.echo(f"Characters in use: {_shortened(allowed)}", err=True)
     failed = doubtful = False
@@ -207,6 +209,30 @@ def read(
         )
     if failed:
         raise typer.Exit(1)
+
+
+def models() -> None:
+    """List the readers that are shipped: what they read, and where the file lies.
+
+    A model of one kind of picture is far more often right on that kind, and wrong on all others.
+
+    For example:
+
+    - `clickorder text models`
+    - `clickorder text read captcha.png --model captcha-digits4`
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from classifier.text_reader import SHIPPED, SHIPPED_READERS, TextReader
+
+    table = Table("name", "reads", "characters", "MB", "file")
+    for name, file in {"(default)": SHIPPED, **SHIPPED_READERS}.items():
+        reader = TextReader.load(file)
+        told = reader.metadata.training_data if reader.metadata else ""
+        size = f"{file.stat().st_size / 1e6:.1f}"
+        table.add_row(name, cell(told), str(len(reader.charset.symbols) - 1), size, cell(str(file)))
+    show(Console(), table)
 
 
 def to_ddddocr(

@@ -1,19 +1,31 @@
 """Calibration: how scores become probabilities."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.solving.tta import Look
+from service.solving.matching import Assignment
+from service.solving.tta import CLOSE, FIRST, Look
+
+Kind: TypeAlias = Literal["words", "pictures", "icons"]
+
+KINDS: tuple[Kind, ...] = ("words", "pictures", "icons")
+"""Kinds of prompt; what is read, found and compared err in ways of their own."""
 
 _EPSILON = 1e-9
 
 _WORST_FIT = -12.0
-"""Log-likelihoods below this are all the same: no fit at all."""
+"""Log-likelihoods and logits below this are all the same: no fit at all."""
+
+_BEST_ODDS = 9.0
+"""Logits above this are all the same: a perfect fit."""
+
+_LEAST_DOUBT = 1e-4
 
 
 class CalibrationError(ValueError):
@@ -31,13 +43,18 @@ class Calibration:
         classifier_weight: Weight, beside a matcher, of the log-probability that two pictures show
             the same character.
         detector_weight: Weight of the log of the detector's score of a box, on every item's score.
-        slope: Slope of the logit of the raw confidence.
-        bias: Added to it.
-        fit_slope: Weight of the fit of the worst item in the same sum. It says whether every item
-            is in the picture at all, which the share among assignments cannot.
-        mean_slope: Weight of the mean fit of all items: where the others fit well, a bad fit is
-            more often a hard item than an absent one.
-        alone: Added where there is only one item, which no other item leaves its box to.
+        bias: Sum of the weighted inputs of the confidence where all are 0.
+        slope: Weight of `ConfidenceInputs.raw`, likewise of the others below.
+        fit_slope: Weight of `worst_fit`.
+        mean_slope: Weight of `mean_fit`.
+        share_slope: Weight of `share`.
+        detection_slope: Weight of `detection`.
+        faintest_slope: Weight of `faintest`.
+        worst_slope: Weight of `worst`.
+        average_slope: Weight of `mean`.
+        boxes_slope: Weight of `boxes`.
+        items_slope: Weight of `items`.
+        alone: Weight of `alone`.
         sure: Confidence from which on a first look is enough; 0 never looks twice.
         no_partner: Score (before the temperature) above which a box speaks for an item of a cut of
             a prompt picture, and below which against it.
@@ -53,62 +70,125 @@ class Calibration:
     null_score: float = -8.0
     siamese_weight: float = 1.0
     classifier_weight: float = 0.0
-    slope: float = 1.0
-    bias: float = 0.0
     detector_weight: float = 0.0
-    sure: float = 0.9
-    no_partner: float = -3.0
+    bias: float = 0.0
+    slope: float = 1.0
     fit_slope: float = 0.0
     mean_slope: float = 0.0
+    share_slope: float = 0.0
+    detection_slope: float = 0.0
+    faintest_slope: float = 0.0
+    worst_slope: float = 0.0
+    average_slope: float = 0.0
+    boxes_slope: float = 0.0
+    items_slope: float = 0.0
     alone: float = 0.0
+    sure: float = 0.9
+    no_partner: float = -3.0
     absent_fit: float = -3.0
     most_gain: float = 2.0
 
-    def confidence(self, share: float, evidence: float, fit: "Fit | None" = None) -> float:
-        """Probability that the whole answer is right.
+    def confidence(self, inputs: "ConfidenceInputs") -> float:
+        """Probability that the whole answer is right, 0..1.
 
-        Args:
-            share: Share of the best assignment among all, 0..1.
-            evidence: The detector's, that every chosen box is an item, 0..1.
-            fit: How well the items fit their boxes; None for several that fit perfectly.
-
-        Returns:
-            `sigmoid(slope * logit(share * evidence) + fit_slope * worst + mean_slope * mean +
-            alone + bias)`, 0..1: Platt scaling (Platt 1999) with more than one variable.
+        A logistic regression: Platt scaling (Platt 1999) with more than one variable. The share
+        among assignments says which of several answers is best; how well the worst item fits says
+        whether everything that is asked for is in the picture at all.
         """
-        fit = fit or Fit(0.0, 0.0, alone=False)
-        raw = min(max(share * evidence, _EPSILON), 1 - _EPSILON)
-        logit = self.slope * (np.log(raw) - np.log1p(-raw)) + self.bias
-        logit += self.fit_slope * fit.worst + self.mean_slope * fit.mean + self.alone * fit.alone
+        logit = self.bias + sum(
+            getattr(self, weight) * getattr(inputs, name) for weight, name in INPUTS.items()
+        )
         return float(1 / (1 + np.exp(-logit)))
 
 
+INPUTS: Mapping[str, str] = {
+    "slope": "raw",
+    "fit_slope": "worst_fit",
+    "mean_slope": "mean_fit",
+    "share_slope": "share",
+    "detection_slope": "detection",
+    "faintest_slope": "faintest",
+    "worst_slope": "worst",
+    "average_slope": "mean",
+    "boxes_slope": "boxes",
+    "items_slope": "items",
+    "alone": "alone",
+}
+"""Weights of a calibration to the inputs that they weigh."""
+
+
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """How well the items of a prompt fit their boxes.
+class ConfidenceInputs:
+    """What the confidence in an assignment is computed from.
 
     Attributes:
-        worst: Log-likelihood of the item that fits worst, -12 to 0.
-        mean: Mean of all items, each within the same bounds.
-        alone: Whether there is only one item.
+        raw: Logit of the share times the detector's scores of the chosen boxes.
+        worst_fit: Log-likelihood of the item that fits worst, the detector's doubt included,
+            -12 to 0.
+        mean_fit: Mean of all items, each within the same bounds.
+        share: Logit of the share of the best assignment among all.
+        detection: Sum of the logs of the detector's scores of the chosen boxes.
+        faintest: The least of these logs.
+        worst: Logit of the likelihood of the item that fits worst, the detector apart, -12 to 9.
+            Unlike its log, a logit still tells 90 from 99.9 %.
+        mean: Mean logit of all items.
+        boxes: Log of the number of boxes: among many, one fits an absent item by chance.
+        items: Number of items.
+        alone: 1 where there is only one item, which no other item leaves its box to.
     """
 
+    raw: float
+    worst_fit: float
+    mean_fit: float
+    share: float
+    detection: float
+    faintest: float
     worst: float
     mean: float
-    alone: bool
+    boxes: float
+    items: float
+    alone: float
 
     @classmethod
-    def of(cls, scores: NDArray[np.float64], boxes: NDArray[np.int64]) -> "Fit":
-        """The fit of an assignment.
+    def of(
+        cls,
+        result: Assignment,
+        scores: NDArray[np.float64],
+        doubt: NDArray[np.float64],
+        detected: NDArray[np.floating],
+    ) -> "ConfidenceInputs":
+        """The inputs of an assignment in which every item has a box.
 
         Args:
+            result: The assignment of M items, at least one, to N boxes.
             scores: `(M, N)` log-likelihoods of items on boxes.
-            boxes: `(M,)` the box of each item, each 0 or more; no items fit perfectly.
+            doubt: `(N,)` the detector's part in them.
+            detected: `(N,)` the detector's scores, 0..1.
         """
-        if not len(boxes):
-            return cls(0.0, 0.0, alone=False)
-        chosen = np.clip(scores[np.arange(len(boxes)), boxes], _WORST_FIT, 0.0)
-        return cls(float(chosen.min()), float(chosen.mean()), len(boxes) == 1)
+        items, boxes = scores.shape
+        chosen = scores[np.arange(items), result.boxes]
+        fits = np.clip(chosen, _WORST_FIT, 0.0)
+        plain = np.minimum(chosen - doubt[result.boxes], -_LEAST_DOUBT)
+        odds = np.clip(plain - np.log(-np.expm1(plain)), _WORST_FIT, _BEST_ODDS)
+        seen = np.log(np.maximum(detected[result.boxes].astype(np.float64), _EPSILON))
+        return cls(
+            raw=_logit(result.share * float(np.exp(seen.sum()))),
+            worst_fit=float(fits.min()),
+            mean_fit=float(fits.mean()),
+            share=_logit(result.share),
+            detection=float(seen.sum()),
+            faintest=float(seen.min()),
+            worst=float(odds.min()),
+            mean=float(odds.mean()),
+            boxes=float(np.log(boxes)),
+            items=float(items),
+            alone=float(items == 1),
+        )
+
+
+def _logit(probability: float) -> float:
+    clipped = min(max(probability, _EPSILON), 1 - _EPSILON)
+    return float(np.log(clipped) - np.log1p(-clipped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +197,11 @@ class Calibrations:
 
     Attributes:
         words: For prompts of words.
-        pictures: For icons, prompt pictures and regions.
+        pictures: For prompt pictures and regions.
+        icons: For prompts of icons, whose number and boxes are known; None for `pictures`.
         words_closely: For prompts of words at a close look.
-        pictures_closely: For the other prompts at a close look.
+        pictures_closely: For prompt pictures and regions at a close look.
+        icons_closely: For prompts of icons at a close look; None for `pictures_closely`.
         prompt_count: Least and greatest number of items of the prompt pictures that it was fitted
             on, where those of one site have a fixed number; None where any number may come.
     """
@@ -128,24 +210,27 @@ class Calibrations:
     pictures: Calibration = Calibration()
     words_closely: Calibration = Calibration()
     pictures_closely: Calibration = Calibration()
+    icons: Calibration | None = None
+    icons_closely: Calibration | None = None
     prompt_count: tuple[int, int] | None = None
 
-    def of(self, kind: Literal["words", "pictures"], look: Look) -> Calibration:
+    def of(self, kind: Kind, look: Look) -> Calibration:
         """The one for a kind of prompt and a look."""
-        if look.closely:
-            return self.words_closely if kind == "words" else self.pictures_closely
-        return self.words if kind == "words" else self.pictures
+        suffix = "_closely" if look.closely else ""
+        found: Calibration | None = getattr(self, kind + suffix)
+        return found or self.of("pictures", look)
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
         told = asdict(self)
-        if self.prompt_count is None:
-            del told["prompt_count"]
+        told = {key: value for key, value in told.items() if value is not None}
         path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Calibrations":
-        """Read what `save` wrote; without calibrations of close looks, those of first looks serve.
+        """Read what `save` wrote.
+
+        Without calibrations of close looks, those of first looks serve.
 
         Raises:
             CalibrationError: not JSON, a key that is unknown, or a value that is no number.
@@ -153,7 +238,7 @@ class Calibrations:
         try:
             kinds = json.loads(path.read_text(encoding="utf-8-sig"))
             count = _counts(kinds.pop("prompt_count", None)) if isinstance(kinds, dict) else None
-            for kind in ("words", "pictures"):
+            for kind in KINDS:
                 if kind in kinds:
                     kinds.setdefault(f"{kind}_closely", kinds[kind])
             loaded = cls(
@@ -167,9 +252,7 @@ class Calibrations:
             raise CalibrationError(
                 f"The calibration file {path} cannot be used: {error}."
             ) from error
-        every = (
-            loaded.words, loaded.pictures, loaded.words_closely, loaded.pictures_closely
-        )  # fmt: skip
+        every = [loaded.of(kind, look) for kind in KINDS for look in (FIRST, CLOSE)]
         if min(calibration.temperature for calibration in every) <= 0:
             raise CalibrationError(f"The temperature in {path} must be greater than 0.")
         return loaded

@@ -21,7 +21,7 @@ from service.errors import (
 )
 from service.solving.answers import Box
 from service.solving.assignment import best_assignment
-from service.solving.calibration import Calibration, Calibrations
+from service.solving.calibration import Calibration, Calibrations, Kind
 from service.solving.gallery import Gallery
 from service.solving.matching import MAX_ITEMS
 from service.solving.prompt_segmentation import Candidates, candidates, content_box
@@ -194,7 +194,7 @@ class Scorer:
             case IconsPrompt(icons):
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):
-                    return self._picture_evidence(background, scene, whole, look)
+                    return self._picture_evidence(background, scene, whole, look, "icons")
             case ImagePrompt(image, count):
                 picture = image
             case RegionPrompt((x1, y1, x2, y2), count):
@@ -253,9 +253,10 @@ class Scorer:
         scene: Detections,
         prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
         look: Look,
+        kind: Kind = "pictures",
     ) -> Evidence:
         """Score pictures of items against the scene; arguments as of `Recogniser.pictures`."""
-        calibration = self._calibrations.of("pictures", look)
+        calibration = self._calibrations.of(kind, look)
         scores, used = self._recogniser.pictures(background, scene, prompt, look, calibration)
         count = len(scores)
         return Evidence(scene, scores, (None,) * count, tuple(range(count)), used, calibration)

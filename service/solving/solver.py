@@ -14,11 +14,11 @@ from classifier.text_reader import TextReader, TextReading
 from detector.detections import Detections, Detector
 from service.errors import InvalidRequestError, ModelUnavailableError, UnknownWordsError
 from service.solving.answers import Answer, Box, Click, DetectedBox, Reason
-from service.solving.calibration import UNCALIBRATED, Calibrations, Fit
+from service.solving.calibration import UNCALIBRATED, Calibrations, ConfidenceInputs
 from service.solving.gallery import NO_GALLERY, Gallery
 from service.solving.matching import MAX_ITEMS, Assignment, assign
 from service.solving.prompts import Prompt, with_count
-from service.solving.recognition import unknown_word
+from service.solving.recognition import doubt, unknown_word
 from service.solving.scoring import Evidence, PromptCache, Scorer, StageTimer
 from service.solving.spelling import can_spell, spelled
 from service.solving.tta import CLOSE, FIRST, Look
@@ -196,7 +196,10 @@ class Solver:
             calibration = evidence.calibration
             scores = evidence.scores / calibration.temperature
             result = assign(scores, null_score=calibration.null_score, keys=evidence.keys)
-        return _Verdict(evidence, result, _confidence(result, evidence))
+        inputs = _inputs(result, evidence)
+        confidence = 0.0 if inputs is None else calibration.confidence(inputs)
+        worst_fit = 0.0 if inputs is None else inputs.worst_fit
+        return _Verdict(evidence, result, confidence, worst_fit)
 
     def evidence(self, background: Picture, prompt: Prompt, look: Look = FIRST) -> Evidence:
         """What one look of `solve` decides on, for fitting a calibration; same errors."""
@@ -316,11 +319,13 @@ class _Verdict:
         evidence: What was seen.
         result: The best assignment.
         confidence: That it is right, 0..1.
+        worst_fit: Log-likelihood of the item that fits worst.
     """
 
     evidence: Evidence
     result: Assignment
     confidence: float
+    worst_fit: float
 
 
 def _reason(verdict: _Verdict, min_confidence: float) -> Reason | None:
@@ -333,7 +338,7 @@ def _reason(verdict: _Verdict, min_confidence: float) -> Reason | None:
         return "missed_target"
     if verdict.confidence >= min_confidence:
         return None
-    if Fit.of(evidence.scores, verdict.result.boxes).worst < evidence.calibration.absent_fit:
+    if verdict.worst_fit < evidence.calibration.absent_fit:
         return "missing_target"
     # Where every full assignment but one is unlikely, the doubt lies elsewhere.
     scores = evidence.scores / evidence.calibration.temperature
@@ -341,13 +346,12 @@ def _reason(verdict: _Verdict, min_confidence: float) -> Reason | None:
     return "low_confidence" if sole else "ambiguous"
 
 
-def _confidence(result: Assignment, evidence: Evidence) -> float:
-    """Probability that the whole assignment is right; 0 where an item has no box."""
+def _inputs(result: Assignment, evidence: Evidence) -> ConfidenceInputs | None:
+    """What the confidence is computed from; None where an item has no box."""
     if (result.boxes < 0).any() or len(result.boxes) == 0:
-        return 0.0
-    seen = float(np.prod(evidence.scene.scores[result.boxes], dtype=np.float64))
-    fit = Fit.of(evidence.scores, result.boxes)
-    return evidence.calibration.confidence(result.share, seen, fit)
+        return None
+    taken = doubt(evidence.scene, evidence.calibration.detector_weight)
+    return ConfidenceInputs.of(result, evidence.scores, taken, evidence.scene.scores)
 
 
 def _rounded(box: NDArray[np.float32]) -> Box:

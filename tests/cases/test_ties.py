@@ -14,10 +14,13 @@ from PIL import Image
 from classifier import OnnxClassifier
 from detector import Detections
 from labels.puzzles import Puzzle
+from labels.text_check import check_texts, mend_texts
+from labels.texts import NAME_PATTERN, TextFaultKind, read_texts
 from modelfile import ModelMetadata
 from training.adapt.measures import all_found, named_right
 from training.detector.data import Sample as Scene
 from training.detector.metrics import Thresholds, average_precision, missed_and_spare, score
+from training.errors import TextTrainingError
 from training.evaluation.scoring import Reply, score_reply
 from training.evaluation.statistics import expected_calibration_error, strictly_best
 from training.matcher.crop_inputs import Trial
@@ -26,6 +29,7 @@ from training.matcher.match_metrics import TIE, _outcome, match_outcomes, measur
 from training.matcher.mistakes import draw_mistakes
 from training.matcher.own_pictures import Item
 from training.matcher.pictures import PicturesError, Sample, read_classes
+from training.text.data import read_records
 from training.text.measures import Answers, measures_of
 
 WORDS = ("a", "b", "c", "d")
@@ -272,3 +276,29 @@ class TestBeforeTraining:
 
 def test_a_tie_is_more_than_the_noise_of_float32():
     assert TIE > 1e-5
+
+
+class TestBlankTexts:
+    """A white picture has no text; a reader that learns from it learns to guess."""
+
+    @pytest.fixture
+    def folder(self, tmp_path, shape):
+        for number, label in enumerate(("ab", "cd", "ef")):
+            shape(number + 1).save(tmp_path / f"{label}_1.png")
+        Image.new("RGB", (30, 20), (254, 255, 250)).save(tmp_path / "gh_1.png")
+        return tmp_path
+
+    def test_they_are_named_before_training(self, folder):
+        with pytest.raises(TextTrainingError, match=r"gh_1\.png is blank"):
+            read_records([folder], NAME_PATTERN, skip_faulty=False)
+
+    def test_they_are_left_out_when_asked(self, folder):
+        kept = read_records([folder], NAME_PATTERN, skip_faulty=True)
+        assert [record.label for record in kept] == ["ab", "cd", "ef"]
+
+    def test_the_check_names_them_and_moves_them(self, folder):
+        report = check_texts(read_texts([folder]))
+        assert report.by_kind == {TextFaultKind.BLANK_PICTURE: 1}
+        mend_texts(report)
+        assert (folder / "quarantine" / "gh_1.png").is_file()
+        assert check_texts(read_texts([folder])).faults == ()

@@ -22,7 +22,7 @@ from labels.class_folders import class_folders, named_pictures, refuse_unknown_s
 from labels.class_names import class_of_folder, holds_class
 from labels.duplicates import pixel_digest
 from labels.errors import LayoutError
-from labels.pictures import UNREADABLE, find_pictures, load_rgb
+from labels.pictures import UNREADABLE, find_pictures, is_blank, load_rgb
 from labels.puzzles import PUZZLES_FILE, read_puzzles
 from labels.texts import LABELS_TEXT, read_texts
 from training.errors import TrainingError
@@ -33,8 +33,6 @@ _SHOWN_FAULTS = 12
 _DEEPEST = 3
 _CONTENT_DIFFERENCE = 24
 _CACHED_PICTURES = 256
-_BLANK_RANGE = 8
-"""Of 255: in a picture whose values differ by less there is nothing to see."""
 
 
 class PicturesError(TrainingError):
@@ -245,7 +243,7 @@ def _useless(found: Mapping[str, Sequence[Sample]]) -> dict[Sample, str]:
         for label, sample in uses:
             x1, y1, x2, y2 = sample.box or (0, 0, picture.shape[1], picture.shape[0])
             part = picture[y1:y2, x1:x2]
-            if int(np.ptp(part, axis=(0, 1)).max(initial=0)) < _BLANK_RANGE:
+            if is_blank(part):
                 blank.setdefault(label, []).append((sample, part[0, 0]))
             else:
                 classes = shown.setdefault(pixel_digest(part), {})

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.charsets import LabelRule
-from labels.pictures import UNREADABLE, load_rgb
+from labels.pictures import UNREADABLE, is_blank, load_rgb
 from labels.split import read_split
+from labels.text_check import blank_fault
 from labels.texts import read_texts
 from training.errors import TextTrainingError
 from training.text.pack import Entry, TextPack
@@ -90,7 +91,7 @@ def read_records(data: Sequence[Path], pattern: str, *, skip_faulty: bool) -> li
     Args:
         data: Folders of labelled pictures, and packs.
         pattern: Finds the label in a file name.
-        skip_faulty: Whether what has no label is left out without a word.
+        skip_faulty: Whether what has no label or shows nothing is left out without a word.
 
     Raises:
         LayoutError: a folder is none, or is not as it must be.
@@ -109,10 +110,15 @@ def read_records(data: Sequence[Path], pattern: str, *, skip_faulty: bool) -> li
         else:
             folders.append(path)
     found = read_texts(folders, pattern=pattern)
-    if found.faults and not skip_faulty:
-        raise TextTrainingError(_summary([fault.sentence for fault in found.faults]))
+    blank = {picture.path for picture in found.pictures if _shows_nothing(picture.path)}
+    faults = [fault.sentence for fault in found.faults]
+    faults += [blank_fault(p.path, p.folder).sentence for p in found.pictures if p.path in blank]
+    if faults and not skip_faulty:
+        raise TextTrainingError(_summary(faults))
     parts = {folder: parts_of(folder) for folder in dict.fromkeys(p.folder for p in found.pictures)}
     for picture in found.pictures:
+        if picture.path in blank:
+            continue
         part = parts[picture.folder].get(picture.name)
         held_out = None if part is None else part != "train"
         records.append(TextRecord(picture.name, picture.label, held_out, picture.path))
@@ -122,6 +128,14 @@ def read_records(data: Sequence[Path], pattern: str, *, skip_faulty: bool) -> li
             "label_anything.png, or write a labels.txt."
         )
     return records
+
+
+def _shows_nothing(file: Path) -> bool:
+    """Whether a picture is blank; one that cannot be read is reported when it is learnt from."""
+    try:
+        return is_blank(load_rgb(file))
+    except UNREADABLE:
+        return False
 
 
 def parts_of(folder: Path) -> dict[str, str]:

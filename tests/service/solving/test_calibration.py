@@ -1,5 +1,6 @@
 """Calibration: Platt scaling, and files that say what is wrong with them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,67 +8,105 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.solving.calibration import Calibration, CalibrationError, Calibrations, Fit
+from service.solving.calibration import (
+    Calibration,
+    CalibrationError,
+    Calibrations,
+    ConfidenceInputs,
+)
+from service.solving.matching import Assignment
+from service.solving.tta import CLOSE, FIRST
 
 SHARES = st.floats(0.0, 1.0)
 
 
+def inputs(share=1.0, seen=(1.0,), scores=None):
+    """Those of as many items as were seen, each on the box of its own number."""
+    seen = np.array(seen)
+    scores = np.zeros((len(seen), len(seen))) if scores is None else np.array(scores, float)
+    result = Assignment(np.arange(len(seen)), share, np.ones(len(seen)))
+    return ConfidenceInputs.of(result, scores, np.zeros(scores.shape[1]), seen)
+
+
 @given(SHARES)
 def test_the_default_changes_nothing(share: float) -> None:
-    assert Calibration().confidence(share, 1.0) == pytest.approx(share, abs=1e-6)
+    assert Calibration().confidence(inputs(share)) == pytest.approx(share, abs=1e-6)
 
 
-@given(SHARES, SHARES, st.floats(0.1, 4), st.floats(-3, 3))
+@given(SHARES, SHARES, st.floats(0, 4), st.floats(0, 4), st.floats(-3, 3))
 def test_more_share_never_means_less_confidence(
-    first: float, second: float, slope: float, bias: float
+    first: float, second: float, slope: float, share_slope: float, bias: float
 ) -> None:
-    calibration = Calibration(slope=slope, bias=bias)
-    low, high = sorted((first, second))
-    assert calibration.confidence(low, 0.9) <= calibration.confidence(high, 0.9) + 1e-12
+    calibration = Calibration(slope=slope, share_slope=share_slope, bias=bias)
+    low, high = (calibration.confidence(inputs(s, [0.9])) for s in sorted((first, second)))
+    assert low <= high + 1e-12
 
 
-def test_evidence_counts() -> None:
-    assert Calibration().confidence(1.0, 0.5) == pytest.approx(0.5)
+def test_what_the_detector_saw_counts() -> None:
+    assert Calibration().confidence(inputs(1.0, [0.5])) == pytest.approx(0.5)
 
 
 def test_a_bias_moves_the_logit() -> None:
-    assert Calibration(slope=2, bias=1).confidence(0.5, 1.0) == pytest.approx(0.7310586)
+    assert Calibration(slope=2, bias=1).confidence(inputs(0.5)) == pytest.approx(0.7310586)
 
 
 def test_files_round_trip(tmp_path: Path) -> None:
-    calibrations = Calibrations(Calibration(1.7, -6.0, 0.8, 0.3, 1.2, -0.4), Calibration(0.5))
+    calibrations = Calibrations(
+        Calibration(1.7, -6.0, 0.8, 0.3, 1.2, -0.4), Calibration(0.5), icons=Calibration(0.7)
+    )
+    calibrations = replace(calibrations, icons_closely=calibrations.icons)
     calibrations.save(tmp_path / "calibration.json")
     assert Calibrations.load(tmp_path / "calibration.json") == calibrations
 
 
-FITS = st.lists(st.floats(-20, 5), min_size=1, max_size=6)
+FITS = st.lists(st.floats(-20, 0), min_size=1, max_size=6)
+SLOPES = st.floats(0, 3)
 
 
-@given(SHARES, FITS, st.data(), st.floats(0, 3), st.floats(0, 3))
+@given(SHARES, FITS, st.data(), st.lists(SLOPES, min_size=4, max_size=4))
 def test_a_better_fit_never_means_less_confidence(
-    share: float, fits: list[float], data: st.DataObject, fit_slope: float, mean_slope: float
+    share: float, fits: list[float], data: st.DataObject, slopes: list[float]
 ) -> None:
-    calibration = Calibration(fit_slope=fit_slope, mean_slope=mean_slope)
-    better = [fit + data.draw(st.floats(0, 10)) for fit in fits]
+    names = ("fit_slope", "mean_slope", "worst_slope", "average_slope")
+    calibration = Calibration(**dict(zip(names, slopes, strict=True)))
+    better = [fit * data.draw(st.floats(0, 1)) for fit in fits]
     low, high = (
-        calibration.confidence(share, 0.9, Fit.of(np.diag(f), np.arange(len(f))))
-        for f in (fits, better)
+        calibration.confidence(inputs(share, [0.9] * len(f), np.diag(f))) for f in (fits, better)
     )
     assert low <= high + 1e-12
 
 
-def test_the_fit_is_that_of_the_chosen_boxes() -> None:
-    scores = np.array([[-1.0, -9.0, -50.0], [-9.0, -3.0, -0.1]])
-    assert Fit.of(scores, np.array([0, 1])) == Fit(-3.0, -2.0, alone=False)
-    no_fit = Fit.of(scores, np.array([2, 1]))
-    assert no_fit == Fit(-12.0, -7.5, alone=False), "no fit at all is all the same"
-    assert Fit.of(scores[:1], np.array([0])) == Fit(-1.0, -1.0, alone=True)
-    assert Fit.of(np.zeros((0, 3)), np.zeros(0, np.int64)) == Fit(0.0, 0.0, alone=False)
+def test_the_inputs_are_those_of_the_chosen_boxes() -> None:
+    scores = np.log([[0.5, 1e-4, 1e-30], [1e-4, 0.2, 0.9]])
+    found = ConfidenceInputs.of(
+        Assignment(np.array([0, 1]), 0.75, np.ones(2)),
+        scores + np.log([0.8, 0.5, 1.0]),
+        np.log([0.8, 0.5, 1.0]),
+        np.array([0.8, 0.5, 1.0], np.float32),
+    )
+    assert found.raw == pytest.approx(np.log(0.3 / 0.7)), "0.75 * 0.8 * 0.5"
+    assert found.share == pytest.approx(np.log(3))
+    assert (found.detection, found.faintest) == pytest.approx((np.log(0.4), np.log(0.5)))
+    assert found.worst_fit == pytest.approx(np.log(0.1)), "the detector's doubt included"
+    assert found.mean_fit == pytest.approx(np.log([0.4, 0.1]).mean())
+    assert found.worst == pytest.approx(np.log(0.2 / 0.8)), "the detector apart"
+    assert found.mean == pytest.approx((0 + np.log(0.25)) / 2)
+    assert (found.boxes, found.items, found.alone) == (pytest.approx(np.log(3)), 2, 0)
 
 
-def test_one_item_alone_has_a_bias_of_its_own() -> None:
-    calibration, fit = Calibration(alone=-1.0), Fit(0.0, 0.0, alone=True)
-    assert calibration.confidence(0.5, 1.0, fit) == pytest.approx(0.2689414)
+def test_no_fit_at_all_is_all_the_same() -> None:
+    found = inputs(scores=[[-50.0]])
+    assert (found.worst_fit, found.worst, found.alone) == (-12, -12, 1)
+    assert inputs(scores=[[0.0]]).worst == 9, "and so is a perfect one"
+
+
+def test_icons_have_a_calibration_of_their_own_or_that_of_pictures() -> None:
+    pictures, closely, icons = (Calibration(bias=bias) for bias in (1.0, 2.0, 3.0))
+    shared = Calibrations(pictures=pictures, pictures_closely=closely)
+    assert shared.of("icons", FIRST) == pictures
+    assert shared.of("icons", CLOSE) == closely
+    assert replace(shared, icons=icons).of("icons", FIRST) == icons
+    assert replace(shared, icons=icons).of("pictures", FIRST) == pictures
 
 
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:

@@ -46,7 +46,9 @@ def test_training_without_torch_says_what_to_install() -> None:
 
 def test_packing_needs_no_torch(tmp_path: Path) -> None:
     for name in ("ab_1.png", "cd_2.png", "ef_3.png"):
-        Image.new("RGB", (8, 4)).save(tmp_path / name)
+        picture = Image.new("RGB", (8, 4))
+        picture.putpixel((2, 2), (255, 255, 255))
+        picture.save(tmp_path / name)
     file = tmp_path / "packed" / "all.texts"
     done = run_without_torch(str(tmp_path), "--pack", str(file), "--held-out", "0.4")
     assert done.returncode == 0, done.stderr
