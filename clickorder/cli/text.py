@@ -77,8 +77,8 @@ def check(
 
     `--fix` moves unreadable and blank pictures, foreign characters and copies to `DIR/quarantine`,
     takes their lines out of the label file (and lines that name no picture; a copy of the file is
-    kept), and notes each in `quarantine/quarantine.jsonl`; move a file back to undo it. Which of two
-    labels is right it leaves to you. Run it again if it was interrupted.
+    kept), and notes each in `quarantine/quarantine.jsonl`; move a file back to undo it. Which of
+    two labels is right it leaves to you. Run it again if it was interrupted.
 
     Exit status: 0 clean, 1 faults are left, 2 the folders cannot be checked at all.
 
