@@ -2,7 +2,7 @@
 
 Most puzzles are sure at the first look. The others are worth several runs of every network: the
 detector also sees a mirrored picture and enlarged parts, and what it finds is also recognised
-turned, since networks know upright items best.
+turned, since networks know upright items best, and enlarged, since boxes are rarely tight.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,8 @@ from PIL import Image
 
 U8 = NDArray[np.uint8]
 
+_LEAST_SIDE_PX = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -23,25 +25,28 @@ class Look:
         closely: Whether the detector sees enlarged parts as well.
         turns_deg: By how much crops of the scene are turned, besides not at all.
         item_turns_deg: The same for pictures of prompt items, of which there are fewer.
+        zooms: Shares of the sides that enlarged crops of the scene show, besides the whole.
     """
 
     closely: bool = False
     turns_deg: tuple[float, ...] = ()
     item_turns_deg: tuple[float, ...] = ()
+    zooms: tuple[float, ...] = ()
 
     def views(self, crops: Sequence[U8]) -> list[U8]:
-        """Crops of the scene, followed by all of them turned by each angle.
+        """Crops of the scene, followed by all of them turned by each angle and enlarged.
 
         Args:
             crops: N crops, `(h, w, 3)` uint8 RGB.
 
         Returns:
-            `N * (1 + turns)` crops of the same sizes.
+            `N * (1 + turns + zooms)` crops, the enlarged ones smaller.
         """
-        return _views(crops, self.turns_deg)
+        enlarged = [_middle(crop, share) for share in self.zooms for crop in crops]
+        return _views(crops, self.turns_deg) + enlarged
 
     def item_views(self, crops: Sequence[U8]) -> list[U8]:
-        """The same for pictures of prompt items."""
+        """Pictures of prompt items, followed by all of them turned by each angle."""
         return _views(crops, self.item_turns_deg)
 
 
@@ -55,22 +60,37 @@ def merged(scores: NDArray[np.float64], items: int, boxes: int) -> NDArray[np.fl
         boxes: Number of boxes.
 
     Returns:
-        `(items, boxes)`, the logarithm of the mean likelihood.
+        `(items, boxes)`: halfway between the logarithm of the mean likelihood, for which one good
+        view is enough, and the mean log-likelihood, for which no view may be bad.
     """
     if not items or not boxes:
         return np.zeros((items, boxes))
     by_view = scores.reshape(scores.shape[0] // items, items, -1, boxes)
     number = by_view.shape[0] * by_view.shape[2]
-    mean: NDArray[np.float64] = np.logaddexp.reduce(by_view, axis=(0, 2)) - np.log(number)
-    return mean
+    best: NDArray[np.float64] = np.logaddexp.reduce(by_view, axis=(0, 2)) - np.log(number)
+    return 0.5 * best + 0.5 * by_view.mean(axis=(0, 2))
 
 
 FIRST = Look()
-CLOSE = Look(True, turns_deg=(-30.0, -15.0, 15.0, 30.0), item_turns_deg=(-15.0, 15.0))
+CLOSE = Look(
+    True, turns_deg=(-30.0, -15.0, 15.0, 30.0), item_turns_deg=(-15.0, 15.0), zooms=(0.86,)
+)
+"""Of the 60 validation puzzles that come to it first, 39 are solved, 35 without the zoom and with
+the logarithm of the mean alone. Contrast that is stretched, a second zoom and zooms of turned crops
+bring nothing more."""
 
 
 def _views(crops: Sequence[U8], turns_deg: Sequence[float]) -> list[U8]:
     return [*crops, *(turned(crop, angle) for angle in turns_deg for crop in crops)]
+
+
+def _middle(crop: U8, share: float) -> U8:
+    """The middle of a crop, `share` of each side; a tiny crop whole."""
+    height, width = crop.shape[:2]
+    top, left = round(height * (1 - share) / 2), round(width * (1 - share) / 2)
+    if min(height - 2 * top, width - 2 * left) < _LEAST_SIDE_PX:
+        return crop
+    return crop[top : height - top, left : width - left]
 
 
 def turned(crop: U8, angle_deg: float) -> U8:

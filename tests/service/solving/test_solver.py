@@ -192,7 +192,7 @@ def test_every_crop_goes_through_the_network_once_a_look() -> None:
 
 @pytest.mark.parametrize(
     ("sure", "look_twice", "runs"),
-    [(0.0, True, [3]), (1.1, True, [3, 15]), (1.1, False, [3])],
+    [(0.0, True, [3]), (1.1, True, [3, 18]), (1.1, False, [3])],
     ids=["sure-at-once", "unsure", "unsure-but-hurried"],
 )
 def test_what_a_first_look_is_unsure_of_is_looked_at_closely(
@@ -208,7 +208,7 @@ def test_what_a_first_look_is_unsure_of_is_looked_at_closely(
         look_twice=look_twice,
     )
     answer = own.solve(SCENE, WordsPrompt(("red", "blue")))
-    # Every box once, and turned twice both ways at the close look.
+    # Every box once, and turned twice both ways and enlarged at the close look.
     assert classifier.runs == runs
     assert spots(answer) == [(100, 50), (20, 20)]
     looked_closely = len(runs) == 2

@@ -27,26 +27,34 @@ def test_corners_take_the_crops_usual_colour() -> None:
     assert (turned(crop, 45.0)[0, 0] == (7, 130, 55)).all()
 
 
-LOOKS = [FIRST, CLOSE, Look(True, (10.0,), ())]
+LOOKS = [FIRST, CLOSE, Look(True, (10.0,), ()), Look(True, zooms=(0.9, 0.5))]
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=["first", "close", "one"])
+@pytest.mark.parametrize("look", LOOKS, ids=["first", "close", "one", "zooms"])
 @pytest.mark.parametrize("items", [0, 1, 2])
 @pytest.mark.parametrize("boxes", [0, 1, 3])
-def test_likelihoods_of_all_views_are_averaged(look: Look, items: int, boxes: int) -> None:
+def test_all_views_count_by_their_best_and_by_their_mean(look: Look, items: int, boxes: int) -> None:
     crops = [np.full((9, 5 + i, 3), 40 * i, np.uint8) for i in range(boxes)]
     views = look.views(crops)
     pictures = look.item_views(crops[:1] * items)
-    assert [view.shape for view in views] == [crop.shape for crop in crops] * (
-        1 + len(look.turns_deg)
-    )
+    assert len(views) == boxes * (1 + len(look.turns_deg) + len(look.zooms))
+    turns = [crop.shape for crop in crops] * (1 + len(look.turns_deg))
+    assert [view.shape for view in views[: len(turns)]] == turns
     scores = np.random.default_rng(3).normal(size=(len(pictures), len(views)))
-    wanted = [
-        [np.log(np.exp(scores[item::items, box::boxes]).mean()) for box in range(boxes)]
-        for item in range(items)
-    ]
+    views_of = [[scores[item::items, box::boxes] for box in range(boxes)] for item in range(items)]
+    wanted = [[(np.log(np.exp(s).mean()) + s.mean()) / 2 for s in row] for row in views_of]
     found = merged(scores, items, boxes)
     np.testing.assert_allclose(found, np.array(wanted).reshape(items, boxes))
+
+
+def test_a_zoom_shows_the_middle_and_leaves_tiny_crops_whole() -> None:
+    crop = np.zeros((20, 40, 3), np.uint8)
+    crop[5:15, 10:30] = 255
+    tiny = np.zeros((5, 9, 3), np.uint8)
+    middle, whole = Look(True, zooms=(0.5,)).views([crop, tiny])[2:]
+    assert middle.shape == (10, 20, 3)
+    assert middle.min() == 255
+    assert whole.shape == tiny.shape
 
 
 def test_one_view_of_each_is_left_as_it_is() -> None:
