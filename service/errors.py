@@ -36,6 +36,9 @@ ServiceError
 from collections.abc import Sequence
 from typing import ClassVar
 
+CALLER_LEFT = 499
+"""Status of a request whose caller left before the answer, as nginx logs it; nobody is sent it."""
+
 
 class ServiceError(Exception):
     """A request that cannot be answered; `str(error)` is one sentence for the caller."""

@@ -30,9 +30,8 @@ from pydantic import (
     field_validator,
 )
 
-from labels.puzzles import PUZZLES_FILE
+from labels.puzzles import PROMPT_KINDS, PUZZLES_FILE
 from modelfile import ModelFileError, external_files
-from service.http.schemas import PROMPT_KINDS
 from service.models.backends import open_parts
 from service.settings import Settings
 from service.solving.gallery import Gallery

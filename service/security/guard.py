@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import AdminOnlyError, ForeignRequestError, ServiceError
-from service.http.problems import problem_of
+from service.problems import problem_of
 from service.security.hosts import LOOPBACK_NAMES, hostname, is_loopback
 from service.security.keys import Key, Keys
 from service.settings import Settings

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from classifier.text_reader import TextReading
 from service.app import create_app
-from service.http import compatible
 from service.models.backends import load_solver
 from service.settings import Settings
 from service.solving.solver import Solver
@@ -114,11 +114,11 @@ def test_text_has_no_model_yet(client, path, sent):
 def test_text_as_it_is_answered_with_a_model(client, monkeypatch):
     seen = []
 
-    def read(job, image, charset, length):
-        seen.append((job.version.name, image.shape))
-        return "8xk2"
+    def read(_, picture, **restrictions):
+        seen.append((picture.shape, restrictions))
+        return TextReading("8xk2", 0.9, ())
 
-    monkeypatch.setattr(compatible, "read_text", read)
+    monkeypatch.setattr(Solver, "read_text", read)
     platform = client.post("/captcha/v1", json={"image": BASE64})
     assert platform.json() == {"message": "8xk2", "code": 0, "success": True}
     answer = client.post("/b", files=IMAGE_FILE).json()
@@ -126,7 +126,8 @@ def test_text_as_it_is_answered_with_a_model(client, monkeypatch):
     assert re.fullmatch(r"\d{10}\.\d{6}", answer["time"])
     assert answer["value"] == "8xk2"
     assert isinstance(answer["speed_time(ms)"], int)
-    assert seen == [("default", (80, 200, 3))] * 2
+    unrestricted = {"charset": None, "length": None, "colour": None}
+    assert seen == [((80, 200, 3), unrestricted)] * 2
 
 
 JUNK = base64.b64encode(b"hello").decode()

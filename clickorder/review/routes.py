@@ -45,7 +45,7 @@ from service.errors import (
     SaveFailedError,
 )
 from service.http.middleware import BodyLimit, RequestContext
-from service.http.problems import install_handlers, problem_of
+from service.problems import install_handlers, problem_of
 from service.security.hosts import LOOPBACK_NAMES, hostname
 from service.settings import Log
 from service.telemetry.logs import configure_logging
