@@ -58,7 +58,7 @@ def review(
     - `clickorder labels review my-pictures --port 9000 --no-browser`
     """
     from clickorder.errors import CommandError
-    from service.review import run_review
+    from clickorder.review.server import run_review
 
     try:
         run_review(folder, port, browser=not no_browser)
