@@ -24,7 +24,8 @@ from modelfile import OnnxSession, is_own, verify_manifest
 from modelfile.errors import ModelFileError
 from service.settings import Settings
 from service.solving.calibration import Calibrations
-from service.solving.solver import Parts, Solver
+from service.solving.parts import Parts
+from service.solving.solver import Solver
 from siamese.matcher import SiameseMatcher
 from siamese.similarity import Matcher
 
@@ -154,14 +155,7 @@ def make_solver(
         origins: For each role where its model comes from, for `Solver.origins`.
     """
     return Solver(
-        parts.detector,
-        parts.classifier,
-        parts.matcher,
-        calibrations=parts.calibrations,
-        gallery=parts.gallery,
-        text=parts.text,
-        prompt_detector=parts.prompt_detector,
-        prompt_count=parts.prompt_count,
+        parts,
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
         look_twice=settings.look_twice,

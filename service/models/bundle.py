@@ -35,7 +35,7 @@ from modelfile import ModelFileError, external_files
 from service.models.backends import open_parts
 from service.settings import Settings
 from service.solving.gallery import Gallery
-from service.solving.solver import Parts
+from service.solving.parts import Parts
 
 MANIFEST = "bundle.json"
 DEFAULT = "default"

@@ -9,9 +9,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.readings import Classifier
 from detector.closer import detect_closely
-from detector.detections import Detections, Detector, Limitable
+from detector.detections import Detections, Limitable
 from labels.annotations import ITEM
 from service.errors import (
     InvalidRequestError,
@@ -21,16 +20,15 @@ from service.errors import (
 )
 from service.solving.answers import Box
 from service.solving.assignment import best_assignment
-from service.solving.calibration import Calibration, Calibrations
-from service.solving.gallery import Gallery
+from service.solving.calibration import Calibration
 from service.solving.matching import MAX_ITEMS
+from service.solving.parts import Parts
 from service.solving.prompt_segmentation import Candidates, candidates, content_box
 from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.solving.recognition import Recogniser
 from service.solving.spelling import with_joined
 from service.solving.tta import FIRST, Look
 from service.telemetry.spans import span
-from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
 
@@ -93,40 +91,22 @@ class Scorer:
     """Detector, classifier and matcher, asked for what they see; safe to share between threads.
 
     Args:
-        detector: Finds boxes, on backgrounds and on prompt pictures.
-        classifier: Reads crops; None where no character model is installed.
-        matcher: Compares crops; None where no Siamese model is installed.
-        calibrations: Weigh what they say.
-        gallery: Words that name pictures.
-        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
+        parts: The models, the gallery, and how scores are weighed.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.solving.matching.MAX_ITEMS`.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        classifier: Classifier | None,
-        matcher: Matcher | None,
-        calibrations: Calibrations,
-        gallery: Gallery,
-        *,
-        prompt_detector: Detector | None = None,
-        max_boxes: int,
-        max_items: int,
-    ) -> None:
-        self._detector = detector
-        self._prompt_detector = prompt_detector
-        self._scene_detector = detector
+    def __init__(self, parts: Parts, *, max_boxes: int, max_items: int) -> None:
+        self._parts = parts
+        self._scene_detector = parts.detector
         self._iou_threshold: float | None = None
-        self._recogniser = Recogniser(classifier, matcher, gallery)
-        self._calibrations = calibrations
+        self._recogniser = Recogniser(parts.classifier, parts.matcher, parts.gallery)
         self._max_boxes = max_boxes
         self._max_items = min(max_items, MAX_ITEMS)
 
     def limited(self, confidence: float | None, iou: float | None) -> "Scorer":
         """The same with other thresholds of the detector on scenes; see `Solver.limited`."""
-        detector = self._detector
+        detector = self._parts.detector
         if not isinstance(detector, Limitable):
             raise InvalidRequestError(
                 f"{detector.name} has no thresholds to change; leave out `confidence` and `iou`."
@@ -139,7 +119,7 @@ class Scorer:
     @property
     def classes(self) -> tuple[str, ...]:
         """What the detector calls the boxes of a scene; empty where that says nothing."""
-        detector = self._detector
+        detector = self._parts.detector
         names = detector.classes if isinstance(detector, Limitable) else ()
         return () if names == (ITEM,) else names
 
@@ -183,7 +163,7 @@ class Scorer:
                 scene = _outside(scene, prompt.region)
         match prompt:
             case WordsPrompt(words):
-                calibration = self._calibrations.of("words", look)
+                calibration = self._parts.calibrations.of("words", look)
                 if spelt := self._recogniser.spelt(words):
                     scene = with_joined(scene, {len(word) for word in spelt})
                 with watch.stage("recognise"):
@@ -203,7 +183,9 @@ class Scorer:
         with watch.stage("detect"):
             found = cache.cuts
             if found is None:
-                found = candidates(self._prompt_detector or self._detector, picture, count)
+                found = candidates(
+                    self._parts.prompt_detector or self._parts.detector, picture, count
+                )
             cache.cuts = found
             matched = found.at_most(self._max_items)
             if found.cuts and not matched.cuts:
@@ -238,7 +220,7 @@ class Scorer:
             for cut in found.cuts
         ]
         rows = list(found.cuts[int(np.argmax(worths))].rows) if worths else []
-        reader = () if self._prompt_detector is None else ("prompt_detector",)
+        reader = () if self._parts.prompt_detector is None else ("prompt_detector",)
         return replace(
             whole,
             scores=whole.scores[rows],
@@ -255,7 +237,7 @@ class Scorer:
         look: Look,
     ) -> Evidence:
         """Score pictures of items against the scene; arguments as of `Recogniser.pictures`."""
-        calibration = self._calibrations.of("pictures", look)
+        calibration = self._parts.calibrations.of("pictures", look)
         scores, used = self._recogniser.pictures(background, scene, prompt, look, calibration)
         count = len(scores)
         return Evidence(scene, scores, (None,) * count, tuple(range(count)), used, calibration)

@@ -9,20 +9,18 @@ from numpy.typing import NDArray
 
 from classifier.charsets import characters_of
 from classifier.errors import CharacterSetError, ReadingError, UnknownColourError
-from classifier.readings import Classifier
-from classifier.text_reader import TextReader, TextReading
-from detector.detections import Detections, Detector
+from classifier.text_reader import TextReading
+from detector.detections import Detections
 from service.errors import InvalidRequestError, ModelUnavailableError, UnknownWordsError
 from service.solving.answers import Answer, Box, Click, DetectedBox, Reason
-from service.solving.calibration import UNCALIBRATED, Calibrations, Fit
-from service.solving.gallery import NO_GALLERY, Gallery
+from service.solving.calibration import Fit
 from service.solving.matching import MAX_ITEMS, Assignment, assign
+from service.solving.parts import Parts
 from service.solving.prompts import Prompt, with_count
 from service.solving.recognition import unknown_word
 from service.solving.scoring import Evidence, PromptCache, Scorer, StageTimer
 from service.solving.spelling import can_spell, spelled
 from service.solving.tta import CLOSE, FIRST, Look
-from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
 
@@ -30,45 +28,11 @@ _AMBIGUOUS_BELOW = 0.6
 """A share among the full assignments under this means that another answer fits about as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a solver is put together from; sessions may be shared between solvers.
-
-    Attributes:
-        detector: Finds boxes, on backgrounds and on prompt pictures.
-        classifier: Reads crops; None where no character model is installed.
-        matcher: Compares crops; None where no Siamese model is installed.
-        calibrations: Turn scores into probabilities.
-        gallery: Words that name pictures.
-        text: Reads whole pictures of text; None where no text model is installed.
-        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
-        prompt_count: Least and greatest number of items of the prompt pictures that these models
-            are for; None where any number may come.
-    """
-
-    detector: Detector
-    classifier: Classifier | None = None
-    matcher: Matcher | None = None
-    calibrations: Calibrations = UNCALIBRATED
-    gallery: Gallery = NO_GALLERY
-    text: TextReader | None = None
-    prompt_detector: Detector | None = None
-    prompt_count: tuple[int, int] | None = None
-
-
 class Solver:
     """Detector, classifier and matcher put together; safe to share between threads.
 
     Args:
-        detector: Finds boxes, on backgrounds and on prompt pictures.
-        classifier: Reads crops; None where no character model is installed.
-        matcher: Compares crops; None where no Siamese model is installed.
-        calibrations: Turn scores into probabilities.
-        gallery: Words that name pictures.
-        text: Reads whole pictures of text; None where no text model is installed.
-        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
-        prompt_count: Least and greatest number of items of a prompt picture, where a request does
-            not say so itself; None where any number may come.
+        parts: The models.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.solving.matching.MAX_ITEMS`.
         look_twice: Whether to look closely where a first look is not sure, which takes longer.
@@ -77,52 +41,25 @@ class Solver:
 
     def __init__(
         self,
-        detector: Detector,
-        classifier: Classifier | None = None,
-        matcher: Matcher | None = None,
+        parts: Parts,
         *,
-        calibrations: Calibrations | None = None,
-        gallery: Gallery | None = None,
-        text: TextReader | None = None,
-        prompt_detector: Detector | None = None,
-        prompt_count: tuple[int, int] | None = None,
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
         look_twice: bool = True,
         origins: Mapping[str, str] | None = None,
     ) -> None:
         self._look_twice = look_twice
-        self._classifier = classifier
-        self._matcher = matcher
-        self.parts = Parts(
-            detector,
-            classifier,
-            matcher,
-            calibrations or UNCALIBRATED,
-            gallery or NO_GALLERY,
-            text,
-            prompt_detector,
-            prompt_count,
-        )
+        self.parts = parts
         """As given, for another solver that shares some of them."""
-        self._scorer = Scorer(
-            detector,
-            classifier,
-            matcher,
-            self.parts.calibrations,
-            self.parts.gallery,
-            prompt_detector=prompt_detector,
-            max_boxes=max_boxes,
-            max_items=max_items,
-        )
-        parts = {
-            "detector": detector,
-            "prompt_detector": prompt_detector,
-            "classifier": classifier,
-            "siamese": matcher,
-            "text": text,
+        self._scorer = Scorer(parts, max_boxes=max_boxes, max_items=max_items)
+        roles = {
+            "detector": parts.detector,
+            "prompt_detector": parts.prompt_detector,
+            "classifier": parts.classifier,
+            "siamese": parts.matcher,
+            "text": parts.text,
         }
-        self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
+        self.models: Mapping[str, str] = {k: m.name for k, m in roles.items() if m is not None}
         """Role to name and version of every installed model."""
         self.origins: Mapping[str, str] = origins or {}
         """Role, and `calibration`, to the file it was loaded from, or to whose it is."""
@@ -218,9 +155,9 @@ class Solver:
             ModelUnavailableError: no classifier is installed.
             UnknownWordsError: a word has characters that the classifier does not read.
         """
-        if self._classifier is None:
+        classifier = self.parts.classifier
+        if classifier is None:
             raise ModelUnavailableError("Classifying needs a classifier, and none is installed.")
-        classifier = self._classifier
         scores = np.zeros(len(words))
         whole = np.array([[0, 0, crop.shape[1], crop.shape[0]]], np.float32)
         for at, word in enumerate(words):
@@ -249,13 +186,14 @@ class Solver:
         Raises:
             ModelUnavailableError: no classifier is installed.
         """
-        if self._classifier is None:
+        classifier = self.parts.classifier
+        if classifier is None:
             raise ModelUnavailableError("Reading needs a classifier, and none is installed.")
         if not boxes:
             return ()
-        crops = self._classifier.crop(image, np.array(boxes, np.float32))
+        crops = classifier.crop(image, np.array(boxes, np.float32))
         # Turned as well: there is no prompt to make up for a character that leans.
-        found = self._classifier.read(CLOSE.views(crops))
+        found = classifier.read(CLOSE.views(crops))
         symbols, certainty = found.symbols(), found.certainty().reshape(-1, len(boxes))
         surest = certainty.argmax(axis=0)
         return tuple(
@@ -300,11 +238,11 @@ class Solver:
         Raises:
             ModelUnavailableError: no Siamese model is installed.
         """
-        if self._matcher is None:
+        if self.parts.matcher is None:
             raise ModelUnavailableError(
                 "Comparing pictures needs a Siamese model, and none is installed."
             )
-        logit = float(self._matcher.compare([first], [second])[0, 0])
+        logit = float(self.parts.matcher.compare([first], [second])[0, 0])
         return float(1 / (1 + np.exp(-logit)))
 
 

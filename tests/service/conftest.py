@@ -27,6 +27,7 @@ from service.app import create_app
 from service.models.backends import load_solver
 from service.settings import Settings
 from service.solving.answers import DetectedBox
+from service.solving.parts import Parts
 from service.solving.solver import Solver
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class GatedSolver(Solver):
     """A slow solver: `/detect` waits until the gate is opened."""
 
     def __init__(self) -> None:
-        super().__init__(BlobDetector(), ColourReader(), ColourMatcher())
+        super().__init__(Parts(BlobDetector(), ColourReader(), ColourMatcher()))
         self.gate = threading.Event()
         self.running = 0
         self.peak = 0
@@ -135,7 +136,7 @@ class GatedSolver(Solver):
 
 
 def colour_solver(settings: Settings) -> Solver:
-    return Solver(BlobDetector(), ColourReader(), ColourMatcher())
+    return Solver(Parts(BlobDetector(), ColourReader(), ColourMatcher()))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from classifier.text_reader import TextReading
 from service.app import create_app
 from service.models.backends import load_solver
 from service.settings import Settings
+from service.solving.parts import Parts
 from service.solving.solver import Solver
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
@@ -201,7 +202,7 @@ def test_the_limits_are_those_of_all_routes(serve):
 
 def test_characters_need_a_classifier(serve, gated):
     detector = gated.parts.detector
-    with serve(Settings(compatible=True), lambda _: Solver(detector)) as url:
+    with serve(Settings(compatible=True), lambda _: Solver(Parts(detector))) as url:
         answer = httpx.post(f"{url}/ocr", json={"beijing": BASE64}, timeout=600)
         assert_problem(answer, 503, "model_unavailable", "needs a classifier")
         assert httpx.post(f"{url}/det", json={"image": BASE64}, timeout=600).status_code == 200
