@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from classifier.charset import Charset
 from classifier.errors import CharsetError
-from classifier.evidence import CtcReadings, SoftmaxReadings
 from classifier.preprocess import check_picture, cut, dddd_trainer_input
+from classifier.readings import CtcReadings, SoftmaxReadings
 from modelfile import (
     ModelMissingError,
     ModelSession,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from classifier.charset import Charset
 from classifier.errors import CharsetError
-from classifier.evidence import CtcReadings
 from classifier.preprocess import DDDDOCR_HEIGHT, check_picture, cut, ddddocr_input
+from classifier.readings import CtcReadings
 from modelfile import ModelSession, ModelShapeError, OnnxSession, packaged_file
 
 _CHARSET_NAME = "CHARSET_OLD"

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.charset import Charset
-from classifier.evidence import CtcReadings, SoftmaxReadings
 from classifier.inputs import batch_axis
 from classifier.preprocess import check_picture, cut, own_input
+from classifier.readings import CtcReadings, SoftmaxReadings
 from modelfile import (
     ModelMetadata,
     ModelMetadataError,

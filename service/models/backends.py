@@ -15,7 +15,7 @@ from pathlib import Path
 from classifier.dddd_trainer import DdddTrainerClassifier
 from classifier.ddddocr import DdddocrClassifier
 from classifier.onnx_classifier import OnnxClassifier
-from classifier.readings import Classifier
+from classifier.protocols import Classifier
 from classifier.text_reader import SHIPPED, TextReader
 from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector

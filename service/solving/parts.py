@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from classifier.readings import Classifier
+from classifier.protocols import Classifier
 from classifier.text_reader import TextReader
 from detector.detections import Detector
 from service.solving.calibration import UNCALIBRATED, Calibrations

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.readings import Classifier
+from classifier.protocols import Classifier
 from detector.detections import Detections
 from service.errors import ModelUnavailableError, UnknownWordsError
 from service.solving.calibration import Calibration
 from service.solving.gallery import NO_GALLERY, Gallery, bracketed
 from service.solving.spelling import can_spell, spelled
 from service.solving.tta import Look, merged
-from siamese.lettering import can_draw, draw_word
+from siamese.glyphs import can_draw, draw_word
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.readings import Classifier
+from classifier.protocols import Classifier
 from detector.detections import Detections
 from service.solving.tta import Look, merged
 

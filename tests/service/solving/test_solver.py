@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from classifier.readings import Classifier, Readings
+from classifier.protocols import Classifier, Readings
 from detector.detections import Detections
 from service.errors import (
     InvalidRequestError,
@@ -21,7 +21,7 @@ from service.solving.calibration import Calibration, Calibrations
 from service.solving.parts import Parts
 from service.solving.prompts import IconsPrompt, ImagePrompt, RegionPrompt, WordsPrompt
 from service.solving.solver import Solver
-from siamese.lettering import draw_word
+from siamese.glyphs import draw_word
 
 Picture = NDArray[np.uint8]
 RED, GREEN, BLUE, GREY = (200, 0, 0), (0, 200, 0), (0, 0, 200), (90, 90, 90)
