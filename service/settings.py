@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariableError
 
-from service.security.hosts import hostname, is_loopback
+from service.hosts import hostname, is_loopback
 from service.settings_file import ConfigurationError, explain, file_source
 
 Count = Annotated[int, Field(ge=1)]

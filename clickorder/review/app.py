@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from clickorder.review.routes import router
 from labels.review import Review
 from service.errors import ForeignRequestError, NothingHereError
+from service.hosts import LOOPBACK_NAMES
 from service.http.middleware import BodyLimit, RequestContext
 from service.problems import install_handlers, problem_of
 from service.security.caller import Caller
 from service.security.guard import SecurityHeaders
-from service.security.hosts import LOOPBACK_NAMES
 
 PAGE = Path(__file__).resolve().parent / "page"
 HEADER = "X-Clickorder-Review"

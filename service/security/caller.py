@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from service.errors import ForeignRequestError
-from service.security.hosts import hostname
+from service.hosts import hostname
 
 _MAX_TOLD = 60
 

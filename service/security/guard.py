@@ -10,9 +10,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import AdminOnlyError, ServiceError
+from service.hosts import LOOPBACK_NAMES, is_loopback
 from service.problems import problem_of
 from service.security.caller import Caller
-from service.security.hosts import LOOPBACK_NAMES, is_loopback
 from service.security.keys import Key, Keys
 from service.settings import Settings
 
