@@ -99,7 +99,8 @@ class Asked:
         where: dict[str, str] | None = None,
     ) -> Self:
         """A picture's file with what the service is told about it; see `Client.read`."""
-        body = read_call(picture, charset, length, color, where or {}).content or b""
+        call = read_call(picture, charset=charset, length=length, color=color, **(where or {}))
+        body = call.content or b""
         return cls(name, label, body, len(picture))
 
 
