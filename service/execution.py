@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -19,7 +19,8 @@ from service.settings import Limits, Settings
 from service.solving.answers import Answer
 from service.solving.solver import Solver
 from service.telemetry.metrics import Metrics
-from service.telemetry.spans import note, span
+from service.telemetry.spans import note
+from service.telemetry.stages import StageTimer
 from service.uploads import UploadedPuzzle
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class Job:
         deadline: Looked at between the steps.
         version: The bundle that answers; None before `choose`. One request never sees two.
         start: `perf_counter` when the worker took it up.
-        stages: Milliseconds by stage, filled while it runs.
+        timer: Counts the stages while it runs.
     """
 
     service: Service
@@ -66,7 +67,10 @@ class Job:
     deadline: Deadline
     version: Version | None = None
     start: float = field(default_factory=time.perf_counter)
-    stages: dict[str, float] = field(default_factory=dict)
+    timer: StageTimer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.timer = StageTimer(self.deadline.check)
 
     @property
     def limits(self) -> Limits:
@@ -100,26 +104,18 @@ class Job:
         route = replace(route, size=(width, height), prompt=prompt)
         self.version = self.service.registry.choose(route)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> AbstractContextManager[None]:
         """Add the time of a `with` block to a stage.
 
         Raises:
             DeadlineExceededError: the time is over, or nobody waits for the answer.
         """
-        self.deadline.check()
-        start = time.perf_counter()
-        try:
-            with span(name):
-                yield
-        finally:
-            spent = (time.perf_counter() - start) * 1000
-            self.stages[name] = self.stages.get(name, 0.0) + spent
+        return self.timer.stage(name)
 
     def timings_ms(self) -> dict[str, float]:
         """The stages so far and the total, to a hundredth."""
         total = (time.perf_counter() - self.start) * 1000
-        return {name: round(ms, 2) for name, ms in (self.stages | {"total": total}).items()}
+        return {name: round(ms, 2) for name, ms in (self.timer.stages | {"total": total}).items()}
 
     def models(self, *roles: str) -> dict[str, str]:
         """The bundle, where it has a name, and those of its models that took part."""
@@ -177,7 +173,7 @@ async def compute(
         try:
             return make(this)
         finally:
-            service.metrics.staged(this.stages)
+            service.metrics.staged(this.timer.stages)
 
     pool = service.pool
     run = pool.run_low_priority(job, deadline.left_s) if patient else pool.run(job)

@@ -104,7 +104,7 @@ def solve(
         min_confidence=job.min_confidence(min_confidence),
         check=job.deadline.check,
     )
-    job.stages.update(answer.timings_ms)
+    job.timer.stages.update(answer.timings_ms)
     job.answered(puzzle, answer)
     drawing = draw_answer(background, answer.clicks, answer.boxes) if draw else None
     return Solution(answer, None if drawing is None else png_bytes(drawing))

@@ -1,10 +1,8 @@
 """Evidence: what the models have to say of a puzzle, before anything is decided."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
-from time import perf_counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +26,7 @@ from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionProm
 from service.solving.recognition import Recogniser
 from service.solving.spelling import with_joined
 from service.solving.tta import FIRST, Look
-from service.telemetry.spans import span
+from service.telemetry.stages import StageTimer
 
 Picture = NDArray[np.uint8]
 
@@ -52,32 +50,6 @@ class Evidence:
     keys: tuple[Hashable, ...]
     used: tuple[str, ...]
     calibration: Calibration
-
-
-@dataclass
-class StageTimer:
-    """Milliseconds by stage.
-
-    Attributes:
-        check: Called before each stage; raises where nobody waits for the answer any more.
-        stages: Filled by `stage`.
-    """
-
-    check: Callable[[], None] = lambda: None
-    stages: dict[str, float] = field(
-        default_factory=lambda: {"detect": 0.0, "recognise": 0.0, "match": 0.0}
-    )
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to a stage."""
-        self.check()
-        start = perf_counter()
-        try:
-            with span(name):
-                yield
-        finally:
-            self.stages[name] += (perf_counter() - start) * 1000
 
 
 @dataclass

@@ -18,9 +18,10 @@ from service.solving.matching import MAX_ITEMS, Assignment, assign
 from service.solving.parts import Parts
 from service.solving.prompts import Prompt, with_count
 from service.solving.recognition import unknown_word
-from service.solving.scoring import Evidence, PromptCache, Scorer, StageTimer
+from service.solving.scoring import Evidence, PromptCache, Scorer
 from service.solving.spelling import can_spell, spelled
 from service.solving.tta import CLOSE, FIRST, Look
+from service.telemetry.stages import StageTimer
 
 Picture = NDArray[np.uint8]
 
@@ -106,7 +107,8 @@ class Solver:
             RegionOutsideError: the region is not inside the background.
         """
         prompt = self._counted(prompt)
-        watch, cache = StageTimer(check), PromptCache()
+        watch = StageTimer(check, dict.fromkeys(("detect", "recognise", "match"), 0.0))
+        cache = PromptCache()
         verdict = self._verdict(background, prompt, watch, cache, FIRST)
         if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
             verdict = self._verdict(background, prompt, watch, cache, CLOSE)
