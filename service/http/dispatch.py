@@ -17,7 +17,7 @@ from service.http.documentation import POST_PROBLEMS, request_docs
 from service.http.schemas import RequestModel
 
 M = TypeVar("M", bound=RequestModel)
-W = TypeVar("W", bound=Callable[..., BaseModel])
+R = TypeVar("R", bound=BaseModel)
 
 Runner = Callable[[Request, type[Any], Callable[[Job, Any], BaseModel]], Awaitable[Response]]
 
@@ -86,13 +86,13 @@ async def disconnected(request: Request) -> None:
 def post_route(
     router: APIRouter,
     path: str,
-    model: type[RequestModel],
-    response: type[BaseModel],
+    model: type[M],
+    response: type[R],
     summary: str,
     *,
     docs: dict[str, Any] | None = None,
-    run: "Runner | None" = None,
-) -> Callable[[W], W]:
+    run: Runner = run_job,
+) -> Callable[[Callable[[Job, M], R]], Callable[[Job, M], R]]:
     """Answer `POST` of a path with the decorated function, which runs in a worker.
 
     Args:
@@ -102,12 +102,12 @@ def post_route(
         response: What it returns.
         summary: For the documentation; the function's docstring is its text.
         docs: The `openapi_extra` of the route; by default that of `model`.
-        run: Runs the function for a request; `run_job` by default.
+        run: Runs the function for a request.
     """
 
-    def register(work: W) -> W:
+    def register(work: Callable[[Job, M], R]) -> Callable[[Job, M], R]:
         async def endpoint(request: Request) -> Response:
-            return await (run or run_job)(request, model, work)
+            return await run(request, model, work)
 
         router.add_api_route(
             path,
