@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.solving.tta import Look
+from service.solving.tta import Augmentation
 
 _EPSILON = 1e-9
 
@@ -38,7 +38,7 @@ class Calibration:
         mean_slope: Weight of the mean fit of all items: where the others fit well, a bad fit is
             more often a hard item than an absent one.
         alone: Added where there is only one item, which no other item leaves its box to.
-        sure: Confidence from which on a first look is enough; 0 never looks twice.
+        sure: Confidence from which on the first pass is enough; 0 never looks twice.
         no_partner: Score (before the temperature) above which a box speaks for an item of a cut of
             a prompt picture, and below which against it.
         absent_fit: Fit of the worst item below which an abstention says that something asked for
@@ -118,8 +118,8 @@ class Calibrations:
     Attributes:
         words: For prompts of words.
         pictures: For icons, prompt pictures and regions.
-        words_closely: For prompts of words at a close look.
-        pictures_closely: For the other prompts at a close look.
+        words_closely: For prompts of words at the second pass.
+        pictures_closely: For the other prompts at the second pass.
         prompt_count: Least and greatest number of items of the prompt pictures that it was fitted
             on, where those of one site have a fixed number; None where any number may come.
     """
@@ -130,9 +130,9 @@ class Calibrations:
     pictures_closely: Calibration = Calibration()
     prompt_count: tuple[int, int] | None = None
 
-    def of(self, kind: Literal["words", "pictures"], look: Look) -> Calibration:
-        """The one for a kind of prompt and a look."""
-        if look.closely:
+    def of(self, kind: Literal["words", "pictures"], augmentation: Augmentation) -> Calibration:
+        """The one for a kind of prompt and a pass."""
+        if augmentation.tiles:
             return self.words_closely if kind == "words" else self.pictures_closely
         return self.words if kind == "words" else self.pictures
 
@@ -145,7 +145,7 @@ class Calibrations:
 
     @classmethod
     def load(cls, path: Path) -> "Calibrations":
-        """Read what `save` wrote; without calibrations of close looks, those of first looks serve.
+        """Read what `save` wrote; where the second pass has none, those of the first pass serve.
 
         Raises:
             CalibrationError: not JSON, a key that is unknown, or a value that is no number.

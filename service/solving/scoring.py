@@ -25,7 +25,7 @@ from service.solving.prompt_segmentation import Candidates, candidates, content_
 from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.solving.recognition import Recogniser
 from service.solving.spelling import with_joined
-from service.solving.tta import FIRST, Look
+from service.solving.tta import FIRST_PASS, Augmentation
 from service.telemetry.stages import StageTimer
 
 Picture = NDArray[np.uint8]
@@ -54,7 +54,7 @@ class Evidence:
 
 @dataclass
 class PromptCache:
-    """What a first look leaves to a second: the cuts of a prompt picture are the same in both."""
+    """Prompt segmentation cached between passes."""
 
     cuts: Candidates | None = None
 
@@ -95,11 +95,11 @@ class Scorer:
         names = detector.classes if isinstance(detector, Limitable) else ()
         return () if names == (ITEM,) else names
 
-    def detect(self, image: Picture, look: Look = FIRST) -> Detections:
+    def detect(self, image: Picture, augmentation: Augmentation = FIRST_PASS) -> Detections:
         """The best boxes of an `(H, W, 3)` uint8 RGB picture."""
-        if look.closely and self._iou_threshold is not None:
+        if augmentation.tiles and self._iou_threshold is not None:
             return detect_closely(self._scene_detector, image, self._max_boxes, self._iou_threshold)
-        if look.closely:
+        if augmentation.tiles:
             return detect_closely(self._scene_detector, image, self._max_boxes)
         found = self._scene_detector.detect(image)
         keep = slice(self._max_boxes)
@@ -110,7 +110,7 @@ class Scorer:
         background: Picture,
         prompt: Prompt,
         watch: StageTimer,
-        look: Look = FIRST,
+        augmentation: Augmentation = FIRST_PASS,
         cache: PromptCache | None = None,
     ) -> Evidence:
         """Everything that is to be known of a puzzle.
@@ -119,7 +119,7 @@ class Scorer:
             background: `(H, W, 3)` uint8 RGB.
             prompt: What to click, in order.
             watch: Takes the times of the stages `detect` and `recognise`.
-            look: How closely to look.
+            augmentation: What this pass runs the networks on besides.
             cache: Cache of an earlier pass over the same puzzle; filled for a later one.
 
         Raises:
@@ -130,23 +130,23 @@ class Scorer:
         """
         self._check(background, prompt)
         with watch.stage("detect"):
-            scene = self.detect(background, look)
+            scene = self.detect(background, augmentation)
             if isinstance(prompt, RegionPrompt):
                 scene = _outside(scene, prompt.region)
         match prompt:
             case WordsPrompt(words):
-                calibration = self._parts.calibrations.of("words", look)
+                calibration = self._parts.calibrations.of("words", augmentation)
                 if spelt := self._recogniser.spelt(words):
                     scene = with_joined(scene, {len(word) for word in spelt})
                 with watch.stage("recognise"):
                     scores, used = self._recogniser.words(
-                        background, scene, words, look, calibration
+                        background, scene, words, augmentation, calibration
                     )
                 return Evidence(scene, scores, words, words, used, calibration)
             case IconsPrompt(icons):
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):
-                    return self._picture_evidence(background, scene, whole, look)
+                    return self._picture_evidence(background, scene, whole, augmentation)
             case ImagePrompt(image, count):
                 picture = image
             case RegionPrompt((x1, y1, x2, y2), count):
@@ -163,7 +163,7 @@ class Scorer:
             if found.cuts and not matched.cuts:
                 self._check_count(min(len(cut.rows) for cut in found.cuts))
         with watch.stage("recognise"):
-            return self._best_cut(background, scene, picture, matched, look)
+            return self._best_cut(background, scene, picture, matched, augmentation)
 
     def _best_cut(
         self,
@@ -171,7 +171,7 @@ class Scorer:
         scene: Detections,
         picture: Picture,
         found: Candidates,
-        look: Look,
+        augmentation: Augmentation,
     ) -> Evidence:
         """The evidence of the cut of a prompt picture whose items find partners in the scene.
 
@@ -184,9 +184,9 @@ class Scorer:
             scene: Boxes of `background`.
             picture: `(H, W, 3)` uint8 RGB, the prompt.
             found: Cuts of `picture`.
-            look: How closely to look.
+            augmentation: What this pass runs the networks on besides.
         """
-        whole = self._picture_evidence(background, scene, [(picture, found.boxes)], look)
+        whole = self._picture_evidence(background, scene, [(picture, found.boxes)], augmentation)
         worths = [
             cut.prior + _worth(whole.scores[list(cut.rows)], whole.calibration)
             for cut in found.cuts
@@ -206,11 +206,13 @@ class Scorer:
         background: Picture,
         scene: Detections,
         prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
-        look: Look,
+        augmentation: Augmentation,
     ) -> Evidence:
         """Score pictures of items against the scene; arguments as of `Recogniser.pictures`."""
-        calibration = self._parts.calibrations.of("pictures", look)
-        scores, used = self._recogniser.pictures(background, scene, prompt, look, calibration)
+        calibration = self._parts.calibrations.of("pictures", augmentation)
+        scores, used = self._recogniser.pictures(
+            background, scene, prompt, augmentation, calibration
+        )
         count = len(scores)
         return Evidence(scene, scores, (None,) * count, tuple(range(count)), used, calibration)
 

@@ -20,7 +20,7 @@ from service.solving.prompts import Prompt, with_count
 from service.solving.recognition import unknown_word
 from service.solving.scoring import Evidence, PromptCache, Scorer
 from service.solving.spelling import can_spell, spelled
-from service.solving.tta import CLOSE, FIRST, Look
+from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
 from service.telemetry.stages import StageTimer
 
 Picture = NDArray[np.uint8]
@@ -36,7 +36,7 @@ class Solver:
         parts: The models.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.solving.matching.MAX_ITEMS`.
-        look_twice: Whether to look closely where a first look is not sure, which takes longer.
+        look_twice: Whether to take a second pass where the first is not sure, which takes longer.
         origins: For each role where its model comes from, for people; see `origins`.
     """
 
@@ -109,9 +109,9 @@ class Solver:
         prompt = self._counted(prompt)
         watch = StageTimer(check, dict.fromkeys(("detect", "recognise", "match"), 0.0))
         cache = PromptCache()
-        verdict = self._verdict(background, prompt, watch, cache, FIRST)
+        verdict = self._verdict(background, prompt, watch, cache, FIRST_PASS)
         if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
-            verdict = self._verdict(background, prompt, watch, cache, CLOSE)
+            verdict = self._verdict(background, prompt, watch, cache, SECOND_PASS)
         evidence, result, confidence = verdict.evidence, verdict.result, verdict.confidence
         reason = _reason(verdict, min_confidence)
         return Answer(
@@ -127,20 +127,27 @@ class Solver:
         )
 
     def _verdict(
-        self, background: Picture, prompt: Prompt, watch: StageTimer, cache: PromptCache, look: Look
+        self,
+        background: Picture,
+        prompt: Prompt,
+        watch: StageTimer,
+        cache: PromptCache,
+        augmentation: Augmentation,
     ) -> "_Verdict":
-        """What one look gives."""
-        evidence = self._scorer.gather(background, prompt, watch, look, cache)
+        """What one pass gives."""
+        evidence = self._scorer.gather(background, prompt, watch, augmentation, cache)
         with watch.stage("match"):
             calibration = evidence.calibration
             scores = evidence.scores / calibration.temperature
             result = assign(scores, null_score=calibration.null_score, keys=evidence.keys)
         return _Verdict(evidence, result, _confidence(result, evidence))
 
-    def evidence(self, background: Picture, prompt: Prompt, look: Look = FIRST) -> Evidence:
-        """What one look of `solve` decides on, for fitting a calibration; same errors."""
+    def evidence(
+        self, background: Picture, prompt: Prompt, augmentation: Augmentation = FIRST_PASS
+    ) -> Evidence:
+        """What one pass of `solve` decides on, for fitting a calibration; same errors."""
         prompt = self._counted(prompt)
-        return self._scorer.gather(background, prompt, StageTimer(), look)
+        return self._scorer.gather(background, prompt, StageTimer(), augmentation)
 
     def _counted(self, prompt: Prompt) -> Prompt:
         """The prompt with the number of items that these models are for, unless it says its own."""
@@ -167,7 +174,7 @@ class Solver:
                 continue
             if not can_spell(classifier, word):
                 raise UnknownWordsError(unknown_word(word, classifier))
-            scores[at] = spelled(classifier, crop, whole, [word], FIRST)[0, 0]
+            scores[at] = spelled(classifier, crop, whole, [word], FIRST_PASS)[0, 0]
         read = [at for at, word in enumerate(words) if classifier.can_read(word)]
         if read:
             found = classifier.read([crop]).score_words([words[at] for at in read])
@@ -194,8 +201,8 @@ class Solver:
         if not boxes:
             return ()
         crops = classifier.crop(image, np.array(boxes, np.float32))
-        # Turned as well: there is no prompt to make up for a character that leans.
-        found = classifier.read(CLOSE.views(crops))
+        # Rotated as well: there is no prompt to make up for a character that leans.
+        found = classifier.read(SECOND_PASS.views(crops))
         symbols, certainty = found.symbols(), found.certainty().reshape(-1, len(boxes))
         surest = certainty.argmax(axis=0)
         return tuple(
@@ -250,7 +257,7 @@ class Solver:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What one look gives.
+    """What one pass gives.
 
     Attributes:
         evidence: What was seen.

@@ -1,8 +1,8 @@
-"""Looks: how closely a puzzle is looked at.
+"""Test-time augmentation: what a pass over a puzzle runs the networks on besides the picture.
 
-Most puzzles are sure at the first look. The others are worth several runs of every network: the
-detector also sees a mirrored picture and enlarged parts, and what it finds is also recognised
-turned, since networks know upright items best.
+Most puzzles are sure at the first pass. The others are worth several runs of every network: the
+second pass shows the detector a mirrored picture and enlarged parts as well, and recognises what it
+finds rotated too, since networks know upright items best.
 """
 
 from collections.abc import Sequence
@@ -16,41 +16,41 @@ U8 = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How closely a puzzle is looked at.
+class Augmentation:
+    """What one pass runs the networks on, besides pictures and crops as they are.
 
     Attributes:
-        closely: Whether the detector sees enlarged parts as well.
-        turns_deg: By how much crops of the scene are turned, besides not at all.
-        item_turns_deg: The same for pictures of prompt items, of which there are fewer.
+        tiles: Whether the detector sees a mirrored picture and enlarged parts as well.
+        rotations_deg: By how much crops of the scene are rotated as well, counter-clockwise.
+        item_rotations_deg: The same for pictures of prompt items, of which there are fewer.
     """
 
-    closely: bool = False
-    turns_deg: tuple[float, ...] = ()
-    item_turns_deg: tuple[float, ...] = ()
+    tiles: bool = False
+    rotations_deg: tuple[float, ...] = ()
+    item_rotations_deg: tuple[float, ...] = ()
 
     def views(self, crops: Sequence[U8]) -> list[U8]:
-        """Crops of the scene, followed by all of them turned by each angle.
+        """Crops of the scene, followed by all of them rotated by each angle.
 
         Args:
             crops: N crops, `(h, w, 3)` uint8 RGB.
 
         Returns:
-            `N * (1 + turns)` crops of the same sizes.
+            `N * (1 + rotations)` crops of the same sizes.
         """
-        return _views(crops, self.turns_deg)
+        return _views(crops, self.rotations_deg)
 
     def item_views(self, crops: Sequence[U8]) -> list[U8]:
         """The same for pictures of prompt items."""
-        return _views(crops, self.item_turns_deg)
+        return _views(crops, self.item_rotations_deg)
 
 
 def merged(scores: NDArray[np.float64], items: int, boxes: int) -> NDArray[np.float64]:
     """One score for each item on each box out of those of their views.
 
     Args:
-        scores: `(items * a, boxes * b)` log-likelihoods, in the order of `Look.item_views` and
-            `Look.views`, or with one view only.
+        scores: `(items * a, boxes * b)` log-likelihoods, in the order of `Augmentation.item_views`
+            and `Augmentation.views`, or with one view only.
         items: Number of items.
         boxes: Number of boxes.
 
@@ -65,16 +65,18 @@ def merged(scores: NDArray[np.float64], items: int, boxes: int) -> NDArray[np.fl
     return mean
 
 
-FIRST = Look()
-CLOSE = Look(True, turns_deg=(-30.0, -15.0, 15.0, 30.0), item_turns_deg=(-15.0, 15.0))
+FIRST_PASS = Augmentation()
+SECOND_PASS = Augmentation(
+    True, rotations_deg=(-30.0, -15.0, 15.0, 30.0), item_rotations_deg=(-15.0, 15.0)
+)
 
 
-def _views(crops: Sequence[U8], turns_deg: Sequence[float]) -> list[U8]:
-    return [*crops, *(turned(crop, angle) for angle in turns_deg for crop in crops)]
+def _views(crops: Sequence[U8], rotations_deg: Sequence[float]) -> list[U8]:
+    return [*crops, *(rotated(crop, angle) for angle in rotations_deg for crop in crops)]
 
 
-def turned(crop: U8, angle_deg: float) -> U8:
-    """A crop turned around its centre, corners filled with its median colour.
+def rotated(crop: U8, angle_deg: float) -> U8:
+    """A crop rotated around its centre, corners filled with its median colour.
 
     Args:
         crop: `(h, w, 3)` uint8 RGB.

@@ -180,10 +180,10 @@ def test_a_prompt_picture_works_through_either_model(with_matcher: bool) -> None
     assert "siamese" in answer.models if with_matcher else "classifier" in answer.models
 
 
-def test_every_crop_goes_through_the_network_once_a_look() -> None:
+def test_every_crop_goes_through_the_network_once_a_pass() -> None:
     matcher, classifier = ColourMatcher(), ColourClassifier()
-    one_look = Solver(Parts(SquareDetector(), matcher=matcher), look_twice=False)
-    one_look.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
+    one_pass = Solver(Parts(SquareDetector(), matcher=matcher), look_twice=False)
+    one_pass.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
     assert matcher.runs == [4]
     Solver(Parts(SquareDetector(), classifier), look_twice=False).solve(
         SCENE, WordsPrompt(("red", "blue", "red"))
@@ -196,7 +196,7 @@ def test_every_crop_goes_through_the_network_once_a_look() -> None:
     [(0.0, True, [3]), (1.1, True, [3, 15]), (1.1, False, [3])],
     ids=["sure-at-once", "unsure", "unsure-but-hurried"],
 )
-def test_what_a_first_look_is_unsure_of_is_looked_at_closely(
+def test_what_the_first_pass_is_unsure_of_takes_a_second(
     sure: float, look_twice: bool, runs: list[int]
 ) -> None:
     classifier = ColourClassifier()
@@ -211,14 +211,14 @@ def test_what_a_first_look_is_unsure_of_is_looked_at_closely(
         look_twice=look_twice,
     )
     answer = own.solve(SCENE, WordsPrompt(("red", "blue")))
-    # Every box once, and turned twice both ways at the close look.
+    # Every box once, and rotated twice both ways in the second pass.
     assert classifier.runs == runs
     assert spots(answer) == [(100, 50), (20, 20)]
-    looked_closely = len(runs) == 2
-    assert (answer.confidence < 1e-6) == looked_closely, "each look has its own calibration"
+    passed_twice = len(runs) == 2
+    assert (answer.confidence < 1e-6) == passed_twice, "each pass has its own calibration"
 
 
-def test_a_prompt_picture_is_cut_once_for_both_looks() -> None:
+def test_a_prompt_picture_is_cut_once_for_both_passes() -> None:
     class Counting(SquareDetector):
         seen: ClassVar[list[tuple[int, ...]]] = []
 
@@ -231,7 +231,7 @@ def test_a_prompt_picture_is_cut_once_for_both_looks() -> None:
     answer = own.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
     assert spots(answer) == [(100, 50)]
     assert Counting.seen.count((30, 100)) == 1
-    assert Counting.seen.count(SCENE.shape[:2]) == 3, "at the first look, again, and mirrored"
+    assert Counting.seen.count(SCENE.shape[:2]) == 3, "at the first pass, again, and mirrored"
 
 
 @pytest.mark.parametrize(
