@@ -31,11 +31,13 @@ ServiceError
 from collections.abc import Sequence
 from typing import ClassVar
 
+from modelfile.errors import ClickorderError
+
 CALLER_LEFT = 499
 """Status of a request whose caller left before the answer, as nginx logs it; nobody is sent it."""
 
 
-class ServiceError(Exception):
+class ServiceError(ClickorderError):
     """A request that cannot be answered; `str(error)` is one sentence for the caller."""
 
     status: ClassVar[int] = 500

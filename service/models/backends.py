@@ -21,7 +21,7 @@ from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector
 from detector.yolo import YoloDetector
 from modelfile import OnnxSession, is_own, verify_manifest
-from modelfile.errors import ModelFileError
+from modelfile.errors import ClickorderError, ModelFileError
 from service.settings import Settings
 from service.solving.calibration import Calibrations
 from service.solving.parts import Parts
@@ -37,7 +37,7 @@ _CALIBRATIONS = Path(__file__).resolve().parents[1] / "calibrations"
 """Fitted by `benchmarks/calibrate.py` on validation puzzles, a file for each shipped backend."""
 
 
-class BackendError(ValueError):
+class BackendError(ClickorderError, ValueError):
     """The settings ask for models that are not there."""
 
 

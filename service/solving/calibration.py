@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from modelfile.errors import ClickorderError
 from service.solving.tta import Augmentation
 
 _EPSILON = 1e-9
@@ -16,7 +17,7 @@ _WORST_FIT = -12.0
 """Log-likelihoods below this are all the same: no fit at all."""
 
 
-class CalibrationError(ValueError):
+class CalibrationError(ClickorderError, ValueError):
     """A calibration file that cannot be used; the message names the file and the fault."""
 
 
