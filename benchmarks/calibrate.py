@@ -46,7 +46,7 @@ from service.solving.matching import assign
 from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.solving.recognition import doubt
 from service.solving.scoring import Evidence
-from service.solving.tta import CLOSE, FIRST, Look
+from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
 from training.evaluation.scoring import in_order
 from training.evaluation.statistics import expected_calibration_error
 
@@ -141,7 +141,7 @@ def main(
     puzzles = [(s, p) for s in map(read_puzzles, sets) for p in s.puzzles]
     cases = {
         look: [_case(solver, p, s.folder, look) for s, p in track(puzzles, description=name)]
-        for name, look in (("First look", FIRST), ("Close look", CLOSE))
+        for name, look in (("First look", FIRST_PASS), ("Close look", SECOND_PASS))
     }
     strange = list(_strange_prompts(solver, puzzles))
     absent = {
@@ -149,16 +149,18 @@ def main(
             _case(solver, p, s.folder, look, prompt, own=False)
             for s, p, prompt in track(strange, description=f"{name}, other prompts")
         ]
-        for name, look in (("First look", FIRST), ("Close look", CLOSE))
+        for name, look in (("First look", FIRST_PASS), ("Close look", SECOND_PASS))
     }
     fitted: dict[str, Calibration] = {}
     for kind in KINDS:
         own = [_kind(p) == kind for _, p in puzzles]
-        first, close = (list(compress(cases[look], own)) for look in (FIRST, CLOSE))
+        first, close = (list(compress(cases[look], own)) for look in (FIRST_PASS, SECOND_PASS))
         if not any(first) or not any(close):
             continue
         others = [_kind(p) == kind for _, p, _ in strange]
-        lost, lost_close = (list(compress(absent[look], others)) for look in (FIRST, CLOSE))
+        lost, lost_close = (
+            list(compress(absent[look], others)) for look in (FIRST_PASS, SECOND_PASS)
+        )
         one = _fit_and_tell("first", kind, [case for case in (*first, *lost) if case])
         two = _fit_and_tell("close", kind, [case for case in (*close, *lost_close) if case])
         sure = _enough(first, one, close, two)
@@ -299,7 +301,7 @@ def _case(
     solver: LocalSolver,
     puzzle: Puzzle,
     folder: Path,
-    look: Look,
+    look: Augmentation,
     prompt: Prompt | None = None,
     *,
     own: bool = True,

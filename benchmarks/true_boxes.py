@@ -35,7 +35,7 @@ Picture = NDArray[np.uint8]
 class TrueBoxes:
     """A detector that knows the items of one scene, and finds nothing in any other picture.
 
-    At a close look it is asked for enlarged parts as well; the whole scene has it all.
+    In the second pass it is asked for enlarged parts as well; the whole scene has it all.
     """
 
     name = "true boxes"

@@ -15,9 +15,9 @@ from classifier.errors import (
     UnknownColourError,
     UnknownWordError,
 )
-from classifier.evidence import LOG_FLOOR, CtcReadings, SoftmaxReadings
 from classifier.onnx_classifier import OnnxClassifier
-from classifier.readings import Classifier, Readings
+from classifier.protocols import Classifier, Readings
+from classifier.readings import LOG_FLOOR, CtcReadings, SoftmaxReadings
 from classifier.text_preprocess import TextPreprocess
 from classifier.text_reader import TextReader, TextReading
 

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.charset import Charset
+from classifier.charset_classifier import CharsetClassifier
 from classifier.errors import CharsetError
-from classifier.evidence import CtcReadings, SoftmaxReadings
-from classifier.preprocess import check_picture, cut, dddd_trainer_input
+from classifier.preprocess import dddd_trainer_input
+from classifier.readings import CtcReadings, SoftmaxReadings
 from modelfile import (
     ModelMissingError,
     ModelSession,
@@ -49,7 +50,7 @@ class TrainerExport:
     channels: int
 
 
-class DdddTrainerClassifier:
+class DdddTrainerClassifier(CharsetClassifier):
     """A dddd_trainer export; implements `Classifier`."""
 
     def __init__(
@@ -66,10 +67,11 @@ class DdddTrainerClassifier:
         Raises:
             ModelShapeError: the input or output does not fit `charsets.json`.
         """
-        self._session = session
+        # Exports carry no version.
+        name = f"{Path(session.source).stem} (dddd_trainer)"
+        super().__init__(session, export.charset, name=name, margin=margin)
         self._export = export
         self._output = output
-        self._margin = margin
         shapes = [spec.shape for spec in session.inputs]
         if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] not in (None, export.channels):
             raise ModelShapeError(
@@ -121,29 +123,6 @@ class DdddTrainerClassifier:
                 )
         return cls(session, export, output=output, margin=margin)
 
-    @property
-    def name(self) -> str:
-        """Name of the file, as reported to callers; exports carry no version."""
-        return f"{Path(self._session.source).stem} (dddd_trainer)"
-
-    @property
-    def charset(self) -> Charset:
-        """The symbols that the model knows."""
-        return self._export.charset
-
-    def can_read(self, word: str) -> bool:
-        """Whether the word can be scored."""
-        return self._export.charset.knows(word)
-
-    def crop(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-        """Cut the boxes out with this model's margin.
-
-        Args:
-            image: `(H, W, 3)` uint8 RGB.
-            boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of `image`, `x2`/`y2` exclusive.
-        """
-        return cut(image, boxes, margin=self._margin)
-
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
         """Run the network over the crops, one by one: exports have a batch of 1.
 
@@ -153,14 +132,12 @@ class DdddTrainerClassifier:
         Raises:
             CropShapeError: a crop is no picture.
         """
-        for crop in crops:
-            check_picture(crop)
+        self.check_crops(crops)
         logits = [self._infer(crop) for crop in crops]
-        charset = self._export.charset
         if not self._export.single_symbol:
-            return CtcReadings(logits, charset)
-        rows = np.concatenate(logits) if logits else np.zeros((0, len(charset)), np.float32)
-        return SoftmaxReadings(rows, charset)
+            return CtcReadings(logits, self._charset)
+        rows = np.concatenate(logits) if logits else np.zeros((0, len(self._charset)), np.float32)
+        return SoftmaxReadings(rows, self._charset)
 
     def _infer(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`(T, C)` float32 logits of one crop; T is 1 where the model reads one symbol."""

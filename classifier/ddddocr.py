@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.charset import Charset
+from classifier.charset_classifier import CharsetClassifier
 from classifier.errors import CharsetError
-from classifier.evidence import CtcReadings
-from classifier.preprocess import DDDDOCR_HEIGHT, check_picture, cut, ddddocr_input
+from classifier.preprocess import DDDDOCR_HEIGHT, ddddocr_input
+from classifier.readings import CtcReadings
 from modelfile import ModelSession, ModelShapeError, OnnxSession, packaged_file
 
 _CHARSET_NAME = "CHARSET_OLD"
 
 
-class DdddocrClassifier:
+class DdddocrClassifier(CharsetClassifier):
     """ddddocr's default character model; implements `Classifier`."""
 
     def __init__(
@@ -41,10 +42,7 @@ class DdddocrClassifier:
         Raises:
             ModelShapeError: it is another network.
         """
-        self._session = session
-        self._charset = charset
-        self._name = name
-        self._margin = margin
+        super().__init__(session, charset, name=name, margin=margin)
         self._infer(np.zeros((DDDDOCR_HEIGHT, DDDDOCR_HEIGHT, 3), np.uint8))
 
     @classmethod
@@ -67,29 +65,6 @@ class DdddocrClassifier:
             margin=margin,
         )
 
-    @property
-    def name(self) -> str:
-        """Name and version, as reported to callers."""
-        return self._name
-
-    @property
-    def charset(self) -> Charset:
-        """The symbols that the model knows."""
-        return self._charset
-
-    def can_read(self, word: str) -> bool:
-        """Whether every character of the word is in the charset."""
-        return self._charset.knows(word)
-
-    def crop(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-        """Cut the boxes out with this model's margin.
-
-        Args:
-            image: `(H, W, 3)` uint8 RGB.
-            boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of `image`, `x2`/`y2` exclusive.
-        """
-        return cut(image, boxes, margin=self._margin)
-
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings:
         """Run the network once over every crop.
 
@@ -99,8 +74,7 @@ class DdddocrClassifier:
         Raises:
             CropShapeError: a crop is no picture.
         """
-        for crop in crops:
-            check_picture(crop)
+        self.check_crops(crops)
         return CtcReadings([self._infer(crop) for crop in crops], self._charset)
 
     def _infer(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:

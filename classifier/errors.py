@@ -12,10 +12,10 @@ modelfile.ModelFileError
 └── CharsetError          the charset that belongs to a model file cannot be used
 """
 
-from modelfile import ModelFileError
+from modelfile.errors import ClickorderError, ModelFileError
 
 
-class ClassifierError(Exception):
+class ClassifierError(ClickorderError):
     """A question that cannot be answered; `str(error)` is one sentence for the caller."""
 
 

@@ -7,19 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.charset import Charset
-from classifier.evidence import CtcReadings, SoftmaxReadings
+from classifier.charset_classifier import CharsetClassifier
 from classifier.inputs import batch_axis
-from classifier.preprocess import check_picture, cut, own_input
+from classifier.preprocess import own_input
+from classifier.readings import CtcReadings, SoftmaxReadings
 from modelfile import (
     ModelMetadata,
-    ModelMetadataError,
     ModelSession,
     ModelShapeError,
     OnnxSession,
 )
 
 
-class OnnxClassifier:
+class OnnxClassifier(CharsetClassifier):
     """A network with output `(N, C)` (one symbol) or `(N, T, C)` (CTC); implements `Classifier`."""
 
     def __init__(self, session: ModelSession, *, margin: float | None = None) -> None:
@@ -35,18 +35,13 @@ class OnnxClassifier:
             ModelShapeError: the input or output is not that of a classifier.
             CharsetError: the charset cannot be used.
         """
-        metadata = ModelMetadata.from_properties(session.properties, source=session.source)
-        if metadata.kind != "classifier":
-            raise ModelMetadataError(
-                f"{session.source} is a {metadata.kind} and not a classifier; check the path in "
-                "the settings."
-            )
-        self._session = session
-        self._metadata = metadata
+        metadata = ModelMetadata.from_properties(
+            session.properties, source=session.source, kind="classifier"
+        )
         if margin is None:
             margin = metadata.calibration.get("crop_margin", 0.1)
-        self._margin = margin
-        self._one_by_one = self._check_input() == 1
+        width, height = metadata.input_size
+        batch = batch_axis(session, (metadata.channels, height, width), "a classifier")
         rank = len(session.outputs[0].shape)
         if rank not in (2, 3):
             raise ModelShapeError(
@@ -59,10 +54,12 @@ class OnnxClassifier:
                 f"{metadata.charset[0]!r}: a sequence model (N, T, C) starts with the blank '', a "
                 "single-symbol model (N, C) does not; export it again."
             )
-        self._charset = Charset(metadata.charset, blank=rank == 3, source=session.source)
+        charset = Charset(metadata.charset, blank=rank == 3, source=session.source)
+        super().__init__(session, charset, name=metadata.title, margin=margin)
+        self._metadata = metadata
+        self._one_by_one = batch == 1
         # A declared output shape may be symbolic or wrong; one run tells, and warms up as well.
-        side = metadata.input_size
-        self._infer([np.zeros((side[1], side[0], 3), np.uint8)])
+        self._infer([np.zeros((height, width, 3), np.uint8)])
 
     @classmethod
     def load(
@@ -75,29 +72,6 @@ class OnnxClassifier:
         """
         return cls(OnnxSession(path, threads=threads), margin=margin)
 
-    @property
-    def name(self) -> str:
-        """Name and version, as reported to callers."""
-        return self._metadata.title
-
-    @property
-    def charset(self) -> Charset:
-        """The symbols that the model knows."""
-        return self._charset
-
-    def can_read(self, word: str) -> bool:
-        """Whether the word can be scored."""
-        return self._charset.knows(word)
-
-    def crop(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-        """Cut the boxes out with this model's margin.
-
-        Args:
-            image: `(H, W, 3)` uint8 RGB.
-            boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of `image`, `x2`/`y2` exclusive.
-        """
-        return cut(image, boxes, margin=self._margin)
-
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
         """Run the network once over all crops.
 
@@ -107,8 +81,7 @@ class OnnxClassifier:
         Raises:
             CropShapeError: a crop is no picture.
         """
-        for crop in crops:
-            check_picture(crop)
+        self.check_crops(crops)
         if self._charset.blank:
             return CtcReadings(list(self._infer(crops)) if crops else [], self._charset)
         logits = self._infer(crops) if crops else np.zeros((0, len(self._charset)), np.float32)
@@ -144,8 +117,3 @@ class OnnxClassifier:
                 f"a charset of {len(self._charset)} symbols; export it again."
             )
         return logits
-
-    def _check_input(self) -> int | None:
-        """The batch axis of the input, None where it is free."""
-        width, height = self._metadata.input_size
-        return batch_axis(self._session, (self._metadata.channels, height, width), "a classifier")

@@ -15,8 +15,8 @@ from classifier.charsets import LabelRule
 from classifier.colours import Rgb, rgb_of
 from classifier.dddd_trainer import DdddTrainerClassifier
 from classifier.errors import ReadingError
-from classifier.evidence import CtcReadings
 from classifier.inputs import batch_axis
+from classifier.readings import CtcReadings
 from classifier.text_decode import Decoded, Lengths, decode_ctc, decode_fixed
 from classifier.text_preprocess import TextPreprocess
 from modelfile import (

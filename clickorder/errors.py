@@ -1,7 +1,7 @@
 """Errors of the command line.
 
-CommandError           exit code 1: what was asked for cannot be done
-└── UsageError         exit code 2: what was asked for makes no sense
+CommandError           exit status 1: what was asked for cannot be done
+└── UsageError         exit status 2: what was asked for makes no sense
 """
 
 from typing import ClassVar
@@ -10,10 +10,10 @@ from typing import ClassVar
 class CommandError(Exception):
     """A command cannot do its work; `str(error)` is one sentence for the person who ran it."""
 
-    exit_code: ClassVar[int] = 1
+    exit_status: ClassVar[int] = 1
 
 
 class UsageError(CommandError):
     """The options contradict each other, or cannot be read."""
 
-    exit_code = 2
+    exit_status = 2

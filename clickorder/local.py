@@ -16,7 +16,7 @@ from service.pictures import decode_picture
 from service.settings import Settings
 from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.solving.scoring import Evidence
-from service.solving.tta import FIRST, Look
+from service.solving.tta import FIRST_PASS, Augmentation
 
 
 class LocalSolver:
@@ -53,21 +53,26 @@ class LocalSolver:
             }
 
     def evidence(
-        self, puzzle: Puzzle, folder: Path, look: Look = FIRST, *, prompt: Prompt | None = None
+        self,
+        puzzle: Puzzle,
+        folder: Path,
+        augmentation: Augmentation = FIRST_PASS,
+        *,
+        prompt: Prompt | None = None,
     ) -> Evidence:
-        """What the models say of a puzzle at one look; for fitting a calibration.
+        """What the models say of a puzzle at one pass; for fitting a calibration.
 
         Args:
             puzzle: Its background counts, and its prompt unless another is given.
             folder: What its file names are relative to.
-            look: How closely to look.
+            augmentation: What this pass runs the networks on besides.
             prompt: Asked in place of the puzzle's own.
 
         Raises:
             ServiceError: the service would answer with a problem.
         """
         image = self._picture(folder / puzzle.background, "background")
-        return self._solver.evidence(image, prompt or self.prompt(puzzle, folder), look)
+        return self._solver.evidence(image, prompt or self.prompt(puzzle, folder), augmentation)
 
     def prompt(self, puzzle: Puzzle, folder: Path) -> Prompt:
         """The prompt of a puzzle, its pictures decoded.

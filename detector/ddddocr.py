@@ -5,8 +5,6 @@ in cells from the cell's corner and sides as logarithms of cells (Ge et al., "YO
 the constants of `core/detection_engine.py` in ddddocr 1.6).
 """
 
-from copy import copy
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,14 +13,14 @@ from detector.decode import Candidates
 from detector.detections import Detections
 from detector.errors import UnknownLayoutError
 from detector.letterbox import letterbox, to_tensor
-from detector.selection import Limits, select
+from detector.selection import LimitedDetector, Limits, select
 from modelfile import ModelSession, OnnxSession, packaged_file
 
 _SIZE = 416
 _STRIDES = (8, 16, 32)
 
 
-class DdddocrDetector:
+class DdddocrDetector(LimitedDetector):
     """ddddocr's one-class detector; implements `Detector`."""
 
     def __init__(
@@ -49,10 +47,12 @@ class DdddocrDetector:
         """
         self._session = session
         self._name = name
-        self._limits = Limits(confidence_threshold=0.1).changed(
-            confidence_threshold=confidence_threshold,
-            iou_threshold=iou_threshold,
-            max_boxes=max_boxes,
+        super().__init__(
+            Limits(confidence_threshold=0.1).changed(
+                confidence_threshold=confidence_threshold,
+                iou_threshold=iou_threshold,
+                max_boxes=max_boxes,
+            )
         )
         self._corners, self._strides = _grid()
         input_shape = session.inputs[0].shape
@@ -96,21 +96,6 @@ class DdddocrDetector:
     def classes(self) -> tuple[str, ...]:
         """The one class."""
         return ("item",)
-
-    @property
-    def limits(self) -> Limits:
-        """What counts as a detection."""
-        return self._limits
-
-    def limited(
-        self, *, confidence_threshold: float | None = None, iou_threshold: float | None = None
-    ) -> "DdddocrDetector":
-        """The same network with other limits; the session is shared."""
-        other = copy(self)
-        other._limits = self._limits.changed(
-            confidence_threshold=confidence_threshold, iou_threshold=iou_threshold
-        )
-        return other
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """Find every item.

@@ -1,6 +1,8 @@
 """From candidates in network pixels to the detections of a picture."""
 
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -54,6 +56,28 @@ class Limits:
         }
         changes = {name: value for name, value in given.items() if value is not None}
         return replace(self, **changes)  # type: ignore[arg-type]
+
+
+class LimitedDetector:
+    """What detectors share whose limits can be changed without loading them again."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    @property
+    def limits(self) -> Limits:
+        """What counts as a detection."""
+        return self._limits
+
+    def limited(
+        self, *, confidence_threshold: float | None = None, iou_threshold: float | None = None
+    ) -> Self:
+        """The same network with other limits; the session is shared."""
+        other = copy(self)
+        other._limits = self._limits.changed(
+            confidence_threshold=confidence_threshold, iou_threshold=iou_threshold
+        )
+        return other
 
 
 def select(

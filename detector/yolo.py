@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from detector.decode import Layout, decode, find_layout
 from detector.detections import Detections
 from detector.letterbox import PAD, letterbox, to_tensor
-from detector.selection import Limits, select
+from detector.selection import LimitedDetector, Limits, select
 from modelfile import (
     ModelMetadata,
     ModelMetadataError,
@@ -58,7 +57,7 @@ class YoloFormat:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
 
 
-class YoloDetector:
+class YoloDetector(LimitedDetector):
     """A YOLO network; implements `Detector`."""
 
     def __init__(
@@ -91,11 +90,13 @@ class YoloDetector:
         self._format = read_format(session)
         if confidence_threshold is None:
             confidence_threshold = self._format.confidence_threshold
-        self._limits = Limits().changed(
-            confidence_threshold=confidence_threshold,
-            iou_threshold=iou_threshold,
-            max_boxes=max_boxes,
-            class_agnostic=class_agnostic,
+        super().__init__(
+            Limits().changed(
+                confidence_threshold=confidence_threshold,
+                iou_threshold=iou_threshold,
+                max_boxes=max_boxes,
+                class_agnostic=class_agnostic,
+            )
         )
         self._input = session.inputs[0].name
         # A declared output shape may be symbolic or wrong; one run tells, and warms up as well.
@@ -145,21 +146,6 @@ class YoloDetector:
     def layout(self) -> Layout:
         """The output layout that was found."""
         return self._layout
-
-    @property
-    def limits(self) -> Limits:
-        """What counts as a detection."""
-        return self._limits
-
-    def limited(
-        self, *, confidence_threshold: float | None = None, iou_threshold: float | None = None
-    ) -> "YoloDetector":
-        """The same network with other limits; the session is shared."""
-        other = copy(self)
-        other._limits = self._limits.changed(
-            confidence_threshold=confidence_threshold, iou_threshold=iou_threshold
-        )
-        return other
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """Find every item.
@@ -226,12 +212,9 @@ def read_format(session: ModelSession) -> YoloFormat:
 
 
 def _own(session: ModelSession) -> YoloFormat:
-    metadata = ModelMetadata.from_properties(session.properties, source=session.source)
-    if metadata.kind != "detector":
-        raise ModelMetadataError(
-            f"{session.source} is a {metadata.kind} and not a detector; check the path in the "
-            "settings."
-        )
+    metadata = ModelMetadata.from_properties(
+        session.properties, source=session.source, kind="detector"
+    )
     return YoloFormat(
         name=metadata.title,
         input_size=metadata.input_size,

@@ -10,8 +10,10 @@ LabelsError
     └── DoubtfulLabelsError   saving would lose what could not be read
 """
 
+from modelfile.errors import ClickorderError
 
-class LabelsError(Exception):
+
+class LabelsError(ClickorderError):
     """Labelled pictures cannot be used as asked."""
 
 
@@ -25,6 +27,8 @@ class AnnotationError(LabelsError):
 
 class PuzzleSetError(LabelsError):
     """A puzzle set on disk, or a puzzle about to be written, does not fit the format."""
+
+    exit_status = 2
 
 
 class ReviewError(LabelsError):

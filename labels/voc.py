@@ -20,9 +20,9 @@ from labels.annotations import (
     LabelledBox,
     Layout,
 )
-from labels.beside import read_beside
 from labels.bounds import Corners, box_fault, cut_box
 from labels.pictures import as_on_disk, composed
+from labels.sidecar import read_sidecars
 
 _FOLDER = "Annotations"
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -30,7 +30,7 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 def read_voc(folder: Path) -> Annotations:
     """Read pictures with their XML files; the classes are the names found, sorted."""
-    return read_beside(
+    return read_sidecars(
         folder,
         Layout.VOC,
         label_of=xml_file_of,

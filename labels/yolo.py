@@ -22,7 +22,6 @@ from labels.annotations import (
     Layout,
 )
 from labels.atomic import write_atomically
-from labels.beside import read_beside
 from labels.bounds import box_fault, cut_box
 from labels.class_lists import (
     CLASSES_FILE,
@@ -34,6 +33,7 @@ from labels.class_lists import (
 )
 from labels.errors import AnnotationError, LayoutError
 from labels.pictures import as_on_disk, composed
+from labels.sidecar import read_sidecars
 
 _DIGITS = 12
 
@@ -80,7 +80,7 @@ def read_yolo(folder: Path) -> Annotations:
             for line in lines
         ), wrong
 
-    return read_beside(
+    return read_sidecars(
         folder,
         Layout.YOLO,
         label_of=lambda picture: label_file_of(picture, folder),

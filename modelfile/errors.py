@@ -1,20 +1,32 @@
-"""Errors of model files, whose messages name the file and the fault, and of pictures.
+"""The base of the project's errors, those of model files, and those of pictures.
 
-ModelFileError
-├── ModelMissingError     there is no such file, or the package it comes in is not installed
-├── ModelCorruptError     the file is there, and ONNX Runtime cannot load it
-├── ModelChecksumError    the file is not the one that was meant
-├── ModelMetadataError    the metadata is absent, incomplete or contradicts itself
-├── ModelShapeError       the inputs or outputs are not those of the kind of model it should be
-└── ModelRunError         the network refused its input
+ClickorderError           what every package derives its own errors from
+└── ModelFileError            names the file and the fault
+    ├── ModelMissingError     there is no such file, or the package it comes in is not installed
+    ├── ModelCorruptError     the file is there, and ONNX Runtime cannot load it
+    ├── ModelChecksumError    the file is not the one that was meant
+    ├── ModelMetadataError    the metadata is absent, incomplete or contradicts itself
+    ├── ModelShapeError       the inputs or outputs are not those of the kind of model it should be
+    └── ModelRunError         the network refused its input
 
 PictureError (a ValueError)   bytes that cannot be decoded as a picture
 """
 
 from enum import StrEnum
+from typing import ClassVar
 
 
-class ModelFileError(Exception):
+class ClickorderError(Exception):
+    """Something expected is wrong; `str(error)` is one sentence for whoever asked for it.
+
+    Attributes:
+        exit_status: Exit status of a command that ends so.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+
+class ModelFileError(ClickorderError):
     """A model file that cannot be used; `str(error)` is one sentence for the operator."""
 
 

@@ -105,15 +105,19 @@ class ModelMetadata:
         return {PREFIX + key: value for key, value in sorted(properties.items())}
 
     @classmethod
-    def from_properties(cls, properties: Mapping[str, str], *, source: str) -> "ModelMetadata":
+    def from_properties(
+        cls, properties: Mapping[str, str], *, source: str, kind: Kind | None = None
+    ) -> "ModelMetadata":
         """Read and check the table of one file.
 
         Args:
             properties: `custom_metadata_map` of the ONNX file.
             source: What to call the file in messages.
+            kind: What the model must do; None for anything.
 
         Raises:
-            ModelMetadataError: a key is missing, cannot be read, or does not fit the others.
+            ModelMetadataError: a key is missing, cannot be read, or does not fit the others; or it
+                is a model of another kind.
         """
         if not is_own(properties):
             raise ModelMetadataError(
@@ -141,7 +145,7 @@ class ModelMetadata:
             )
         }
         try:
-            return cls(
+            metadata = cls(
                 kind=cast("Kind", texts["kind"]),
                 name=texts["name"],
                 version=texts["version"],
@@ -165,6 +169,12 @@ class ModelMetadata:
         except ModelMetadataError as error:
             fault = str(error).partition(": ")[2]
             raise ModelMetadataError(f"{source} has metadata that is not valid: {fault}") from error
+        if kind is not None and metadata.kind != kind:
+            wanted = "siamese model" if kind == "siamese" else kind
+            raise ModelMetadataError(
+                f"{source} is a {metadata.kind} and not a {wanted}; check the path in the settings."
+            )
+        return metadata
 
     def _fault(self) -> str | None:
         """The first thing that does not fit, or None."""

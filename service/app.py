@@ -17,10 +17,10 @@ from service.http.batch import router as batch_router
 from service.http.compatible import router as compatible_router
 from service.http.documentation import DocumentedAPI
 from service.http.drain import Drain
+from service.http.metrics_routes import ServiceCollector
+from service.http.metrics_routes import router as metrics_router
 from service.http.middleware import BodyLimit, RequestContext
 from service.http.models_routes import router as models_router
-from service.http.problems import install_handlers
-from service.http.reading import router as reading_router
 from service.http.routes import router
 from service.models.backends import load_solver
 from service.models.registry import Registry
@@ -28,6 +28,7 @@ from service.models.watch import Watch
 from service.pages.docs_page import docs_router
 from service.pages.page import page_router
 from service.pool import InferencePool
+from service.problems import install_handlers
 from service.security.guard import (
     CORS_ANSWER_HEADERS,
     CORS_METHODS,
@@ -39,7 +40,7 @@ from service.security.keys import Keys
 from service.settings import Settings
 from service.settings_file import RpcMissingError
 from service.solving.solver import Solver
-from service.telemetry.metrics import Measured, Metrics, metrics_router
+from service.telemetry.metrics import Measured, Metrics
 from service.telemetry.tracing import TraceRequests, Tracing
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def create_app(
         registry = Registry(solver_factory(settings), settings)
         keeper = None if settings.keep.dir is None else Keeper(settings.keep)
         app.state.service = Service(settings, registry, pool, metrics, keeper)
-        metrics.watch(app.state.service)
+        metrics.registry.register(ServiceCollector(app.state.service))
         if tracing is not None:
             tracing.open()
         watch = None
@@ -113,7 +114,6 @@ def create_app(
     app.include_router(router)
     app.include_router(models_router)
     app.include_router(batch_router)
-    app.include_router(reading_router)
     if settings.compatible:
         app.include_router(compatible_router)
     app.include_router(metrics_router)

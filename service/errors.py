@@ -19,12 +19,7 @@ ServiceError
 ├── UnknownKeyError          401 unknown_key (WWW-Authenticate)
 ├── AdminOnlyError           403 admin_only
 ├── ForeignRequestError      403 foreign_request
-├── NothingHereError         404 not_found           (label review only, and the next five)
-├── PictureNotFoundError     404 picture_not_found
-├── LabelsChangedError       409 labels_changed
-├── LabelsDoubtfulError      409 labels_doubtful
-├── BadLabelsError           422 bad_labels
-├── SaveFailedError          500 save_failed
+├── NothingHereError         404 not_found
 ├── TryAgainError                (Retry-After)
 │   ├── RateLimitedError     429 rate_limited
 │   ├── TooManyAtOnceError   429 too_many_at_once
@@ -36,8 +31,13 @@ ServiceError
 from collections.abc import Sequence
 from typing import ClassVar
 
+from modelfile.errors import ClickorderError
 
-class ServiceError(Exception):
+CALLER_LEFT = 499
+"""Status of a request whose caller left before the answer, as nginx logs it; nobody is sent it."""
+
+
+class ServiceError(ClickorderError):
     """A request that cannot be answered; `str(error)` is one sentence for the caller."""
 
     status: ClassVar[int] = 500
@@ -223,33 +223,3 @@ class NothingHereError(ServiceError):
     """The path is none of a page's."""
 
     status, code, title = 404, "not_found", "There is nothing here."
-
-
-class PictureNotFoundError(ServiceError):
-    """The picture is not one of the folder."""
-
-    status, code, title = 404, "picture_not_found", "There is no such picture."
-
-
-class LabelsChangedError(ServiceError):
-    """The labels on disk are not those that were edited."""
-
-    status, code, title = 409, "labels_changed", "The labels were changed meanwhile."
-
-
-class LabelsDoubtfulError(ServiceError):
-    """Saving would lose labels that could not be read."""
-
-    status, code, title = 409, "labels_doubtful", "Some labels cannot be read."
-
-
-class BadLabelsError(ServiceError):
-    """The labels sent, or the files of the folder, cannot be used."""
-
-    status, code, title = 422, "bad_labels", "The labels cannot be used."
-
-
-class SaveFailedError(ServiceError):
-    """A file cannot be written."""
-
-    status, code, title = 500, "save_failed", "The labels cannot be saved."

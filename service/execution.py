@@ -1,42 +1,29 @@
-"""One request in its worker: it is received on the event loop, the rest happens in the pool.
-
-`compute` runs a job for whoever asks, by HTTP or otherwise; `run_job` is HTTP's way to it.
-"""
+"""One request in its worker, by whatever protocol it came."""
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
-from starlette.requests import Request
-from starlette.responses import Response
 
 from service.capture.sample_capture import Keeper
 from service.deadline import Deadline
-from service.errors import BodyTimeoutError
-from service.http.bodies import JsonBody, MultipartBody, parse_body, read_body
-from service.http.schemas import RequestModel, RoutedRequest, SolveRequest
 from service.models.registry import Registry, Version
 from service.models.routing import RouteRequest
-from service.pictures import decode_base64, decode_picture
 from service.pool import InferencePool
 from service.settings import Limits, Settings
 from service.solving.answers import Answer
 from service.solving.solver import Solver
 from service.telemetry.metrics import Metrics
-from service.telemetry.spans import note, span
+from service.telemetry.spans import note
+from service.telemetry.stages import StageTimer
+from service.uploads import UploadedPuzzle
 
-M = TypeVar("M", bound=RequestModel)
 T = TypeVar("T")
-
-
-CALLER_LEFT = 499
-"""Nobody reads it; nginx's number for a request whose caller closed the connection."""
 
 
 class CallerLeftError(Exception):
@@ -72,7 +59,7 @@ class Job:
         deadline: Looked at between the steps.
         version: The bundle that answers; None before `choose`. One request never sees two.
         start: `perf_counter` when the worker took it up.
-        stages: Milliseconds by stage, filled while it runs.
+        timer: Counts the stages while it runs.
     """
 
     service: Service
@@ -80,7 +67,10 @@ class Job:
     deadline: Deadline
     version: Version | None = None
     start: float = field(default_factory=time.perf_counter)
-    stages: dict[str, float] = field(default_factory=dict)
+    timer: StageTimer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.timer = StageTimer(self.deadline.check)
 
     @property
     def limits(self) -> Limits:
@@ -98,12 +88,12 @@ class Job:
         return self.service.settings.min_confidence if wanted is None else wanted
 
     def choose(
-        self, sent: RoutedRequest, picture: NDArray[np.uint8], prompt: str | None = None
+        self, route: RouteRequest, picture: NDArray[np.uint8], prompt: str | None = None
     ) -> None:
         """Decide which bundle answers.
 
         Args:
-            sent: What the caller says of it.
+            route: What the caller says of it.
             picture: `(H, W, 3)`, whose size may decide.
             prompt: Kind of prompt, where there is one.
 
@@ -111,29 +101,21 @@ class Job:
             UnknownModelError: the caller names a bundle that is not served, or not for this.
         """
         height, width = picture.shape[:2]
-        request = RouteRequest(sent.model, sent.site, sent.type, (width, height), prompt)
-        self.version = self.service.registry.choose(request)
+        route = replace(route, size=(width, height), prompt=prompt)
+        self.version = self.service.registry.choose(route)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> AbstractContextManager[None]:
         """Add the time of a `with` block to a stage.
 
         Raises:
             DeadlineExceededError: the time is over, or nobody waits for the answer.
         """
-        self.deadline.check()
-        start = time.perf_counter()
-        try:
-            with span(name):
-                yield
-        finally:
-            spent = (time.perf_counter() - start) * 1000
-            self.stages[name] = self.stages.get(name, 0.0) + spent
+        return self.timer.stage(name)
 
     def timings_ms(self) -> dict[str, float]:
         """The stages so far and the total, to a hundredth."""
         total = (time.perf_counter() - self.start) * 1000
-        return {name: round(ms, 2) for name, ms in (self.stages | {"total": total}).items()}
+        return {name: round(ms, 2) for name, ms in (self.timer.stages | {"total": total}).items()}
 
     def models(self, *roles: str) -> dict[str, str]:
         """The bundle, where it has a name, and those of its models that took part."""
@@ -141,80 +123,21 @@ class Job:
         installed = self.version.models
         return {role: installed[role] for role in ("bundle", *roles) if role in installed}
 
-    def answered(self, sent: SolveRequest, answer: Answer) -> None:
+    def answered(self, puzzle: UploadedPuzzle, answer: Answer) -> None:
         """Count the answer to a puzzle, and keep the puzzle where that is asked for."""
         assert self.version is not None  # noqa: S101 - as above
-        self.service.metrics.solved(self.version.name, answer)
+        outcome = "solved" if answer.reason is None else answer.reason
+        self.service.metrics.solved(self.version.name, outcome, answer.confidence)
         note(
             {
                 "clickorder.bundle": self.version.name,
-                "clickorder.outcome": "solved" if answer.reason is None else answer.reason,
+                "clickorder.outcome": outcome,
                 "clickorder.confidence": answer.confidence,
                 "clickorder.boxes": len(answer.boxes),
             }
         )
         if self.service.keeper is not None:
-            self.service.keeper.offer(sent.background, sent.prompt, answer)
-
-    def picture(self, sent: str | bytes, name: str) -> NDArray[np.uint8]:
-        """Decode a picture field: base64 text from JSON, bytes from multipart."""
-        data = decode_base64(sent, name) if isinstance(sent, str) else sent
-        return decode_picture(data, self.limits, name)
-
-
-async def receive_body(request: Request, *, lenient: bool = False) -> JsonBody | MultipartBody:
-    """Read the body, for as long as a body may take.
-
-    Args:
-        request: Whose app has a `Service` in its state.
-        lenient: See `read_body`.
-
-    Raises:
-        OverloadedError: as many bodies are on their way as there is room for.
-        BodyTimeoutError: it came too slowly.
-        UnsupportedMediaError, BadRequestBodyError: it is none that is read here.
-    """
-    service: Service = request.app.state.service
-    timeout_s = service.settings.body_timeout_s
-    with service.pool.reading():
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await read_body(request, lenient=lenient)
-        except TimeoutError as error:
-            raise BodyTimeoutError(
-                f"The request body did not arrive within {timeout_s} s; send it faster, or less."
-            ) from error
-
-
-async def run_job(
-    request: Request,
-    model: type[M],
-    work: Callable[[Job, M], BaseModel],
-    *,
-    lenient: bool = False,
-) -> Response:
-    """Read the body, do `work` in the pool, answer with its JSON.
-
-    Args:
-        request: Whose app has a `Service` in its state.
-        model: What the body is checked against, in the worker.
-        work: Makes the answer; runs in a worker thread.
-        lenient: See `read_body`.
-
-    Raises:
-        ServiceError: every way a request can fail; the app's handlers make problems of them.
-    """
-    service: Service = request.app.state.service
-    body = await receive_body(request, lenient=lenient)
-
-    def make(job: Job) -> str:
-        return work(job, parse_body(body, model)).model_dump_json(exclude_unset=True)
-
-    try:
-        answer = await compute(service, request.state.request_id, make, gone=disconnected(request))
-    except CallerLeftError:
-        return Response(status_code=CALLER_LEFT)
-    return Response(answer, media_type="application/json")
+            self.service.keeper.offer(puzzle, answer)
 
 
 async def compute(
@@ -250,7 +173,7 @@ async def compute(
         try:
             return make(this)
         finally:
-            service.metrics.staged(this.stages)
+            service.metrics.staged(this.timer.stages)
 
     pool = service.pool
     run = pool.run_low_priority(job, deadline.left_s) if patient else pool.run(job)
@@ -272,9 +195,3 @@ async def compute(
         answer.cancel()  # and one that waits gives its place up.
         if left is not None:
             left.cancel()
-
-
-async def disconnected(request: Request) -> None:
-    """Return once the caller has closed the connection; the body must have been read."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

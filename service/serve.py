@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.capture.sample_store import check_folder
+from service.hosts import is_loopback
 from service.models.backends import load_solver
-from service.security.hosts import is_loopback
 from service.security.keys import Keys
 from service.settings import Settings, load_settings
 from service.settings_file import ConfigurationError

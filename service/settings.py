@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariableError
 
-from service.security.hosts import hostname, is_loopback
+from service.hosts import hostname, is_loopback
 from service.settings_file import ConfigurationError, explain, file_source
 
 Count = Annotated[int, Field(ge=1)]
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     threads: Count = 1
     """Threads of each model session; workers times threads should not exceed the cores."""
     look_twice: bool = True
-    """Whether to look closely, with several runs of each network, where a first look is unsure."""
+    """Whether a second pass, with several runs of each network, follows a first that is unsure."""
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.05
     """Below this an answer is an abstention, unless the request gives a bound of its own."""
     body_timeout_s: Count = 20

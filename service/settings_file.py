@@ -17,11 +17,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, TomlConfigSettingsSource
 
+from modelfile.errors import ClickorderError
+
 ENVIRONMENT = "CLICKORDER_SETTINGS"
 """The variable that names the file."""
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(ClickorderError):
     """The service cannot be run as it is told to; `str(error)` is one sentence."""
 
 

@@ -6,8 +6,10 @@ SiameseError
 What is wrong with the file itself is a `modelfile.ModelFileError`.
 """
 
+from modelfile.errors import ClickorderError
 
-class SiameseError(Exception):
+
+class SiameseError(ClickorderError):
     """Crops that cannot be compared; `str(error)` is one sentence for the caller."""
 
 

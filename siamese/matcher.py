@@ -42,12 +42,9 @@ class SiameseMatcher:
             ModelMetadataError: the metadata lacks something or contradicts itself.
             ModelShapeError: the inputs or outputs are not those of a matcher.
         """
-        metadata = ModelMetadata.from_properties(session.properties, source=session.source)
-        if metadata.kind != "siamese":
-            raise ModelMetadataError(
-                f"{session.source} is a {metadata.kind} and not a siamese model; check the path "
-                "in the settings."
-            )
+        metadata = ModelMetadata.from_properties(
+            session.properties, source=session.source, kind="siamese"
+        )
         if metadata.input_size[0] != metadata.input_size[1]:
             raise ModelMetadataError(
                 f"{session.source} has an input size of {metadata.input_size}, but a siamese "

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from modelfile.crops import cut_boxes
 from siamese.errors import CropShapeError
 
 U8 = NDArray[np.uint8]
@@ -33,16 +34,9 @@ def cut(image: U8, boxes: F32, *, margin: float) -> list[U8]:
         raise CropShapeError(
             f"The boxes are an array of {boxes.shape}, but must be (N, 4) x1, y1, x2, y2."
         )
-    height, width = image.shape[:2]
     # The longer side: a thin item (a stroke, a dash) needs room beside it to be square.
     grow = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)[:, None] * margin
-    corners = np.concatenate([boxes[:, :2] - grow, boxes[:, 2:] + grow], axis=1)
-    crops = []
-    for x1, y1, x2, y2 in np.rint(corners).astype(np.int64).tolist():
-        left, top = min(max(x1, 0), width - 1), min(max(y1, 0), height - 1)
-        right, bottom = max(min(x2, width), left + 1), max(min(y2, height), top + 1)
-        crops.append(image[top:bottom, left:right])
-    return crops
+    return cut_boxes(image, boxes, grow)
 
 
 def square(crop: U8, size: int) -> U8:

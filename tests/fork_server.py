@@ -21,7 +21,7 @@ PRELOADED = (
     *("httpx", "numpy", "modelfile", "PIL.Image", "pytest", "scipy.ndimage", "uvicorn"),
     *("clickorder.cli", "clickorder.key_file", "clickorder.cli.labels", "clickorder.own_models"),
     *("labels.crops", "labels.group_overview", "labels.prelabel", "labels.puzzle_annotations"),
-    *("service.app", "service.review", "service.serve"),
+    *("clickorder.review.server", "service.app", "service.serve"),
 )
 
 

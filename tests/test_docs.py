@@ -153,12 +153,6 @@ def test_the_settings_file_shown_can_be_used(tmp_path: Path, monkeypatch) -> Non
 # Errors
 
 
-REVIEW_ONLY = {
-    "picture_not_found", "labels_changed", "labels_doubtful", "bad_labels", "save_failed",
-}  # fmt: skip
-"""Codes that only the page of `clickorder labels review` answers."""
-
-
 def test_every_error_code_is_listed_with_its_status() -> None:
     listed = {
         (code, status)
@@ -172,7 +166,7 @@ def test_every_error_code_is_listed_with_its_status() -> None:
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.ServiceError)
     }
-    assert {pair for pair in defined if pair[0] not in REVIEW_ONLY} <= listed
+    assert defined <= listed
 
 
 # Puzzle sets

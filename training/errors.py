@@ -7,8 +7,10 @@ TrainingError
 └── TextTrainingError    a text reader cannot be trained as asked
 """
 
+from modelfile.errors import ClickorderError
 
-class TrainingError(Exception):
+
+class TrainingError(ClickorderError):
     """Training data or an evaluation cannot be used as asked."""
 
 

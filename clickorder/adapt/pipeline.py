@@ -169,7 +169,7 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
 class StoppedError(CommandError):
     """Somebody stopped a training; the same command goes on."""
 
-    exit_code = 130
+    exit_status = 130
 
 
 @dataclass(frozen=True, slots=True)

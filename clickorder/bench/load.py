@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -99,7 +98,8 @@ class Asked:
         where: dict[str, str] | None = None,
     ) -> Self:
         """A picture's file with what the service is told about it; see `Client.read`."""
-        body = read_call(picture, charset, length, color, where or {}).content or b""
+        call = read_call(picture, charset=charset, length=length, color=color, **(where or {}))
+        body = call.content or b""
         return cls(name, label, body, len(picture))
 
 
@@ -201,12 +201,7 @@ class Bench(Connection):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for line in self._lines:
             await line.aclose()
 

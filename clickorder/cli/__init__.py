@@ -27,26 +27,6 @@ if TYPE_CHECKING:
     from training.evaluation.evaluate import Outcome
 
 
-OUR_ERRORS = {
-    "classifier.errors.ClassifierError",
-    "clickorder.client.errors.ClientError",
-    "detector.errors.DetectorError",
-    "labels.errors.LabelsError",
-    "modelfile.errors.ModelFileError",
-    "service.models.backends.BackendError",
-    "service.models.bundle.BundleError",
-    "service.solving.calibration.CalibrationError",
-    "service.errors.ServiceError",
-    "service.solving.gallery.GalleryError",
-    "service.capture.sample_store.KeepingError",
-    "service.settings_file.ConfigurationError",
-    "siamese.errors.SiameseError",
-    "training.errors.TrainingError",
-    "training.synthetic.errors.SyntheticError",
-}
-"""The roots of the trees whose errors are sentences."""
-
-
 class Backend(StrEnum):
     """Which models solve."""
 
@@ -72,7 +52,8 @@ class OneSentence(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            code = _exit_code(error)
+            # An attribute, since importing all the trees of errors would slow every command down.
+            code: int | None = getattr(error, "exit_status", None)
             if code is None:
                 raise
             typer.echo(f"clickorder: {error}", err=True)
@@ -410,17 +391,6 @@ def evaluate(
                 raise CommandError(f"{json_file} cannot be written ({error}).") from error
     if failures is not None:
         _draw_failures(outcomes, failures, cache, shown)
-
-
-def _exit_code(error: Exception) -> int | None:
-    """Of our own errors; None for everything else, whose traceback is wanted."""
-    if isinstance(error, CommandError):
-        return error.exit_code
-    # By name: importing the trees to compare with would load half of what a command may need.
-    names = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
-    if "labels.errors.PuzzleSetError" in names:
-        return UsageError.exit_code
-    return CommandError.exit_code if names & OUR_ERRORS else None
 
 
 def _settings(

@@ -58,7 +58,7 @@ def review(
     - `clickorder labels review my-pictures --port 9000 --no-browser`
     """
     from clickorder.errors import CommandError
-    from service.review import run_review
+    from clickorder.review.server import run_review
 
     try:
         run_review(folder, port, browser=not no_browser)
@@ -208,9 +208,9 @@ def split(
     from rich.console import Console
 
     from labels.check import check_folder
-    from labels.parts import claim_folder, write_parts
     from labels.report import split_table
     from labels.split import Shares, split_folder
+    from labels.split_export import claim_folder, write_parts
 
     shares = Shares(validation, test)
     shown = Console()

@@ -10,9 +10,8 @@ and nothing else of the project's libraries; the errors are in `clickorder.clien
 """
 
 import time
-from collections.abc import Generator, Iterable, Sequence
-from types import TracebackType
-from typing import Self, TypeVar
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
@@ -33,7 +32,13 @@ from clickorder.client.answers import (
     WordScore,
 )
 from clickorder.client.asynchronous import AsyncClient
-from clickorder.client.connection import FAILURES, BatchReader, Connection, read_reply
+from clickorder.client.connection import (
+    FAILURES,
+    BatchReader,
+    Connection,
+    read_reply,
+    show_as_method,
+)
 from clickorder.client.errors import (
     AccessDeniedError,
     AnswerTimeoutError,
@@ -50,15 +55,14 @@ from clickorder.client.errors import (
 from clickorder.client.requests import (
     BatchPuzzle,
     Call,
-    Picture,
     batch_call,
-    change_call,
     classify_call,
     compare_call,
     detect_call,
     models_call,
     read_call,
-    route,
+    reload_call,
+    rollback_call,
     solve_call,
 )
 
@@ -93,7 +97,16 @@ __all__ = [
     "WordScore",
 ]
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _method(build: Callable[P, Call[T]]) -> "Callable[Concatenate[Client, P], T]":
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._send(build(*args, **kwargs))
+
+    show_as_method(method, build)
+    return method
 
 
 class Client(Connection):
@@ -131,76 +144,21 @@ class Client(Connection):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def solve(
-        self,
-        background: Picture,
-        *,
-        words: Sequence[str] | None = None,
-        icons: "Sequence[Picture] | None" = None,
-        image: "Picture | None" = None,
-        region: tuple[int, int, int, int] | None = None,
-        min_confidence: float | None = None,
-        draw: bool = False,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002 - the field's name
-        text: str | None = None,
-        count: int | tuple[int, int] | None = None,
-        confidence: float | None = None,
-        iou: float | None = None,
-    ) -> Answer:
-        """Find the clicks of a puzzle; give exactly one of words, text, icons, image and region.
-
-        Args:
-            background: The picture to click on.
-            words: The words to click, in order.
-            icons: A picture of each item, in order.
-            image: One picture of the whole prompt, read left to right.
-            region: `x1, y1, x2, y2`: where the prompt is in the background, in pixels, `x2`/`y2`
-                exclusive.
-            min_confidence: Below this the answer is an abstention, 0..1; None leaves that to the
-                service, 0 never abstains for want of confidence.
-            draw: Whether to send the background back with the numbered clicks.
-            model: Name of the bundle that is to answer.
-            site: Where the picture is from; bundles say what they serve.
-            type: Which of the site's kinds of puzzle it is.
-            text: A sentence that names the words, quoted, bracketed or after a colon.
-            count: With `image` or `region`: how many items it shows, where that is known, or the
-                least and the greatest number.
-            confidence: Least score of a box, 0..1; None for the detector's own.
-            iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
-                detector's own.
-        """
-        puzzle = BatchPuzzle(
-            "",
-            background,
-            words,
-            icons,
-            image,
-            region,
-            min_confidence,
-            draw,
-            model,
-            site,
-            type,
-            text,
-            count,
-            confidence,
-            iou,
-        )
-        return self._send(solve_call(puzzle))
+    solve = _method(solve_call)
+    detect = _method(detect_call)
+    classify = _method(classify_call)
+    compare = _method(compare_call)
+    read = _method(read_call)
+    models = _method(models_call)
+    reload = _method(reload_call)
+    rollback = _method(rollback_call)
 
     def solve_batch(self, puzzles: Iterable[BatchPuzzle]) -> Generator[BatchAnswer, None, None]:
         """Find the clicks of many puzzles; answers come in the order in which they are ready.
@@ -211,80 +169,6 @@ class Client(Connection):
         """
         call, ids = batch_call(puzzles)
         return self._stream(call, ids)
-
-    def detect(
-        self,
-        image: Picture,
-        *,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-        confidence: float | None = None,
-        iou: float | None = None,
-    ) -> Detection:
-        """Find everything clickable on a picture; `confidence` and `iou` as in `solve`."""
-        return self._send(detect_call(image, route(model, site, type), confidence, iou))
-
-    def classify(
-        self,
-        image: Picture,
-        words: Sequence[str],
-        *,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-    ) -> Classification:
-        """Say which of some words an item, cut out, is."""
-        return self._send(classify_call(image, words, route(model, site, type)))
-
-    def compare(
-        self,
-        first: Picture,
-        second: Picture,
-        *,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-    ) -> Comparison:
-        """Say how alike two items, cut out, are."""
-        return self._send(compare_call(first, second, route(model, site, type)))
-
-    def read(
-        self,
-        image: Picture,
-        *,
-        charset: str | None = None,
-        length: int | tuple[int, int] | None = None,
-        color: str | None = None,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-    ) -> Reading:
-        """Read a whole picture of text.
-
-        Args:
-            image: The picture.
-            charset: Characters that may occur, or a preset as `numeric+upper`.
-            length: How many there are, or the least and the greatest number.
-            color: Read only the characters of this colour, as `red` or `#d01f2e`.
-            model: Name of the bundle that is to read it.
-            site: Where the picture is from.
-            type: Which of the site's kinds it is.
-        """
-        where = route(model, site, type)
-        return self._send(read_call(image, charset, length, color, where))
-
-    def models(self) -> InstalledModels:
-        """Say which models are installed."""
-        return self._send(models_call())
-
-    def reload(self, name: str) -> Bundle:
-        """Read a bundle from its folder again; needs an admin's key."""
-        return self._send(change_call(name, "reload"))
-
-    def rollback(self, name: str) -> Bundle:
-        """Go back to a bundle's version before; needs an admin's key."""
-        return self._send(change_call(name, "rollback"))
 
     def _send(self, call: Call[T]) -> T:
         attempt = 0

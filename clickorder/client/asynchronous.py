@@ -1,39 +1,45 @@
 """The client for asyncio; made to be imported from `clickorder.client`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from types import TracebackType
-from typing import Self, TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from clickorder.client.answers import (
-    Answer,
-    BatchAnswer,
-    Bundle,
-    Classification,
-    Comparison,
-    Detection,
-    InstalledModels,
-    Reading,
+from clickorder.client.answers import BatchAnswer
+from clickorder.client.connection import (
+    FAILURES,
+    BatchReader,
+    Connection,
+    read_reply,
+    show_as_method,
 )
-from clickorder.client.connection import FAILURES, BatchReader, Connection, read_reply
 from clickorder.client.requests import (
     BatchPuzzle,
     Call,
-    Picture,
     batch_call,
-    change_call,
     classify_call,
     compare_call,
     detect_call,
     models_call,
     read_call,
-    route,
+    reload_call,
+    rollback_call,
     solve_call,
 )
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _method(
+    build: Callable[P, Call[T]],
+) -> "Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]":
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._send(await asyncio.to_thread(build, *args, **kwargs))
+
+    show_as_method(method, build)
+    return method
 
 
 class AsyncClient(Connection):
@@ -57,55 +63,21 @@ class AsyncClient(Connection):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    async def solve(
-        self,
-        background: Picture,
-        *,
-        words: Sequence[str] | None = None,
-        icons: "Sequence[Picture] | None" = None,
-        image: "Picture | None" = None,
-        region: tuple[int, int, int, int] | None = None,
-        min_confidence: float | None = None,
-        draw: bool = False,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-        text: str | None = None,
-        count: int | tuple[int, int] | None = None,
-        confidence: float | None = None,
-        iou: float | None = None,
-    ) -> Answer:
-        """Find the clicks of a puzzle; see `Client.solve`."""
-        puzzle = BatchPuzzle(
-            "",
-            background,
-            words,
-            icons,
-            image,
-            region,
-            min_confidence,
-            draw,
-            model,
-            site,
-            type,
-            text,
-            count,
-            confidence,
-            iou,
-        )
-        return await self._send(await asyncio.to_thread(solve_call, puzzle))
+    solve = _method(solve_call)
+    detect = _method(detect_call)
+    classify = _method(classify_call)
+    compare = _method(compare_call)
+    read = _method(read_call)
+    models = _method(models_call)
+    reload = _method(reload_call)
+    rollback = _method(rollback_call)
 
     def solve_batch(self, puzzles: Iterable[BatchPuzzle]) -> AsyncGenerator[BatchAnswer, None]:
         """Find the clicks of many puzzles; see `Client.solve_batch`.
@@ -114,84 +86,6 @@ class AsyncClient(Connection):
         service at once.
         """
         return self._stream(puzzles)
-
-    async def detect(
-        self,
-        image: Picture,
-        *,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-        confidence: float | None = None,
-        iou: float | None = None,
-    ) -> Detection:
-        """Find everything clickable on a picture; see `Client.detect`."""
-        where = route(model, site, type)
-        call = await asyncio.to_thread(detect_call, image, where, confidence, iou)
-        return await self._send(call)
-
-    async def classify(
-        self,
-        image: Picture,
-        words: Sequence[str],
-        *,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-    ) -> Classification:
-        """Say which of some words an item, cut out, is."""
-        where = route(model, site, type)
-        return await self._send(await asyncio.to_thread(classify_call, image, words, where))
-
-    async def compare(
-        self,
-        first: Picture,
-        second: Picture,
-        *,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-    ) -> Comparison:
-        """Say how alike two items, cut out, are."""
-        where = route(model, site, type)
-        return await self._send(await asyncio.to_thread(compare_call, first, second, where))
-
-    async def read(
-        self,
-        image: Picture,
-        *,
-        charset: str | None = None,
-        length: int | tuple[int, int] | None = None,
-        color: str | None = None,
-        model: str | None = None,
-        site: str | None = None,
-        type: str | None = None,  # noqa: A002
-    ) -> Reading:
-        """Read a whole picture of text.
-
-        Args:
-            image: The picture.
-            charset: Characters that may occur, or a preset as `numeric+upper`.
-            length: How many there are, or the least and the greatest number.
-            color: Read only the characters of this colour, as `red` or `#d01f2e`.
-            model: Name of the bundle that is to read it.
-            site: Where the picture is from.
-            type: Which of the site's kinds it is.
-        """
-        where = route(model, site, type)
-        return await self._send(read_call(image, charset, length, color, where))
-
-    async def models(self) -> InstalledModels:
-        """Say which models are installed."""
-        return await self._send(models_call())
-
-    async def reload(self, name: str) -> Bundle:
-        """Read a bundle from its folder again; needs an admin's key."""
-        return await self._send(change_call(name, "reload"))
-
-    async def rollback(self, name: str) -> Bundle:
-        """Go back to a bundle's version before; needs an admin's key."""
-        return await self._send(change_call(name, "rollback"))
 
     async def _send(self, call: Call[T]) -> T:
         attempt = 0

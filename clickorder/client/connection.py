@@ -1,12 +1,13 @@
 """What both clients share of the connection: when a request is tried again, how it is read."""
 
 import email.utils
+import inspect
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import httpx
 
@@ -80,6 +81,23 @@ class Connection:
         if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
             raise connection_error(error, self.url) from error
         raise error
+
+
+def show_as_method(method: Callable[..., object], build: Callable[..., object]) -> None:
+    """Give a method the name, the text and the signature of what builds its request.
+
+    Args:
+        method: Sends the request, and returns the value of the answer.
+        build: Returns a `Call` of that value.
+    """
+    method.__name__ = method.__qualname__ = build.__name__.removesuffix("_call")
+    method.__doc__ = build.__doc__
+    signature = inspect.signature(build)
+    self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    (value,) = get_args(signature.return_annotation)
+    vars(method)["__signature__"] = signature.replace(
+        parameters=[self, *signature.parameters.values()], return_annotation=value
+    )
 
 
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, ServiceBusyError)

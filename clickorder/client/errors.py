@@ -14,7 +14,7 @@ ClientError                    `str(error)` is one sentence
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class ClientError(Exception):
     """
 
     default_code = "client_error"
+    exit_status: ClassVar[int] = 1
+    """Exit status of a command that ends so, as of the project's other errors."""
 
     def __init__(
         self,

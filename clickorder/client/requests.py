@@ -1,4 +1,8 @@
-"""How requests are put together, for both clients."""
+"""How requests are put together, for both clients.
+
+A function that ends in `_call` is a method of both: its arguments and its text are theirs. All of
+them raise `BadArgumentError` for what cannot be sent.
+"""
 
 import base64
 import io
@@ -8,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from clickorder.client.answers import (
@@ -94,16 +98,14 @@ class BatchPuzzle:
         }
         return {
             "background": encode_picture(self.background, "background"),
-            "prompt": {kind: value for kind, value in prompt.items() if value is not None},
+            "prompt": _given(**prompt),
             "options": {
                 "draw": self.draw,
-                **{
-                    name: value
-                    for name in ("min_confidence", "confidence", "iou")
-                    if (value := getattr(self, name)) is not None
-                },
+                **_given(
+                    min_confidence=self.min_confidence, confidence=self.confidence, iou=self.iou
+                ),
             },
-            **route(self.model, self.site, self.type),
+            **_route(self.model, self.site, self.type),
         }
 
 
@@ -129,62 +131,144 @@ class Call(Generic[T]):
         return {} if self.content is None else {"Content-Type": "application/json"}
 
 
-def solve_call(puzzle: BatchPuzzle) -> Call[Answer]:
-    """`POST /solve`; the puzzle's id stays here.
+def solve_call(
+    background: Picture,
+    *,
+    words: Sequence[str] | None = None,
+    icons: "Sequence[Picture] | None" = None,
+    image: "Picture | None" = None,
+    region: tuple[int, int, int, int] | None = None,
+    min_confidence: float | None = None,
+    draw: bool = False,
+    model: str | None = None,
+    site: str | None = None,
+    type: str | None = None,  # noqa: A002 - the field's name
+    text: str | None = None,
+    count: int | tuple[int, int] | None = None,
+    confidence: float | None = None,
+    iou: float | None = None,
+) -> Call[Answer]:
+    """Find the clicks of a puzzle; give exactly one of words, text, icons, image and region.
 
-    Raises:
-        BadArgumentError: a picture cannot be read.
+    Args:
+        background: The picture to click on.
+        words: The words to click, in order.
+        icons: A picture of each item, in order.
+        image: One picture of the whole prompt, read left to right.
+        region: `x1, y1, x2, y2`: where the prompt is in the background, in pixels, `x2`/`y2`
+            exclusive.
+        min_confidence: Below this the answer is an abstention, 0..1; None leaves that to the
+            service, 0 never abstains for want of confidence.
+        draw: Whether to send the background back with the numbered clicks.
+        model: Name of the bundle that is to answer.
+        site: Where the picture is from; bundles say what they serve.
+        type: Which of the site's kinds of puzzle it is.
+        text: A sentence that names the words, quoted, bracketed or after a colon.
+        count: With `image` or `region`: how many items it shows, where that is known, or the
+            least and the greatest number.
+        confidence: Least score of a box, 0..1; None for the detector's own.
+        iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
+            detector's own.
     """
+    puzzle = BatchPuzzle(
+        "",
+        background,
+        words,
+        icons,
+        image,
+        region,
+        min_confidence,
+        draw,
+        model,
+        site,
+        type,
+        text,
+        count,
+        confidence,
+        iou,
+    )
     return Call("POST", "/solve", Answer.of, _json(puzzle.body()))
 
 
 def detect_call(
-    image: object, where: Mapping[str, str], confidence: float | None, iou: float | None
+    image: Picture,
+    *,
+    model: str | None = None,
+    site: str | None = None,
+    type: str | None = None,  # noqa: A002
+    confidence: float | None = None,
+    iou: float | None = None,
 ) -> Call[Detection]:
-    """`POST /detect`; same error."""
-    asked = {"confidence": confidence, "iou": iou}
+    """Find everything clickable on a picture; `confidence` and `iou` as in `solve`."""
     body = {
         "image": encode_picture(image, "image"),
-        **where,
-        **{name: value for name, value in asked.items() if value is not None},
+        **_route(model, site, type),
+        **_given(confidence=confidence, iou=iou),
     }
     return Call("POST", "/detect", Detection.of, _json(body))
 
 
 def classify_call(
-    image: object, words: Sequence[str], where: Mapping[str, str]
+    image: Picture,
+    words: Sequence[str],
+    *,
+    model: str | None = None,
+    site: str | None = None,
+    type: str | None = None,  # noqa: A002
 ) -> Call[Classification]:
-    """`POST /classify`; same error."""
-    body = {"image": encode_picture(image, "image"), "words": _words(words), **where}
+    """Say which of some words an item, cut out, is."""
+    body = {
+        "image": encode_picture(image, "image"),
+        "words": _words(words),
+        **_route(model, site, type),
+    }
     return Call("POST", "/classify", Classification.of, _json(body))
 
 
-def compare_call(first: object, second: object, where: Mapping[str, str]) -> Call[Comparison]:
-    """`POST /compare`; same error."""
+def compare_call(
+    first: Picture,
+    second: Picture,
+    *,
+    model: str | None = None,
+    site: str | None = None,
+    type: str | None = None,  # noqa: A002
+) -> Call[Comparison]:
+    """Say how alike two items, cut out, are."""
     body = {
         "first": encode_picture(first, "first"),
         "second": encode_picture(second, "second"),
-        **where,
+        **_route(model, site, type),
     }
     return Call("POST", "/compare", Comparison.of, _json(body))
 
 
 def read_call(
-    image: object,
-    charset: str | None,
-    length: int | tuple[int, int] | None,
-    color: str | None,
-    where: Mapping[str, str],
+    image: Picture,
+    *,
+    charset: str | None = None,
+    length: int | tuple[int, int] | None = None,
+    color: str | None = None,
+    model: str | None = None,
+    site: str | None = None,
+    type: str | None = None,  # noqa: A002
 ) -> Call[Reading]:
-    """`POST /read`; same error."""
-    asked = {"charset": charset, "length": length, "color": color}
-    given = {name: value for name, value in asked.items() if value is not None}
-    return Call(
-        "POST",
-        "/read",
-        Reading.of,
-        _json({"image": encode_picture(image, "image"), **given, **where}),
-    )
+    """Read a whole picture of text.
+
+    Args:
+        image: The picture.
+        charset: Characters that may occur, or a preset as `numeric+upper`.
+        length: How many there are, or the least and the greatest number.
+        color: Read only the characters of this colour, as `red` or `#d01f2e`.
+        model: Name of the bundle that is to read it.
+        site: Where the picture is from.
+        type: Which of the site's kinds it is.
+    """
+    body = {
+        "image": encode_picture(image, "image"),
+        **_given(charset=charset, length=length, color=color),
+        **_route(model, site, type),
+    }
+    return Call("POST", "/read", Reading.of, _json(body))
 
 
 def batch_call(puzzles: Iterable[BatchPuzzle]) -> tuple[Call[BatchAnswer], list[str]]:
@@ -205,19 +289,18 @@ def batch_call(puzzles: Iterable[BatchPuzzle]) -> tuple[Call[BatchAnswer], list[
 
 
 def models_call() -> Call[InstalledModels]:
-    """`GET /models`."""
+    """Say which models are installed."""
     return Call("GET", "/models", InstalledModels.of)
 
 
-def change_call(name: str, change: Literal["reload", "rollback"]) -> Call[Bundle]:
-    """`POST /models/{name}/...`; the answer is the version that is served then."""
-    return Call("POST", f"/models/{quote(name, safe='')}/{change}", Bundle.of)
+def reload_call(name: str) -> Call[Bundle]:
+    """Read a bundle from its folder again; needs an admin's key."""
+    return Call("POST", f"/models/{quote(name, safe='')}/reload", Bundle.of)
 
 
-def route(model: str | None, site: str | None, type_: str | None) -> dict[str, str]:
-    """The fields that say which bundle is to answer."""
-    given = {"model": model, "site": site, "type": type_}
-    return {name: value for name, value in given.items() if value is not None}
+def rollback_call(name: str) -> Call[Bundle]:
+    """Go back to a bundle's version before; needs an admin's key."""
+    return Call("POST", f"/models/{quote(name, safe='')}/rollback", Bundle.of)
 
 
 def encode_picture(picture: object, name: str) -> str:
@@ -258,6 +341,16 @@ def _batch_answer(line: Body) -> BatchAnswer:
     if line["status"] == 200:
         return BatchAnswer(line["id"], Answer.of(line["answer"]), None)
     return BatchAnswer(line["id"], None, problem_error(line["status"], line["problem"]))
+
+
+def _route(model: str | None, site: str | None, type_: str | None) -> dict[str, object]:
+    """The fields that say which bundle is to answer."""
+    return _given(model=model, site=site, type=type_)
+
+
+def _given(**fields: object) -> dict[str, object]:
+    """The fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _words(words: Sequence[str] | None) -> list[str] | None:

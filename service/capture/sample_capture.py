@@ -16,10 +16,9 @@ from dataclasses import dataclass
 import structlog
 
 from service.capture.sample_store import Content, KeptSet
-from service.http.schemas import PromptField
-from service.pictures import decode_base64
 from service.settings import Keep
 from service.solving.answers import Answer
+from service.uploads import UploadedPuzzle
 
 _WAITING = 64
 _WAITING_BYTES = 32 * 2**20
@@ -54,16 +53,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """A puzzle that waits to be written; pictures as they came, base64 or bytes."""
+    """A puzzle that waits to be written."""
 
-    background: str | bytes
-    prompt: PromptField
+    puzzle: UploadedPuzzle
     answer: Answer
-
-    @property
-    def size(self) -> int:
-        pictures = [self.background, *(self.prompt.icons or ()), self.prompt.image or b""]
-        return sum(map(len, pictures))
 
 
 class Keeper:
@@ -97,24 +90,24 @@ class Keeper:
         self._thread = threading.Thread(target=self._write, name="keeping", daemon=True)
         self._thread.start()
 
-    def offer(self, background: str | bytes, prompt: PromptField, answer: Answer) -> None:
+    def offer(self, puzzle: UploadedPuzzle, answer: Answer) -> None:
         """Keep a puzzle if its answer is not one to be sure of; returns at once.
 
         Args:
-            background: As it came: base64 text, or the bytes of the file.
-            prompt: As it came.
+            puzzle: As it was sent.
             answer: What the service says.
         """
         if answer.solved and answer.confidence >= self._below:
             return
-        sample = _Sample(background, prompt, answer)
+        sample = _Sample(puzzle, answer)
+        size = puzzle.size_bytes
         with self._changed:
             full = len(self._waiting) >= _WAITING
-            if full or self._waiting_bytes + sample.size > _WAITING_BYTES or self._closing:
+            if full or self._waiting_bytes + size > _WAITING_BYTES or self._closing:
                 self._dropped["busy"] += 1
                 return
             self._waiting.append(sample)
-            self._waiting_bytes += sample.size
+            self._waiting_bytes += size
             self._changed.notify()
 
     def now(self) -> Kept:
@@ -151,7 +144,7 @@ class Keeper:
                     return
                 sample = self._waiting.popleft() if self._waiting else None
                 if sample is not None:
-                    self._waiting_bytes -= sample.size
+                    self._waiting_bytes -= sample.puzzle.size_bytes
             if sample is not None:
                 self._guarded(functools.partial(self._keep, sample))
 
@@ -181,12 +174,12 @@ class Keeper:
 
 
 def _content(sample: _Sample) -> Content:
-    prompt, answer = sample.prompt, sample.answer
+    prompt, answer = sample.puzzle.prompt, sample.answer
     return Content(
-        background=_bytes(sample.background),
-        icons=tuple(map(_bytes, prompt.icons or ())),
-        image=None if prompt.image is None else _bytes(prompt.image),
-        words=prompt.all_words or None,
+        background=sample.puzzle.background.data(),
+        icons=tuple(icon.data() for icon in prompt.icons or ()),
+        image=None if prompt.image is None else prompt.image.data(),
+        words=prompt.words,
         region=prompt.region,
         meta={
             "reason": answer.reason,
@@ -195,10 +188,6 @@ def _content(sample: _Sample) -> Content:
             "proposals": _proposals(answer),
         },
     )
-
-
-def _bytes(sent: str | bytes) -> bytes:
-    return decode_base64(sent) if isinstance(sent, str) else sent
 
 
 def _proposals(answer: Answer) -> list[dict[str, object]]:

@@ -26,6 +26,7 @@ from labels.errors import PuzzleSetError
 from labels.puzzle import Box, PromptValue, Puzzle, parse_puzzle
 from labels.puzzles import PUZZLES_FILE, check_pictures
 from modelfile import PictureError, picture_format
+from modelfile.errors import ClickorderError
 from service.settings import Keep
 
 if sys.platform != "win32":
@@ -46,7 +47,7 @@ _ROOMY = 0.9
 _DAY_S = 86_400.0
 
 
-class KeepingError(Exception):
+class KeepingError(ClickorderError):
     """Puzzles cannot be kept as asked; `str(error)` is one sentence for who starts the service."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -21,20 +21,19 @@ from service.errors import (
     ServiceError,
     UnsupportedMediaError,
 )
-from service.execution import Job, Service, compute, receive_body
+from service.execution import Job, Service, compute
 from service.http.bodies import JsonBody, check_fields
+from service.http.dispatch import M, receive_body
 from service.http.documentation import POST_PROBLEMS
-from service.http.problems import internal_problem, problem_of
-from service.http.responses import BatchLine
-from service.http.routes import solve_puzzle
-from service.http.schemas import BatchRequest, RequestModel, SolveRequest
+from service.http.responses import BatchLine, ReadLine
+from service.http.routes import read, solve
+from service.http.schemas import BatchRequest, ReadBatchRequest, ReadRequest, SolveRequest
 from service.models.memory import trim
+from service.problems import internal_problem, problem_of
 
 MEDIA_TYPE = "application/x-ndjson"
 BATCHES = ("/solve/batch", "/read/batch")
 """Paths whose bodies may be larger than others."""
-
-M = TypeVar("M", bound=RequestModel)
 
 router = APIRouter()
 
@@ -53,7 +52,7 @@ class _Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Generic[M]):
+class _Batch(Generic[M]):
     """A kind of batch.
 
     Attributes:
@@ -67,7 +66,7 @@ class Batch(Generic[M]):
     work: Callable[[Job, M], BaseModel]
 
 
-def batch_docs(line: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+def _docs(line: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that answers with such lines."""
     answer = {
         "description": "A line of JSON for each item, in order of completion.",
@@ -76,7 +75,7 @@ def batch_docs(line: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     return POST_PROBLEMS | {200: answer}
 
 
-def batch_request_docs(model: type[BaseModel]) -> dict[str, Any]:
+def _request_docs(model: type[BaseModel]) -> dict[str, Any]:
     """The `openapi_extra` of a route that takes such a batch."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     content = {"application/json": {"schema": schema}}
@@ -87,8 +86,8 @@ def batch_request_docs(model: type[BaseModel]) -> dict[str, Any]:
     "/solve/batch",
     summary="Solve many puzzles",
     response_class=StreamingResponse,
-    responses=batch_docs(BatchLine),
-    openapi_extra=batch_request_docs(BatchRequest),
+    responses=_docs(BatchLine),
+    openapi_extra=_request_docs(BatchRequest),
 )
 async def solve_batch(request: Request) -> Response:
     """Solve puzzles and stream each answer as soon as it is there.
@@ -97,10 +96,22 @@ async def solve_batch(request: Request) -> Response:
     `problem`. An error of one puzzle is its own; the others go on. Batches wait where the queue is
     full, and leave one worker to single requests. For a key's rate each puzzle counts.
     """
-    return await stream_batch(request, Batch("puzzles", SolveRequest, solve_puzzle))
+    return await _stream(request, _Batch("puzzles", SolveRequest, solve))
 
 
-async def stream_batch(request: Request, batch: Batch[M]) -> Response:
+@router.post(
+    "/read/batch",
+    summary="Read many pictures",
+    response_class=StreamingResponse,
+    responses=_docs(ReadLine),
+    openapi_extra=_request_docs(ReadBatchRequest),
+)
+async def read_batch(request: Request) -> Response:
+    """Read pictures and stream each text as soon as it is there, as `POST /solve/batch` does."""
+    return await _stream(request, _Batch("pictures", ReadRequest, read))
+
+
+async def _stream(request: Request, batch: _Batch[M]) -> Response:
     """Answer a batch.
 
     Raises:
@@ -142,7 +153,7 @@ async def _received(request: Request, service: Service, key: str) -> deque[_Item
 
 
 async def _lines(
-    request: Request, service: Service, batch: Batch[M], items: deque[_Item]
+    request: Request, service: Service, batch: _Batch[M], items: deque[_Item]
 ) -> AsyncIterator[bytes]:
     """The answers; as many items at a time as there are workers."""
     places = count()
@@ -166,7 +177,7 @@ async def _lines(
 
 
 async def _line(
-    service: Service, scope: Scope, request_id: str, batch: Batch[M], item: _Item
+    service: Service, scope: Scope, request_id: str, batch: _Batch[M], item: _Item
 ) -> bytes:
     """One line, whatever happens to its puzzle."""
     # Of its own, so that a problem of one puzzle is not logged as the request's.

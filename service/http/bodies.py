@@ -11,8 +11,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from service.errors import BadRequestBodyError, InvalidRequestError, UnsupportedMediaError
-from service.http.problems import invalid_request
 from service.http.schemas import Part, RequestModel
+from service.problems import invalid_request
 
 M = TypeVar("M", bound=RequestModel)
 

@@ -22,28 +22,28 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-import numpy as np
 from fastapi import APIRouter
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service import use_cases
 from service.errors import ServiceError
-from service.execution import Job, M, run_job
-from service.http.documentation import POST_PROBLEMS
-from service.http.examples import EXAMPLE_BACKGROUND
-from service.http.problems import problem_of
+from service.examples import EXAMPLE_BACKGROUND
+from service.execution import Job
+from service.http.dispatch import M, Runner, post_route, run_job
 from service.http.schemas import (
     Part,
     Picture,
     RequestModel,
-    RoutedRequest,
     TextCharset,
     TextLength,
     lengths_of,
 )
+from service.models.routing import ANY_BUNDLE, RouteRequest
+from service.problems import problem_of
 from service.solving.answers import Box
+from service.uploads import Upload
 
 router = APIRouter()
 
@@ -82,9 +82,10 @@ class _Restricted(RequestModel):
         lengths_of(self.length)
         return self
 
-    def read(self, job: Job, image: NDArray[np.uint8]) -> str:
+    def read(self, job: Job, image: Upload, route: RouteRequest = ANY_BUNDLE) -> str:
         """The text of a whole picture."""
-        return read_text(job, image, charset=self.charset, length=lengths_of(self.length))
+        length = lengths_of(self.length)
+        return use_cases.read(job, image, route, charset=self.charset, length=length).text
 
 
 _RESTRICTIONS = {"charset": Part("text", ("charset",)), "length": Part("json", ("length",))}
@@ -157,6 +158,14 @@ class BoxesRequest(RequestModel):
             raise ValueError("must have exactly one of `image` and `file`")
         return self
 
+    @property
+    def picture(self) -> Upload:
+        """The one that is given."""
+        if self.image is not None:
+            return Upload(self.image, "image")
+        assert self.file is not None  # noqa: S101 - one of them is
+        return Upload(self.file, "file")
+
 
 class BoxesResponse(BaseModel):
     """The clickable items of a picture, best first."""
@@ -182,70 +191,6 @@ def _body(media_type: str, field: str, example: str | None = None) -> dict[str, 
     return {"requestBody": {"required": True, "content": {media_type: content}}}
 
 
-@router.post(
-    "/ocr",
-    response_model=CharactersResponse,
-    summary="Compatible: characters of a picture and their centres",
-    responses=POST_PROBLEMS,
-    openapi_extra=_body("application/json", "beijing", EXAMPLE_BACKGROUND),
-)
-async def characters(request: Request) -> Response:
-    """Find the clickable items of a picture and read each one's likeliest character.
-
-    With a prompt, `POST /solve` is far more often right: it asks only which of the prompt's words
-    each item is.
-    """
-    return await _answer(request, CharactersRequest, _characters)
-
-
-@router.post(
-    "/captcha/v1",
-    response_model=PlatformResponse,
-    summary="Compatible: text of a picture",
-    responses=POST_PROBLEMS,
-    openapi_extra=_body("application/json", "image", EXAMPLE_BACKGROUND),
-)
-async def platform_text(request: Request) -> Response:
-    """Read the text of a picture; `model_site` and `model_type` are `site` and `type` here."""
-    return await _answer(request, PlatformRequest, _platform_text, _platform_form)
-
-
-@router.post(
-    "/b",
-    response_model=TextResponse,
-    summary="Compatible: text of a picture",
-    responses=POST_PROBLEMS,
-    openapi_extra=_body("multipart/form-data", "image_file"),
-)
-async def text(request: Request) -> Response:
-    """Read the text of a picture."""
-    return await _answer(request, TextRequest, _text, _cnn_form)
-
-
-@router.post(
-    "/det",
-    response_model=BoxesResponse,
-    summary="Compatible: clickable items of a picture",
-    responses=POST_PROBLEMS,
-    openapi_extra=_body("application/json", "image", EXAMPLE_BACKGROUND),
-)
-async def boxes(request: Request) -> Response:
-    """Find the clickable items of a picture, best first."""
-    return await _answer(request, BoxesRequest, _boxes)
-
-
-@router.post(
-    "/det/file",
-    response_model=BoxesResponse,
-    summary="Compatible: clickable items of a picture",
-    responses=POST_PROBLEMS,
-    openapi_extra=_body("multipart/form-data", "file"),
-)
-async def boxes_of_file(request: Request) -> Response:
-    """The same for a form with a file."""
-    return await _answer(request, BoxesRequest, _boxes)
-
-
 # Errors, in the older form too.
 
 _CALLERS_FAULT = (400, 415, 422)
@@ -255,36 +200,36 @@ _PLATFORM_CODES = {"bad_base64": 500001, "bad_picture": 500002, "unknown_model":
 """Of captcha_platform's `constants.py`; every other fault of a request is 400001."""
 
 
-async def _answer(
-    request: Request,
-    model: type[M],
-    work: Callable[[Job, M], BaseModel],
-    older: Callable[[ServiceError], dict[str, object]] | None = None,
-) -> Response:
-    """Run a job; what is wrong with the request is said in the older service's form too.
+def _older(
+    form: Callable[[ServiceError], dict[str, object]] | None = None,
+) -> Runner:
+    """Runs a job; what is wrong with the request is said in the older service's form too.
 
     Args:
-        request: Whose app has a `Service` in its state.
-        model: What the body is checked against.
-        work: Makes the answer.
-        older: What an error has in the older service, where that answered it with 200.
+        form: What an error has in the older service, where that answered it with 200.
     """
-    try:
-        return await run_job(request, model, work, lenient=True)
-    except ServiceError as error:
-        problem = problem_of(error, request.scope)
-        content = json.loads(bytes(problem.body))
-        content |= {"success": False, "message": content["detail"]}
-        headers = {
-            name: value
-            for name, value in problem.headers.items()
-            if name not in ("content-length", "content-type")
-        }
-        if older is None or error.status not in _CALLERS_FAULT:
-            return Response(
-                json.dumps(content), problem.status_code, headers, media_type=problem.media_type
-            )
-        return Response(json.dumps(content | older(error)), 200, headers, "application/json")
+
+    async def run(
+        request: Request, model: type[M], work: Callable[[Job, M], BaseModel]
+    ) -> Response:
+        try:
+            return await run_job(request, model, work, lenient=True)
+        except ServiceError as error:
+            problem = problem_of(error, request.scope)
+            content = json.loads(bytes(problem.body))
+            content |= {"success": False, "message": content["detail"]}
+            headers = {
+                name: value
+                for name, value in problem.headers.items()
+                if name not in ("content-length", "content-type")
+            }
+            if form is None or error.status not in _CALLERS_FAULT:
+                return Response(
+                    json.dumps(content), problem.status_code, headers, media_type=problem.media_type
+                )
+            return Response(json.dumps(content | form(error)), 200, headers, "application/json")
+
+    return run
 
 
 def _platform_form(error: ServiceError) -> dict[str, object]:
@@ -295,73 +240,93 @@ def _cnn_form(error: ServiceError) -> dict[str, object]:  # noqa: ARG001 - it ha
     return {"error_code": "1001"}
 
 
-# The work of one request, in its worker.
+# The routes.
 
 
-def _characters(job: Job, sent: CharactersRequest) -> CharactersResponse:
-    with job.stage("decode"):
-        image = job.picture(sent.beijing, "beijing")
-    job.choose(RoutedRequest(), image)
-    with job.stage("detect"):
-        found = [item.box for item in job.solver.detect(image)]
-    with job.stage("recognise"):
-        read = job.solver.read(image, found)
-    surest: dict[str, tuple[float, Box]] = {}
-    for box, (character, probability) in zip(found, read, strict=True):
-        if character not in surest or probability > surest[character][0]:
-            surest[character] = (probability, box)
-    return CharactersResponse(data={c: _centre(box) for c, (_, box) in surest.items()})
+@post_route(
+    router,
+    "/ocr",
+    CharactersRequest,
+    CharactersResponse,
+    "Compatible: characters of a picture and their centres",
+    docs=_body("application/json", "beijing", EXAMPLE_BACKGROUND),
+    run=_older(),
+)
+def characters(job: Job, sent: CharactersRequest) -> CharactersResponse:
+    """Find the clickable items of a picture and read each one's likeliest character.
+
+    With a prompt, `POST /solve` is far more often right: it asks only which of the prompt's words
+    each item is.
+    """
+    surest: dict[str, use_cases.FoundCharacter] = {}
+    for found in use_cases.find_characters(job, Upload(sent.beijing, "beijing")):
+        known = surest.get(found.character)
+        if known is None or found.probability > known.probability:
+            surest[found.character] = found
+    return CharactersResponse(data={c: _centre(found.box) for c, found in surest.items()})
 
 
-def _platform_text(job: Job, sent: PlatformRequest) -> PlatformResponse:
-    with job.stage("decode"):
-        image = job.picture(sent.image, "image")
-    job.choose(RoutedRequest(site=sent.model_site or None, type=sent.model_type or None), image)
-    return PlatformResponse(message=sent.read(job, image), code=0, success=True)
+@post_route(
+    router,
+    "/captcha/v1",
+    PlatformRequest,
+    PlatformResponse,
+    "Compatible: text of a picture",
+    docs=_body("application/json", "image", EXAMPLE_BACKGROUND),
+    run=_older(_platform_form),
+)
+def platform_text(job: Job, sent: PlatformRequest) -> PlatformResponse:
+    """Read the text of a picture; `model_site` and `model_type` are `site` and `type` here."""
+    route = RouteRequest(site=sent.model_site or None, type=sent.model_type or None)
+    value = sent.read(job, Upload(sent.image, "image"), route)
+    return PlatformResponse(message=value, code=0, success=True)
 
 
-def _text(job: Job, sent: TextRequest) -> BaseModel:
-    with job.stage("decode"):
-        image = job.picture(sent.image_file, "image_file")
-    job.choose(RoutedRequest(), image)
-    value = sent.read(job, image)
+@post_route(
+    router,
+    "/b",
+    TextRequest,
+    TextResponse,
+    "Compatible: text of a picture",
+    docs=_body("multipart/form-data", "image_file"),
+    run=_older(_cnn_form),
+)
+def text(job: Job, sent: TextRequest) -> BaseModel:
+    """Read the text of a picture."""
+    value = sent.read(job, Upload(sent.image_file, "image_file"))
     milliseconds = round(job.timings_ms()["total"])
     now = f"{time.time():.6f}"
     return TextResponse(**{"time": now, "value": value, "speed_time(ms)": milliseconds})
 
 
-def _boxes(job: Job, sent: BoxesRequest) -> BoxesResponse:
-    name = "file" if sent.image is None else "image"
-    with job.stage("decode"):
-        picture = sent.file if sent.image is None else sent.image
-        assert picture is not None  # noqa: S101 - the schema has seen that one is given
-        image = job.picture(picture, name)
-    job.choose(RoutedRequest(), image)
-    with job.stage("detect"):
-        found = [item.box for item in job.solver.detect(image)]
-    return BoxesResponse(result=found, processing_time=job.timings_ms()["total"] / 1000)
+@post_route(
+    router,
+    "/det",
+    BoxesRequest,
+    BoxesResponse,
+    "Compatible: clickable items of a picture",
+    docs=_body("application/json", "image", EXAMPLE_BACKGROUND),
+    run=_older(),
+)
+def boxes(job: Job, sent: BoxesRequest) -> BoxesResponse:
+    """Find the clickable items of a picture, best first."""
+    found = use_cases.detect(job, sent.picture).boxes
+    seconds = job.timings_ms()["total"] / 1000
+    return BoxesResponse(result=[item.box for item in found], processing_time=seconds)
 
 
-def read_text(
-    job: Job,
-    image: NDArray[np.uint8],
-    *,
-    charset: str | None = None,
-    length: int | tuple[int, int] | None = None,
-) -> str:
-    """The text of a whole picture: what a text model of `job`'s bundle will read.
-
-    Args:
-        job: Whose bundle is chosen.
-        image: `(H, W, 3)` uint8 RGB.
-        charset: Characters that may occur, or a preset; None for all.
-        length: How many there are, or the least and the greatest; None where nobody knows.
-
-    Raises:
-        ModelUnavailableError: no text model is installed.
-    """
-    with job.stage("read"):
-        return job.solver.read_text(image, charset=charset, length=length).text
+@post_route(
+    router,
+    "/det/file",
+    BoxesRequest,
+    BoxesResponse,
+    "Compatible: clickable items of a picture",
+    docs=_body("multipart/form-data", "file"),
+    run=_older(),
+)
+def boxes_of_file(job: Job, sent: BoxesRequest) -> BoxesResponse:
+    """The same for a form with a file."""
+    return boxes(job, sent)
 
 
 def _centre(box: Box) -> tuple[int, int]:

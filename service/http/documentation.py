@@ -12,13 +12,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service.http.problems import MEDIA_TYPE
 from service.http.responses import (
     BatchLine,
     ClassifyResponse,
     CompareResponse,
     DetectResponse,
-    Problem,
     ReadLine,
     ReadResponse,
     SolveResponse,
@@ -34,6 +32,7 @@ from service.http.schemas import (
     RequestModel,
     SolveRequest,
 )
+from service.problems import MEDIA_TYPE, Problem
 from service.security.guard import is_open
 
 _REF = "#/components/schemas/{model}"

@@ -13,13 +13,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BodyTooLargeError
-from service.http.problems import internal_problem, problem_of
+from service.errors import CALLER_LEFT, BodyTooLargeError
+from service.problems import internal_problem, problem_of
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_PATH = 200
-_CLIENT_LEFT = 499
-"""nginx's status for a caller that closed the connection; only the log ever sees it."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("service")
 
@@ -61,7 +59,7 @@ class RequestContext:
             try:
                 await self._app(scope, receive, send_with_id)
             except ClientDisconnect:
-                status = _CLIENT_LEFT
+                status = CALLER_LEFT
             except Exception as error:
                 response = internal_problem(error, scope)
                 if status:

@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict, JsonValue
 
-from service.http.examples import EXAMPLE_BOXES
+from service.examples import EXAMPLE_BOXES
 from service.http.schemas import BoxField, Pixel
 from service.models.bundle import Serves
 from service.models.registry import Version
+from service.problems import EXAMPLE_REQUEST_ID, Problem, RequestId
 from service.solving.answers import Answer, DetectedBox, Reason
 
 # Unbounded: an answer of 1.0000001 is rounding and must not fail. NaN is a fault, and does.
@@ -61,9 +62,7 @@ Models = Annotated[
     ),
 ]
 Timings = Annotated[dict[str, float], Field(description="Stage to milliseconds.")]
-RequestId = Annotated[str, Field(description="The one in the `X-Request-ID` header.")]
 
-_REQUEST_ID = "5f0c6a3f1c0e4bb79f2d8f4f0d2a7c11"
 _BOXES: list[JsonValue] = [
     {"box": list(box), "confidence": score}
     for box, score in zip(EXAMPLE_BOXES, (0.95, 0.93, 0.9), strict=True)
@@ -99,7 +98,7 @@ class SolveResponse(BaseModel):
                         "match": 0.1,
                         "total": 12.4,
                     },
-                    "request_id": _REQUEST_ID,
+                    "request_id": EXAMPLE_REQUEST_ID,
                 }
             ]
         }
@@ -159,7 +158,7 @@ class DetectResponse(BaseModel):
                     "image": _IMAGE,
                     "models": {"detector": "clickorder-detector 1.0.0"},
                     "timings_ms": {"decode": 0.9, "detect": 7.1, "total": 8.1},
-                    "request_id": _REQUEST_ID,
+                    "request_id": EXAMPLE_REQUEST_ID,
                 }
             ]
         }
@@ -193,7 +192,7 @@ class ClassifyResponse(BaseModel):
                     ],
                     "models": {"classifier": "clickorder-classifier 1.0.0"},
                     "timings_ms": {"decode": 0.2, "recognise": 1.4, "total": 1.7},
-                    "request_id": _REQUEST_ID,
+                    "request_id": EXAMPLE_REQUEST_ID,
                 }
             ]
         }
@@ -217,7 +216,7 @@ class CompareResponse(BaseModel):
                     "same": True,
                     "models": {"siamese": "clickorder-siamese 1.0.0"},
                     "timings_ms": {"decode": 0.4, "recognise": 2.2, "total": 2.7},
-                    "request_id": _REQUEST_ID,
+                    "request_id": EXAMPLE_REQUEST_ID,
                 }
             ]
         }
@@ -316,7 +315,7 @@ class ReadResponse(BaseModel):
                     ],
                     "models": {"text": "clickorder-text 1.1.0"},
                     "timings_ms": {"decode": 0.4, "read": 2.6, "total": 3.1},
-                    "request_id": _REQUEST_ID,
+                    "request_id": EXAMPLE_REQUEST_ID,
                 }
             ]
         }
@@ -336,43 +335,6 @@ class Health(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
     status: Literal["ok"] = "ok"
-
-
-class FieldProblem(BaseModel):
-    """One field that does not fit."""
-
-    field: str
-    detail: str
-
-
-class Problem(BaseModel):
-    """RFC 9457 problem details."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "urn:clickorder:problem:bad_picture",
-                    "title": "The picture cannot be decoded.",
-                    "status": 400,
-                    "detail": "`background` is a PNG file that is cut off or damaged; "
-                    "send the whole file.",
-                    "code": "bad_picture",
-                    "request_id": _REQUEST_ID,
-                }
-            ]
-        }
-    )
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: Annotated[str, Field(description="Stable; made for programs.")]
-    request_id: RequestId
-    errors: Annotated[
-        list[FieldProblem] | None, Field(description="Of `invalid_request`: every field.")
-    ] = None
 
 
 class BatchLine(BaseModel):

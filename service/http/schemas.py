@@ -19,10 +19,11 @@ from pydantic import (
 )
 
 from labels.pictures import composed
-from service.http.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP
+from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP
+from service.models.routing import RouteRequest
 from service.solving.sentences import words_of
+from service.uploads import Upload, UploadedPrompt, UploadedPuzzle
 
-PROMPT_KINDS = ("words", "icons", "image", "region")
 PROMPT_FIELDS = ("words", "text", "icons", "image", "region")
 """Ways to give a prompt; `text` is a sentence that names the words."""
 
@@ -102,6 +103,11 @@ class RoutedRequest(RequestModel):
         Name | None, Field(description="Which of the site's kinds of puzzle it is.")
     ] = None
 
+    @property
+    def route(self) -> RouteRequest:
+        """Which bundle is to answer."""
+        return RouteRequest(self.model, self.site, self.type)
+
 
 ROUTE: Mapping[str, Part] = {name: Part("text", (name,)) for name in ("model", "site", "type")}
 
@@ -151,22 +157,22 @@ class PromptField(BaseModel):
     ] = None
 
     @property
-    def kind(self) -> str:
-        """Which kind of prompt it is; a sentence is one of words."""
-        given = next(name for name in PROMPT_FIELDS if getattr(self, name) is not None)
-        return "words" if given == "text" else given
-
-    @property
     def all_words(self) -> tuple[str, ...]:
         """The words that `words` or `text` names; none for the other kinds."""
         return words_of(composed(self.text)) if self.text is not None else tuple(self.words or ())
 
-    @property
-    def counts(self) -> tuple[int, int] | None:
-        """The least and the greatest number of items; None where it was not said."""
-        if isinstance(self.count, list):
-            return self.count[0], self.count[1]
-        return None if self.count is None else (self.count, self.count)
+    def upload(self) -> UploadedPrompt:
+        """The prompt, whatever it came in."""
+        icons = [Upload(icon, f"prompt.icons[{i}]") for i, icon in enumerate(self.icons or ())]
+        count = [self.count, self.count] if isinstance(self.count, int) else self.count
+        return UploadedPrompt(
+            words=self.all_words or None,
+            icons=tuple(icons) or None,
+            image=None if self.image is None else Upload(self.image, "prompt.image"),
+            region=self.region,
+            count=None if count is None else (count[0], count[1]),
+            from_text=self.text is not None,
+        )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -264,6 +270,11 @@ class SolveRequest(RoutedRequest):
         "count": Part("json", ("prompt", "count")),
         "options": Part("json", ("options",)),
     }
+
+    @property
+    def puzzle(self) -> UploadedPuzzle:
+        """The pictures and the prompt."""
+        return UploadedPuzzle(Upload(self.background, "background"), self.prompt.upload())
 
 
 class BatchItem(SolveRequest):

@@ -15,16 +15,17 @@ from pathlib import Path
 from classifier.dddd_trainer import DdddTrainerClassifier
 from classifier.ddddocr import DdddocrClassifier
 from classifier.onnx_classifier import OnnxClassifier
-from classifier.readings import Classifier
+from classifier.protocols import Classifier
 from classifier.text_reader import SHIPPED, TextReader
 from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector
 from detector.yolo import YoloDetector
 from modelfile import OnnxSession, is_own, verify_manifest
-from modelfile.errors import ModelFileError
+from modelfile.errors import ClickorderError, ModelFileError
 from service.settings import Settings
 from service.solving.calibration import Calibrations
-from service.solving.solver import Parts, Solver
+from service.solving.parts import Parts
+from service.solving.solver import Solver
 from siamese.matcher import SiameseMatcher
 from siamese.similarity import Matcher
 
@@ -36,7 +37,7 @@ _CALIBRATIONS = Path(__file__).resolve().parents[1] / "calibrations"
 """Fitted by `benchmarks/calibrate.py` on validation puzzles, a file for each shipped backend."""
 
 
-class BackendError(ValueError):
+class BackendError(ClickorderError, ValueError):
     """The settings ask for models that are not there."""
 
 
@@ -154,14 +155,7 @@ def make_solver(
         origins: For each role where its model comes from, for `Solver.origins`.
     """
     return Solver(
-        parts.detector,
-        parts.classifier,
-        parts.matcher,
-        calibrations=parts.calibrations,
-        gallery=parts.gallery,
-        text=parts.text,
-        prompt_detector=parts.prompt_detector,
-        prompt_count=parts.prompt_count,
+        parts,
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
         look_twice=settings.look_twice,

@@ -30,13 +30,13 @@ from pydantic import (
     field_validator,
 )
 
-from labels.puzzles import PUZZLES_FILE
+from labels.puzzles import PROMPT_KINDS, PUZZLES_FILE
 from modelfile import ModelFileError, external_files
-from service.http.schemas import PROMPT_KINDS
+from modelfile.errors import ClickorderError
 from service.models.backends import open_parts
 from service.settings import Settings
 from service.solving.gallery import Gallery
-from service.solving.solver import Parts
+from service.solving.parts import Parts
 
 MANIFEST = "bundle.json"
 DEFAULT = "default"
@@ -67,7 +67,7 @@ Side = Annotated[int, Field(ge=1, le=100_000)]
 Count = Annotated[int, Field(ge=1, le=100)]
 
 
-class BundleError(ValueError):
+class BundleError(ClickorderError, ValueError):
     """A bundle that cannot be used; the message names the file and the fault."""
 
 

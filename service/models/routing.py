@@ -24,6 +24,10 @@ class RouteRequest:
     prompt: str | None = None
 
 
+ANY_BUNDLE = RouteRequest()
+"""A request whose caller says nothing of the bundle."""
+
+
 def is_compatible(serves: Serves, request: RouteRequest) -> bool:
     """True if the manifest does not exclude the request."""
     for given, known in ((request.site, serves.sites), (request.type, serves.types)):

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from labels.puzzles import Puzzle, PuzzleSet, read_puzzles
-from service.http.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP, EXAMPLE_WORDS
+from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP, EXAMPLE_WORDS
 from service.models.bundle import BundleError
 from service.pictures import decode_picture
 from service.settings import Limits

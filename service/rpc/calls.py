@@ -20,15 +20,16 @@ from grpc.aio import ServicerContext
 
 from service.deadline import Deadline
 from service.errors import (
+    CALLER_LEFT,
     BodyTimeoutError,
     BodyTooLargeError,
     DeadlineExceededError,
     ServiceError,
     TryAgainError,
 )
-from service.execution import CALLER_LEFT, Service
+from service.execution import Service
 from service.http.middleware import request_id_of
-from service.http.problems import FAULT, log_fault, writable
+from service.problems import FAULT, log_fault, writable
 from service.security.keys import Key, Keys
 from service.telemetry.tracing import Tracing, end_span
 

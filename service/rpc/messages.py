@@ -4,20 +4,18 @@ All of it runs in a worker, and the checks are those of `service.http.schemas`: 
 there is refused here, with the same code and the same sentence.
 """
 
-import base64
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from service import use_cases
 from service.errors import BadRequestBodyError
 from service.execution import Job
-from service.http import responses
 from service.http.bodies import check_fields
-from service.http.reading import read_picture
-from service.http.routes import check_count, solve_puzzle
 from service.http.schemas import ReadRequest, SolveRequest
 from service.rpc import clickorder_pb2 as pb
 from service.solving.answers import Reason
+from service.uploads import Upload
 
 T = TypeVar("T", bound=Message)
 
@@ -49,8 +47,8 @@ def parse(data: bytes, message: type[T]) -> T:
 def solve(job: Job, sent: pb.SolveRequest) -> pb.SolveResponse:
     """The answer to one puzzle, in a worker; raises what is in `service.errors`."""
     # Before every word is looked at: millions of empty ones fit into a message.
-    check_count(len(sent.prompt.words.words), "prompt.words", job.limits)
-    check_count(len(sent.prompt.icons.pictures), "prompt.icons", job.limits)
+    use_cases.check_count(len(sent.prompt.words.words), "prompt.words", job.limits)
+    use_cases.check_count(len(sent.prompt.icons.pictures), "prompt.icons", job.limits)
     fields = _route(sent) | {
         "prompt": _prompt(sent.prompt),
         "options": {
@@ -64,8 +62,10 @@ def solve(job: Job, sent: pb.SolveRequest) -> pb.SolveResponse:
     }
     if sent.background:
         fields["background"] = sent.background
-    answer = solve_puzzle(job, check_fields(fields, SolveRequest))
-    told = pb.SolveResponse(
+    checked = check_fields(fields, SolveRequest)
+    found = use_cases.solve(job, checked.puzzle, checked.route, **checked.options.model_dump())
+    answer = found.answer
+    return pb.SolveResponse(
         solved=answer.solved,
         reason=REASONS[answer.reason],
         confidence=answer.confidence,
@@ -77,14 +77,12 @@ def solve(job: Job, sent: pb.SolveRequest) -> pb.SolveResponse:
             pb.DetectedBox(box=_box(b.box), confidence=b.confidence, class_name=b.class_name)
             for b in answer.boxes
         ],
-        image=pb.Size(width=answer.image.width, height=answer.image.height),
-        models=answer.models,
-        timings_ms=answer.timings_ms,
-        request_id=answer.request_id,
+        image=pb.Size(width=answer.width, height=answer.height),
+        models=job.models(*answer.models),
+        timings_ms=job.timings_ms(),
+        request_id=job.request_id,
+        drawing=found.drawing,
     )
-    if answer.drawing is not None:
-        told.drawing = base64.b64decode(answer.drawing.partition(",")[2])
-    return told
 
 
 def read(job: Job, sent: pb.ReadRequest) -> pb.ReadResponse:
@@ -99,14 +97,22 @@ def read(job: Job, sent: pb.ReadRequest) -> pb.ReadResponse:
     if sent.HasField("length"):
         least, greatest = sent.length.least, sent.length.greatest
         fields["length"] = least if least == greatest else [least, greatest]
-    answer: responses.ReadResponse = read_picture(job, check_fields(fields, ReadRequest))
+    checked = check_fields(fields, ReadRequest)
+    reading = use_cases.read(
+        job,
+        Upload(checked.image, "image"),
+        checked.route,
+        charset=checked.charset,
+        length=checked.lengths,
+        colour=checked.color,
+    )
     return pb.ReadResponse(
-        text=answer.text,
-        confidence=answer.confidence,
-        characters=[pb.Character(char=c.char, confidence=c.confidence) for c in answer.characters],
-        models=answer.models,
-        timings_ms=answer.timings_ms,
-        request_id=answer.request_id,
+        text=reading.text,
+        confidence=reading.confidence,
+        characters=[pb.Character(char=c, confidence=share) for c, share in reading.characters],
+        models=job.models("text"),
+        timings_ms=job.timings_ms(),
+        request_id=job.request_id,
     )
 
 

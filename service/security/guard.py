@@ -3,14 +3,16 @@
 Pure ASGI, and before anything reads the body: who is refused has sent it for nothing.
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import AdminOnlyError, ForeignRequestError, ServiceError
-from service.http.problems import problem_of
-from service.security.hosts import LOOPBACK_NAMES, hostname, is_loopback
+from service.errors import AdminOnlyError, ServiceError
+from service.hosts import LOOPBACK_NAMES, is_loopback
+from service.problems import problem_of
+from service.security.caller import Caller
 from service.security.keys import Key, Keys
 from service.settings import Settings
 
@@ -20,7 +22,6 @@ CORS_ANSWER_HEADERS = ("Retry-After", "X-Request-ID")
 
 _OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico", "/docs"})
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_MAX_TOLD = 60
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -42,10 +43,16 @@ def needs_admin(method: str, path: str) -> bool:
 
 
 class SecurityHeaders:
-    """Adds to every answer what it does not say itself; a page with its own policy keeps it."""
+    """Adds to every answer what it does not say itself; a page with its own policy keeps it.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: Whatever answers.
+        more: Headers besides, or in place of, those of the service.
+    """
+
+    def __init__(self, app: ASGIApp, more: Mapping[str, str] | None = None) -> None:
         self._app = app
+        self._headers = _HEADERS | dict(more or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -56,7 +63,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -127,8 +134,7 @@ class Guard:
         Raises:
             ForeignRequestError, AdminOnlyError: it is not let in.
         """
-        headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
+        caller = Caller.of(scope)
         admin = needs_admin(scope["method"], scope["path"])
         if admin:
             peer = scope.get("client")
@@ -137,24 +143,25 @@ class Guard:
                     "Without API keys only this machine may change the models; make an "
                     "administrator's key with `clickorder keys new NAME --admin`."
                 )
-        known = len(hosts) == 1 and hostname(hosts[0]) in self._names
+        known = caller.uses(self._names)
         if not known and (admin or self._known_names_only):
-            raise ForeignRequestError(
-                f"The host {', '.join(hosts)[:_MAX_TOLD]!r} is not this machine; call the service "
-                "as 127.0.0.1 or localhost, or name the host in the setting `allowed_hosts`."
+            raise caller.unknown_host(
+                "call the service as 127.0.0.1 or localhost, or name the host in the setting "
+                "`allowed_hosts`"
             )
         if not self._known_names_only and not admin:
             return
-        origin = headers.get("origin")
+        origin = caller.origin
         if origin is None:
             # Older browsers send no origin with a read; what is written always has one.
-            foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
-            if foreign and scope["method"] not in _READS:
-                raise ForeignRequestError("Another site asks for this; open the page itself.")
-        elif origin.partition("://")[2] != hosts[0] and (admin or not self._is_named(origin)):
-            raise ForeignRequestError(
-                f"The origin {origin[:_MAX_TOLD]!r} is not the service's own; name it in the "
-                "setting `cors_origins` if its pages are to use the service."
+            if caller.is_foreign and scope["method"] not in _READS:
+                raise caller.foreign_site()
+        elif origin.partition("://")[2] != caller.hosts[0] and (
+            admin or not self._is_named(origin)
+        ):
+            raise caller.unknown_origin(
+                "is not the service's own; name it in the setting `cors_origins` if its pages are "
+                "to use the service"
             )
 
     def _is_named(self, origin: str) -> bool:

@@ -9,8 +9,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from modelfile.errors import ClickorderError
 from service.solving.matching import Assignment
-from service.solving.tta import CLOSE, FIRST, Look
+from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
 
 Kind: TypeAlias = Literal["words", "pictures", "icons"]
 
@@ -28,7 +29,7 @@ _BEST_ODDS = 9.0
 _LEAST_DOUBT = 1e-4
 
 
-class CalibrationError(ValueError):
+class CalibrationError(ClickorderError, ValueError):
     """A calibration file that cannot be used; the message names the file and the fault."""
 
 
@@ -55,7 +56,7 @@ class Calibration:
         boxes_slope: Weight of `boxes`.
         items_slope: Weight of `items`.
         alone: Weight of `alone`.
-        sure: Confidence from which on a first look is enough; 0 never looks twice.
+        sure: Confidence from which on the first pass is enough; 0 never looks twice.
         no_partner: Score (before the temperature) above which a box speaks for an item of a cut of
             a prompt picture, and below which against it.
         absent_fit: Fit of the worst item below which an abstention says that something asked for
@@ -199,9 +200,9 @@ class Calibrations:
         words: For prompts of words.
         pictures: For prompt pictures and regions.
         icons: For prompts of icons, whose number and boxes are known; None for `pictures`.
-        words_closely: For prompts of words at a close look.
-        pictures_closely: For prompt pictures and regions at a close look.
-        icons_closely: For prompts of icons at a close look; None for `pictures_closely`.
+        words_closely: For prompts of words at the second pass.
+        pictures_closely: For prompt pictures and regions at the second pass.
+        icons_closely: For prompts of icons at the second pass; None for `pictures_closely`.
         prompt_count: Least and greatest number of items of the prompt pictures that it was fitted
             on, where those of one site have a fixed number; None where any number may come.
     """
@@ -214,11 +215,11 @@ class Calibrations:
     icons_closely: Calibration | None = None
     prompt_count: tuple[int, int] | None = None
 
-    def of(self, kind: Kind, look: Look) -> Calibration:
-        """The one for a kind of prompt and a look."""
-        suffix = "_closely" if look.closely else ""
+    def of(self, kind: Kind, augmentation: Augmentation) -> Calibration:
+        """The one for a kind of prompt and a pass."""
+        suffix = "_closely" if augmentation.tiles else ""
         found: Calibration | None = getattr(self, kind + suffix)
-        return found or self.of("pictures", look)
+        return found or self.of("pictures", augmentation)
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -230,7 +231,7 @@ class Calibrations:
     def load(cls, path: Path) -> "Calibrations":
         """Read what `save` wrote.
 
-        Without calibrations of close looks, those of first looks serve.
+        Where the second pass has none, those of the first pass serve.
 
         Raises:
             CalibrationError: not JSON, a key that is unknown, or a value that is no number.
@@ -252,7 +253,7 @@ class Calibrations:
             raise CalibrationError(
                 f"The calibration file {path} cannot be used: {error}."
             ) from error
-        every = [loaded.of(kind, look) for kind in KINDS for look in (FIRST, CLOSE)]
+        every = [loaded.of(kind, look) for kind in KINDS for look in (FIRST_PASS, SECOND_PASS)]
         if min(calibration.temperature for calibration in every) <= 0:
             raise CalibrationError(f"The temperature in {path} must be greater than 0.")
         return loaded

@@ -1,6 +1,5 @@
 """Draws an answer on its background, for a person to check at a glance."""
 
-import base64
 import io
 from collections.abc import Sequence
 
@@ -42,11 +41,11 @@ def draw_answer(
     return image
 
 
-def png_data_url(image: Image.Image) -> str:
-    """The picture as a `data:` URL of a PNG file."""
+def png_bytes(image: Image.Image) -> bytes:
+    """The picture as a PNG file."""
     file = io.BytesIO()
     image.save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return file.getvalue()
 
 
 def _frame(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labels.pictures import composed
+from modelfile.errors import ClickorderError
 from service.errors import ServiceError
 from service.pictures import decode_picture
 from service.settings import Limits
@@ -24,7 +25,7 @@ _MOST_PICTURES = 8
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})
 
 
-class GalleryError(ValueError):
+class GalleryError(ClickorderError, ValueError):
     """A gallery that cannot be used; the message names the file and the fault."""
 
 

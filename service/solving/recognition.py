@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.readings import Classifier
+from classifier.protocols import Classifier
 from detector.detections import Detections
 from service.errors import ModelUnavailableError, UnknownWordsError
 from service.solving.calibration import Calibration
 from service.solving.gallery import NO_GALLERY, Gallery, bracketed
 from service.solving.spelling import can_spell, spelled
-from service.solving.tta import Look, merged
-from siamese.lettering import can_draw, draw_word
+from service.solving.tta import Augmentation, merged
+from siamese.glyphs import can_draw, draw_word
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -48,7 +48,7 @@ class Recogniser:
         background: Picture,
         scene: Detections,
         words: Sequence[str],
-        look: Look,
+        augmentation: Augmentation,
         calibration: Calibration,
     ) -> tuple[Scores, tuple[str, ...]]:
         """Score words: read by the classifier, or compared as pictures by the matcher.
@@ -61,7 +61,7 @@ class Recogniser:
             background: `(H, W, 3)` uint8 RGB.
             scene: N boxes of it.
             words: M words.
-            look: How closely.
+            augmentation: What this pass runs the networks on besides.
             calibration: Weighs the models.
 
         Returns:
@@ -78,19 +78,19 @@ class Recogniser:
         by_word = {word: np.full(len(scene), _UNKNOWN_SCORE) for word in distinct}
         used = []
         if classifier is not None and read:
-            views = look.views(classifier.crop(background, scene.boxes))
+            views = augmentation.views(classifier.crop(background, scene.boxes))
             found = classifier.read(views).score_words(read).astype(np.float64)
             by_word |= zip(read, merged(found, len(read), len(scene)), strict=True)
             used.append("classifier")
         if classifier is not None and spelt:
-            rows = spelled(classifier, background, scene.boxes, spelt, look)
+            rows = spelled(classifier, background, scene.boxes, spelt, augmentation)
             by_word |= zip(spelt, rows, strict=True)
             used = ["classifier"]
         if matcher is not None and (drawn or shown):
             names = list(shown.values())
             items = [draw_word(word) for word in drawn] + self.gallery.items(names, matcher)
-            views = look.views(matcher.crop(background, scene.boxes))
-            logits = matcher.compare(look.item_views(items), views)
+            views = augmentation.views(matcher.crop(background, scene.boxes))
+            logits = matcher.compare(augmentation.item_views(items), views)
             same = calibration.siamese_weight * _log_same(logits)
             rows = merged(same, len(items), len(scene))
             by_word |= zip(drawn, rows[: len(drawn)], strict=True)
@@ -104,7 +104,7 @@ class Recogniser:
         background: Picture,
         scene: Detections,
         prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
-        look: Look,
+        augmentation: Augmentation,
         calibration: Calibration,
     ) -> tuple[Scores, tuple[str, ...]]:
         """Score pictures of items: compared by the matcher, read by the classifier.
@@ -113,7 +113,7 @@ class Recogniser:
             background: `(H, W, 3)` uint8 RGB.
             scene: N boxes of it.
             prompt: Pictures with `(K, 4)` item boxes in their own pixels, in click order.
-            look: How closely.
+            augmentation: What this pass runs the networks on besides.
             calibration: Weighs the models.
 
         Returns:
@@ -125,16 +125,16 @@ class Recogniser:
         if self.matcher is not None:
             matcher = self.matcher
             items = [c for picture, boxes in prompt for c in matcher.crop(picture, boxes)]
-            views = look.views(matcher.crop(background, scene.boxes))
-            logits = matcher.compare(look.item_views(items), views)
+            views = augmentation.views(matcher.crop(background, scene.boxes))
+            logits = matcher.compare(augmentation.item_views(items), views)
             scores = calibration.siamese_weight * _log_same(logits)
             used.append("siamese")
         weight = calibration.classifier_weight if self.matcher is not None else 1.0
         if self.classifier is not None and weight > 0:
             reader = self.classifier
             items = [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
-            read = reader.read(look.item_views(items))
-            seen = reader.read(look.views(reader.crop(background, scene.boxes)))
+            read = reader.read(augmentation.item_views(items))
+            seen = reader.read(augmentation.views(reader.crop(background, scene.boxes)))
             agreement = weight * read.agreement(seen).astype(np.float64)
             if self.matcher is not None:
                 # Icons are no characters: what is read in them counts as far as it is certain.

@@ -1,17 +1,14 @@
 """Evidence: what the models have to say of a puzzle, before anything is decided."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
-from time import perf_counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.readings import Classifier
 from detector.closer import detect_closely
-from detector.detections import Detections, Detector, Limitable
+from detector.detections import Detections, Limitable
 from labels.annotations import ITEM
 from service.errors import (
     InvalidRequestError,
@@ -21,16 +18,15 @@ from service.errors import (
 )
 from service.solving.answers import Box
 from service.solving.assignment import best_assignment
-from service.solving.calibration import Calibration, Calibrations, Kind
-from service.solving.gallery import Gallery
+from service.solving.calibration import Calibration, Kind
 from service.solving.matching import MAX_ITEMS
+from service.solving.parts import Parts
 from service.solving.prompt_segmentation import Candidates, candidates, content_box
 from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.solving.recognition import Recogniser
 from service.solving.spelling import with_joined
-from service.solving.tta import FIRST, Look
-from service.telemetry.spans import span
-from siamese.similarity import Matcher
+from service.solving.tta import FIRST_PASS, Augmentation
+from service.telemetry.stages import StageTimer
 
 Picture = NDArray[np.uint8]
 
@@ -57,34 +53,8 @@ class Evidence:
 
 
 @dataclass
-class StageTimer:
-    """Milliseconds by stage.
-
-    Attributes:
-        check: Called before each stage; raises where nobody waits for the answer any more.
-        stages: Filled by `stage`.
-    """
-
-    check: Callable[[], None] = lambda: None
-    stages: dict[str, float] = field(
-        default_factory=lambda: {"detect": 0.0, "recognise": 0.0, "match": 0.0}
-    )
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to a stage."""
-        self.check()
-        start = perf_counter()
-        try:
-            with span(name):
-                yield
-        finally:
-            self.stages[name] += (perf_counter() - start) * 1000
-
-
-@dataclass
 class PromptCache:
-    """What a first look leaves to a second: the cuts of a prompt picture are the same in both."""
+    """Prompt segmentation cached between passes."""
 
     cuts: Candidates | None = None
 
@@ -93,40 +63,22 @@ class Scorer:
     """Detector, classifier and matcher, asked for what they see; safe to share between threads.
 
     Args:
-        detector: Finds boxes, on backgrounds and on prompt pictures.
-        classifier: Reads crops; None where no character model is installed.
-        matcher: Compares crops; None where no Siamese model is installed.
-        calibrations: Weigh what they say.
-        gallery: Words that name pictures.
-        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
+        parts: The models, the gallery, and how scores are weighed.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.solving.matching.MAX_ITEMS`.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        classifier: Classifier | None,
-        matcher: Matcher | None,
-        calibrations: Calibrations,
-        gallery: Gallery,
-        *,
-        prompt_detector: Detector | None = None,
-        max_boxes: int,
-        max_items: int,
-    ) -> None:
-        self._detector = detector
-        self._prompt_detector = prompt_detector
-        self._scene_detector = detector
+    def __init__(self, parts: Parts, *, max_boxes: int, max_items: int) -> None:
+        self._parts = parts
+        self._scene_detector = parts.detector
         self._iou_threshold: float | None = None
-        self._recogniser = Recogniser(classifier, matcher, gallery)
-        self._calibrations = calibrations
+        self._recogniser = Recogniser(parts.classifier, parts.matcher, parts.gallery)
         self._max_boxes = max_boxes
         self._max_items = min(max_items, MAX_ITEMS)
 
     def limited(self, confidence: float | None, iou: float | None) -> "Scorer":
         """The same with other thresholds of the detector on scenes; see `Solver.limited`."""
-        detector = self._detector
+        detector = self._parts.detector
         if not isinstance(detector, Limitable):
             raise InvalidRequestError(
                 f"{detector.name} has no thresholds to change; leave out `confidence` and `iou`."
@@ -139,15 +91,15 @@ class Scorer:
     @property
     def classes(self) -> tuple[str, ...]:
         """What the detector calls the boxes of a scene; empty where that says nothing."""
-        detector = self._detector
+        detector = self._parts.detector
         names = detector.classes if isinstance(detector, Limitable) else ()
         return () if names == (ITEM,) else names
 
-    def detect(self, image: Picture, look: Look = FIRST) -> Detections:
+    def detect(self, image: Picture, augmentation: Augmentation = FIRST_PASS) -> Detections:
         """The best boxes of an `(H, W, 3)` uint8 RGB picture."""
-        if look.closely and self._iou_threshold is not None:
+        if augmentation.tiles and self._iou_threshold is not None:
             return detect_closely(self._scene_detector, image, self._max_boxes, self._iou_threshold)
-        if look.closely:
+        if augmentation.tiles:
             return detect_closely(self._scene_detector, image, self._max_boxes)
         found = self._scene_detector.detect(image)
         keep = slice(self._max_boxes)
@@ -158,7 +110,7 @@ class Scorer:
         background: Picture,
         prompt: Prompt,
         watch: StageTimer,
-        look: Look = FIRST,
+        augmentation: Augmentation = FIRST_PASS,
         cache: PromptCache | None = None,
     ) -> Evidence:
         """Everything that is to be known of a puzzle.
@@ -167,7 +119,7 @@ class Scorer:
             background: `(H, W, 3)` uint8 RGB.
             prompt: What to click, in order.
             watch: Takes the times of the stages `detect` and `recognise`.
-            look: How closely to look.
+            augmentation: What this pass runs the networks on besides.
             cache: Cache of an earlier pass over the same puzzle; filled for a later one.
 
         Raises:
@@ -178,23 +130,23 @@ class Scorer:
         """
         self._check(background, prompt)
         with watch.stage("detect"):
-            scene = self.detect(background, look)
+            scene = self.detect(background, augmentation)
             if isinstance(prompt, RegionPrompt):
                 scene = _outside(scene, prompt.region)
         match prompt:
             case WordsPrompt(words):
-                calibration = self._calibrations.of("words", look)
+                calibration = self._parts.calibrations.of("words", augmentation)
                 if spelt := self._recogniser.spelt(words):
                     scene = with_joined(scene, {len(word) for word in spelt})
                 with watch.stage("recognise"):
                     scores, used = self._recogniser.words(
-                        background, scene, words, look, calibration
+                        background, scene, words, augmentation, calibration
                     )
                 return Evidence(scene, scores, words, words, used, calibration)
             case IconsPrompt(icons):
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):
-                    return self._picture_evidence(background, scene, whole, look, "icons")
+                    return self._picture_evidence(background, scene, whole, augmentation, "icons")
             case ImagePrompt(image, count):
                 picture = image
             case RegionPrompt((x1, y1, x2, y2), count):
@@ -203,13 +155,15 @@ class Scorer:
         with watch.stage("detect"):
             found = cache.cuts
             if found is None:
-                found = candidates(self._prompt_detector or self._detector, picture, count)
+                found = candidates(
+                    self._parts.prompt_detector or self._parts.detector, picture, count
+                )
             cache.cuts = found
             matched = found.at_most(self._max_items)
             if found.cuts and not matched.cuts:
                 self._check_count(min(len(cut.rows) for cut in found.cuts))
         with watch.stage("recognise"):
-            return self._best_cut(background, scene, picture, matched, look)
+            return self._best_cut(background, scene, picture, matched, augmentation)
 
     def _best_cut(
         self,
@@ -217,7 +171,7 @@ class Scorer:
         scene: Detections,
         picture: Picture,
         found: Candidates,
-        look: Look,
+        augmentation: Augmentation,
     ) -> Evidence:
         """The evidence of the cut of a prompt picture whose items find partners in the scene.
 
@@ -230,15 +184,15 @@ class Scorer:
             scene: Boxes of `background`.
             picture: `(H, W, 3)` uint8 RGB, the prompt.
             found: Cuts of `picture`.
-            look: How closely to look.
+            augmentation: What this pass runs the networks on besides.
         """
-        whole = self._picture_evidence(background, scene, [(picture, found.boxes)], look)
+        whole = self._picture_evidence(background, scene, [(picture, found.boxes)], augmentation)
         worths = [
             cut.prior + _worth(whole.scores[list(cut.rows)], whole.calibration)
             for cut in found.cuts
         ]
         rows = list(found.cuts[int(np.argmax(worths))].rows) if worths else []
-        reader = () if self._prompt_detector is None else ("prompt_detector",)
+        reader = () if self._parts.prompt_detector is None else ("prompt_detector",)
         return replace(
             whole,
             scores=whole.scores[rows],
@@ -252,12 +206,14 @@ class Scorer:
         background: Picture,
         scene: Detections,
         prompt: Sequence[tuple[Picture, NDArray[np.float32]]],
-        look: Look,
+        augmentation: Augmentation,
         kind: Kind = "pictures",
     ) -> Evidence:
         """Score pictures of items against the scene; arguments as of `Recogniser.pictures`."""
-        calibration = self._calibrations.of(kind, look)
-        scores, used = self._recogniser.pictures(background, scene, prompt, look, calibration)
+        calibration = self._parts.calibrations.of(kind, augmentation)
+        scores, used = self._recogniser.pictures(
+            background, scene, prompt, augmentation, calibration
+        )
         count = len(scores)
         return Evidence(scene, scores, (None,) * count, tuple(range(count)), used, calibration)
 

@@ -9,20 +9,19 @@ from numpy.typing import NDArray
 
 from classifier.charsets import characters_of
 from classifier.errors import CharacterSetError, ReadingError, UnknownColourError
-from classifier.readings import Classifier
-from classifier.text_reader import TextReader, TextReading
-from detector.detections import Detections, Detector
+from classifier.text_reader import TextReading
+from detector.detections import Detections
 from service.errors import InvalidRequestError, ModelUnavailableError, UnknownWordsError
 from service.solving.answers import Answer, Box, Click, DetectedBox, Reason
-from service.solving.calibration import UNCALIBRATED, Calibrations, ConfidenceInputs
-from service.solving.gallery import NO_GALLERY, Gallery
+from service.solving.calibration import ConfidenceInputs
 from service.solving.matching import MAX_ITEMS, Assignment, assign
+from service.solving.parts import Parts
 from service.solving.prompts import Prompt, with_count
 from service.solving.recognition import doubt, unknown_word
-from service.solving.scoring import Evidence, PromptCache, Scorer, StageTimer
+from service.solving.scoring import Evidence, PromptCache, Scorer
 from service.solving.spelling import can_spell, spelled
-from service.solving.tta import CLOSE, FIRST, Look
-from siamese.similarity import Matcher
+from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
+from service.telemetry.stages import StageTimer
 
 Picture = NDArray[np.uint8]
 
@@ -30,99 +29,38 @@ _AMBIGUOUS_BELOW = 0.6
 """A share among the full assignments under this means that another answer fits about as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a solver is put together from; sessions may be shared between solvers.
-
-    Attributes:
-        detector: Finds boxes, on backgrounds and on prompt pictures.
-        classifier: Reads crops; None where no character model is installed.
-        matcher: Compares crops; None where no Siamese model is installed.
-        calibrations: Turn scores into probabilities.
-        gallery: Words that name pictures.
-        text: Reads whole pictures of text; None where no text model is installed.
-        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
-        prompt_count: Least and greatest number of items of the prompt pictures that these models
-            are for; None where any number may come.
-    """
-
-    detector: Detector
-    classifier: Classifier | None = None
-    matcher: Matcher | None = None
-    calibrations: Calibrations = UNCALIBRATED
-    gallery: Gallery = NO_GALLERY
-    text: TextReader | None = None
-    prompt_detector: Detector | None = None
-    prompt_count: tuple[int, int] | None = None
-
-
 class Solver:
     """Detector, classifier and matcher put together; safe to share between threads.
 
     Args:
-        detector: Finds boxes, on backgrounds and on prompt pictures.
-        classifier: Reads crops; None where no character model is installed.
-        matcher: Compares crops; None where no Siamese model is installed.
-        calibrations: Turn scores into probabilities.
-        gallery: Words that name pictures.
-        text: Reads whole pictures of text; None where no text model is installed.
-        prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
-        prompt_count: Least and greatest number of items of a prompt picture, where a request does
-            not say so itself; None where any number may come.
+        parts: The models.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.solving.matching.MAX_ITEMS`.
-        look_twice: Whether to look closely where a first look is not sure, which takes longer.
+        look_twice: Whether to take a second pass where the first is not sure, which takes longer.
         origins: For each role where its model comes from, for people; see `origins`.
     """
 
     def __init__(
         self,
-        detector: Detector,
-        classifier: Classifier | None = None,
-        matcher: Matcher | None = None,
+        parts: Parts,
         *,
-        calibrations: Calibrations | None = None,
-        gallery: Gallery | None = None,
-        text: TextReader | None = None,
-        prompt_detector: Detector | None = None,
-        prompt_count: tuple[int, int] | None = None,
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
         look_twice: bool = True,
         origins: Mapping[str, str] | None = None,
     ) -> None:
         self._look_twice = look_twice
-        self._classifier = classifier
-        self._matcher = matcher
-        self.parts = Parts(
-            detector,
-            classifier,
-            matcher,
-            calibrations or UNCALIBRATED,
-            gallery or NO_GALLERY,
-            text,
-            prompt_detector,
-            prompt_count,
-        )
+        self.parts = parts
         """As given, for another solver that shares some of them."""
-        self._scorer = Scorer(
-            detector,
-            classifier,
-            matcher,
-            self.parts.calibrations,
-            self.parts.gallery,
-            prompt_detector=prompt_detector,
-            max_boxes=max_boxes,
-            max_items=max_items,
-        )
-        parts = {
-            "detector": detector,
-            "prompt_detector": prompt_detector,
-            "classifier": classifier,
-            "siamese": matcher,
-            "text": text,
+        self._scorer = Scorer(parts, max_boxes=max_boxes, max_items=max_items)
+        roles = {
+            "detector": parts.detector,
+            "prompt_detector": parts.prompt_detector,
+            "classifier": parts.classifier,
+            "siamese": parts.matcher,
+            "text": parts.text,
         }
-        self.models: Mapping[str, str] = {k: m.name for k, m in parts.items() if m is not None}
+        self.models: Mapping[str, str] = {k: m.name for k, m in roles.items() if m is not None}
         """Role to name and version of every installed model."""
         self.origins: Mapping[str, str] = origins or {}
         """Role, and `calibration`, to the file it was loaded from, or to whose it is."""
@@ -169,10 +107,11 @@ class Solver:
             RegionOutsideError: the region is not inside the background.
         """
         prompt = self._counted(prompt)
-        watch, cache = StageTimer(check), PromptCache()
-        verdict = self._verdict(background, prompt, watch, cache, FIRST)
+        watch = StageTimer(check, dict.fromkeys(("detect", "recognise", "match"), 0.0))
+        cache = PromptCache()
+        verdict = self._verdict(background, prompt, watch, cache, FIRST_PASS)
         if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
-            verdict = self._verdict(background, prompt, watch, cache, CLOSE)
+            verdict = self._verdict(background, prompt, watch, cache, SECOND_PASS)
         evidence, result, confidence = verdict.evidence, verdict.result, verdict.confidence
         reason = _reason(verdict, min_confidence)
         return Answer(
@@ -188,10 +127,15 @@ class Solver:
         )
 
     def _verdict(
-        self, background: Picture, prompt: Prompt, watch: StageTimer, cache: PromptCache, look: Look
+        self,
+        background: Picture,
+        prompt: Prompt,
+        watch: StageTimer,
+        cache: PromptCache,
+        augmentation: Augmentation,
     ) -> "_Verdict":
-        """What one look gives."""
-        evidence = self._scorer.gather(background, prompt, watch, look, cache)
+        """What one pass gives."""
+        evidence = self._scorer.gather(background, prompt, watch, augmentation, cache)
         with watch.stage("match"):
             calibration = evidence.calibration
             scores = evidence.scores / calibration.temperature
@@ -201,10 +145,12 @@ class Solver:
         worst_fit = 0.0 if inputs is None else inputs.worst_fit
         return _Verdict(evidence, result, confidence, worst_fit)
 
-    def evidence(self, background: Picture, prompt: Prompt, look: Look = FIRST) -> Evidence:
-        """What one look of `solve` decides on, for fitting a calibration; same errors."""
+    def evidence(
+        self, background: Picture, prompt: Prompt, augmentation: Augmentation = FIRST_PASS
+    ) -> Evidence:
+        """What one pass of `solve` decides on, for fitting a calibration; same errors."""
         prompt = self._counted(prompt)
-        return self._scorer.gather(background, prompt, StageTimer(), look)
+        return self._scorer.gather(background, prompt, StageTimer(), augmentation)
 
     def _counted(self, prompt: Prompt) -> Prompt:
         """The prompt with the number of items that these models are for, unless it says its own."""
@@ -221,9 +167,9 @@ class Solver:
             ModelUnavailableError: no classifier is installed.
             UnknownWordsError: a word has characters that the classifier does not read.
         """
-        if self._classifier is None:
+        classifier = self.parts.classifier
+        if classifier is None:
             raise ModelUnavailableError("Classifying needs a classifier, and none is installed.")
-        classifier = self._classifier
         scores = np.zeros(len(words))
         whole = np.array([[0, 0, crop.shape[1], crop.shape[0]]], np.float32)
         for at, word in enumerate(words):
@@ -231,7 +177,7 @@ class Solver:
                 continue
             if not can_spell(classifier, word):
                 raise UnknownWordsError(unknown_word(word, classifier))
-            scores[at] = spelled(classifier, crop, whole, [word], FIRST)[0, 0]
+            scores[at] = spelled(classifier, crop, whole, [word], FIRST_PASS)[0, 0]
         read = [at for at, word in enumerate(words) if classifier.can_read(word)]
         if read:
             found = classifier.read([crop]).score_words([words[at] for at in read])
@@ -252,13 +198,14 @@ class Solver:
         Raises:
             ModelUnavailableError: no classifier is installed.
         """
-        if self._classifier is None:
+        classifier = self.parts.classifier
+        if classifier is None:
             raise ModelUnavailableError("Reading needs a classifier, and none is installed.")
         if not boxes:
             return ()
-        crops = self._classifier.crop(image, np.array(boxes, np.float32))
-        # Turned as well: there is no prompt to make up for a character that leans.
-        found = self._classifier.read(CLOSE.views(crops))
+        crops = classifier.crop(image, np.array(boxes, np.float32))
+        # Rotated as well: there is no prompt to make up for a character that leans.
+        found = classifier.read(SECOND_PASS.views(crops))
         symbols, certainty = found.symbols(), found.certainty().reshape(-1, len(boxes))
         surest = certainty.argmax(axis=0)
         return tuple(
@@ -303,17 +250,17 @@ class Solver:
         Raises:
             ModelUnavailableError: no Siamese model is installed.
         """
-        if self._matcher is None:
+        if self.parts.matcher is None:
             raise ModelUnavailableError(
                 "Comparing pictures needs a Siamese model, and none is installed."
             )
-        logit = float(self._matcher.compare([first], [second])[0, 0])
+        logit = float(self.parts.matcher.compare([first], [second])[0, 0])
         return float(1 / (1 + np.exp(-logit)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What one look gives.
+    """What one pass gives.
 
     Attributes:
         evidence: What was seen.

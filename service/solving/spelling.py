@@ -12,9 +12,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.readings import Classifier
+from classifier.protocols import Classifier
 from detector.detections import Detections
-from service.solving.tta import Look, merged
+from service.solving.tta import Augmentation, merged
 
 Picture = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -73,7 +73,11 @@ def with_joined(scene: Detections, lengths: Collection[int]) -> Detections:
 
 
 def spelled(
-    classifier: Classifier, image: Picture, boxes: F32, words: Sequence[str], look: Look
+    classifier: Classifier,
+    image: Picture,
+    boxes: F32,
+    words: Sequence[str],
+    augmentation: Augmentation,
 ) -> NDArray[np.float64]:
     """Score words on boxes by their characters on parts of the boxes.
 
@@ -82,7 +86,7 @@ def spelled(
         image: `(H, W, 3)` uint8 RGB.
         boxes: `(N, 4)` float32 in its pixels, `x2`/`y2` exclusive.
         words: M words, see `can_spell`.
-        look: How closely.
+        augmentation: What this pass runs the networks on besides.
 
     Returns:
         `(M, N)` log-likelihoods, of a character on average, so that a long word is measured as a
@@ -92,7 +96,7 @@ def spelled(
     for length in {len(word) for word in words}:
         chosen = [at for at, word in enumerate(words) if len(word) == length]
         characters = list(dict.fromkeys(c for at in chosen for c in words[at]))
-        crops = _parts(classifier, image, boxes, length, look)
+        crops = _parts(classifier, image, boxes, length, augmentation)
         read = classifier.read(crops).score_words(characters).astype(np.float64)
         # Characters, views and boxes, places in the word.
         by_place = read.reshape(len(characters), -1, length)
@@ -110,14 +114,14 @@ def spelled(
 
 
 def _parts(
-    classifier: Classifier, image: Picture, boxes: F32, length: int, look: Look
+    classifier: Classifier, image: Picture, boxes: F32, length: int, augmentation: Augmentation
 ) -> list[Picture]:
-    """`views * N * length` crops: of every box its parts, then of every box turned."""
+    """`views * N * length` crops: of every box its parts, then of every box rotated."""
     cells = np.concatenate([_cells(box, length) for box in boxes]) if len(boxes) else boxes
     upright = classifier.crop(image, cells)
-    # A word that leans is turned as a whole: its parts do not lie side by side before.
-    turned = look.views(classifier.crop(image, boxes))[len(boxes) :]
-    for crop in turned:
+    # A word that leans is rotated as a whole: its parts do not lie side by side before.
+    rotated = augmentation.views(classifier.crop(image, boxes))[len(boxes) :]
+    for crop in rotated:
         height, width = crop.shape[:2]
         whole = np.array([0, 0, width, height], np.float32)
         for x1, y1, x2, y2 in np.rint(_cells(whole, length)).astype(int).tolist():

@@ -1,8 +1,9 @@
-"""Looks: how closely a puzzle is looked at.
+"""Test-time augmentation: what a pass over a puzzle runs the networks on besides the picture.
 
-Most puzzles are sure at the first look. The others are worth several runs of every network: the
-detector also sees a mirrored picture and enlarged parts, and what it finds is also recognised
-turned, since networks know upright items best, and enlarged, since boxes are rarely tight.
+Most puzzles are sure at the first pass. The others are worth several runs of every network: the
+second pass shows the detector a mirrored picture and enlarged parts as well, and recognises what it
+finds rotated too, since networks know upright items best, and enlarged, since boxes are rarely
+tight.
 """
 
 from collections.abc import Sequence
@@ -18,44 +19,44 @@ _LEAST_SIDE_PX = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How closely a puzzle is looked at.
+class Augmentation:
+    """What one pass runs the networks on, besides pictures and crops as they are.
 
     Attributes:
-        closely: Whether the detector sees enlarged parts as well.
-        turns_deg: By how much crops of the scene are turned, besides not at all.
-        item_turns_deg: The same for pictures of prompt items, of which there are fewer.
+        tiles: Whether the detector sees a mirrored picture and enlarged parts as well.
+        rotations_deg: By how much crops of the scene are rotated as well, counter-clockwise.
+        item_rotations_deg: The same for pictures of prompt items, of which there are fewer.
         zooms: Shares of the sides that enlarged crops of the scene show, besides the whole.
     """
 
-    closely: bool = False
-    turns_deg: tuple[float, ...] = ()
-    item_turns_deg: tuple[float, ...] = ()
+    tiles: bool = False
+    rotations_deg: tuple[float, ...] = ()
+    item_rotations_deg: tuple[float, ...] = ()
     zooms: tuple[float, ...] = ()
 
     def views(self, crops: Sequence[U8]) -> list[U8]:
-        """Crops of the scene, followed by all of them turned by each angle and enlarged.
+        """Crops of the scene, followed by all of them rotated by each angle and enlarged.
 
         Args:
             crops: N crops, `(h, w, 3)` uint8 RGB.
 
         Returns:
-            `N * (1 + turns + zooms)` crops, the enlarged ones smaller.
+            `N * (1 + rotations + zooms)` crops, the enlarged ones smaller.
         """
         enlarged = [_middle(crop, share) for share in self.zooms for crop in crops]
-        return _views(crops, self.turns_deg) + enlarged
+        return _views(crops, self.rotations_deg) + enlarged
 
     def item_views(self, crops: Sequence[U8]) -> list[U8]:
-        """Pictures of prompt items, followed by all of them turned by each angle."""
-        return _views(crops, self.item_turns_deg)
+        """Pictures of prompt items, followed by all of them rotated by each angle."""
+        return _views(crops, self.item_rotations_deg)
 
 
 def merged(scores: NDArray[np.float64], items: int, boxes: int) -> NDArray[np.float64]:
     """One score for each item on each box out of those of their views.
 
     Args:
-        scores: `(items * a, boxes * b)` log-likelihoods, in the order of `Look.item_views` and
-            `Look.views`, or with one view only.
+        scores: `(items * a, boxes * b)` log-likelihoods, in the order of `Augmentation.item_views`
+            and `Augmentation.views`, or with one view only.
         items: Number of items.
         boxes: Number of boxes.
 
@@ -68,20 +69,21 @@ def merged(scores: NDArray[np.float64], items: int, boxes: int) -> NDArray[np.fl
     by_view = scores.reshape(scores.shape[0] // items, items, -1, boxes)
     number = by_view.shape[0] * by_view.shape[2]
     best: NDArray[np.float64] = np.logaddexp.reduce(by_view, axis=(0, 2)) - np.log(number)
-    return 0.5 * best + 0.5 * by_view.mean(axis=(0, 2))
+    mean: NDArray[np.float64] = by_view.mean(axis=(0, 2))
+    return (best + mean) / 2
 
 
-FIRST = Look()
-CLOSE = Look(
-    True, turns_deg=(-30.0, -15.0, 15.0, 30.0), item_turns_deg=(-15.0, 15.0), zooms=(0.86,)
+FIRST_PASS = Augmentation()
+SECOND_PASS = Augmentation(
+    True, rotations_deg=(-30.0, -15.0, 15.0, 30.0), item_rotations_deg=(-15.0, 15.0), zooms=(0.86,)
 )
-"""Of the 60 validation puzzles that come to it first, 39 are solved, 35 without the zoom and with
-the logarithm of the mean alone. Contrast that is stretched, a second zoom and zooms of turned crops
-bring nothing more."""
+"""Of the 60 validation puzzles that come to the second pass first, 39 are solved; 35 without the
+zoom and with the logarithm of the mean alone. Contrast that is stretched, a second zoom and zooms
+of rotated crops bring nothing more."""
 
 
-def _views(crops: Sequence[U8], turns_deg: Sequence[float]) -> list[U8]:
-    return [*crops, *(turned(crop, angle) for angle in turns_deg for crop in crops)]
+def _views(crops: Sequence[U8], rotations_deg: Sequence[float]) -> list[U8]:
+    return [*crops, *(rotated(crop, angle) for angle in rotations_deg for crop in crops)]
 
 
 def _middle(crop: U8, share: float) -> U8:
@@ -93,8 +95,8 @@ def _middle(crop: U8, share: float) -> U8:
     return crop[top : height - top, left : width - left]
 
 
-def turned(crop: U8, angle_deg: float) -> U8:
-    """A crop turned around its centre, corners filled with its median colour.
+def rotated(crop: U8, angle_deg: float) -> U8:
+    """A crop rotated around its centre, corners filled with its median colour.
 
     Args:
         crop: `(h, w, 3)` uint8 RGB.

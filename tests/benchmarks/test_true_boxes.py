@@ -14,7 +14,7 @@ from detector.detections import Detections
 from labels.puzzles import read_puzzles
 from service.models.backends import load_solver, make_solver
 from service.settings import Settings
-from service.solving.solver import Parts
+from service.solving.parts import Parts
 
 SETTINGS = Settings.model_validate({"backend": "own", "threads": 1, "workers": 1})
 

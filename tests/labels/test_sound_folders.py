@@ -16,8 +16,8 @@ from labels.check import MOVABLE, check_folder, fix_folder
 from labels.class_lists import class_list_of
 from labels.class_names import folder_of_class
 from labels.errors import LayoutError
-from labels.parts import write_parts
 from labels.split import split_folder
+from labels.split_export import write_parts
 from labels.yolo import label_file_of, write_classes
 from training.detector.data import read_detection_data
 

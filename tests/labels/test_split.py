@@ -18,9 +18,9 @@ from labels.annotations import LabelledBox, LabelledPicture, Layout
 from labels.check import check_folder
 from labels.duplicates import Fingerprint, near_groups
 from labels.errors import LayoutError
-from labels.parts import write_parts
 from labels.reading import read_annotations
 from labels.split import PARTS, Member, Shares, Split, divide, read_split, split_folder, write_split
+from labels.split_export import write_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 

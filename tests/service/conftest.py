@@ -9,9 +9,8 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -20,16 +19,15 @@ import pytest
 import structlog
 import uvicorn
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 from starlette.types import ASGIApp
 
 from detector.detections import Detections
 from service.app import create_app
 from service.models.backends import load_solver
-from service.review import create_review_app
 from service.settings import Settings
 from service.solving.answers import DetectedBox
+from service.solving.parts import Parts
 from service.solving.solver import Solver
 
 if TYPE_CHECKING:
@@ -121,7 +119,7 @@ class GatedSolver(Solver):
     """A slow solver: `/detect` waits until the gate is opened."""
 
     def __init__(self) -> None:
-        super().__init__(BlobDetector(), ColourReader(), ColourMatcher())
+        super().__init__(Parts(BlobDetector(), ColourReader(), ColourMatcher()))
         self.gate = threading.Event()
         self.running = 0
         self.peak = 0
@@ -138,7 +136,7 @@ class GatedSolver(Solver):
 
 
 def colour_solver(settings: Settings) -> Solver:
-    return Solver(BlobDetector(), ColourReader(), ColourMatcher())
+    return Solver(Parts(BlobDetector(), ColourReader(), ColourMatcher()))
 
 
 @contextmanager
@@ -253,21 +251,6 @@ def client(url: str) -> Iterator[httpx.Client]:
         yield http
 
 
-@pytest.fixture(scope="session")
-def review_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Makes a new folder of plain pictures: `review_folder({"a.png": (300, 200)})`."""
-
-    def make(sizes: Mapping[str, tuple[int, int]]) -> Path:
-        folder = tmp_path_factory.mktemp("review") / "pictures"
-        for name, size in sizes.items():
-            file = folder / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", size, (90, 120, 150)).save(file)
-        return folder
-
-    return make
-
-
 @contextmanager
 def browsing(*flags: str) -> Iterator["Browser"]:
     """Debian's Chromium; Playwright's own is not downloaded.
@@ -291,9 +274,3 @@ def browsing(*flags: str) -> Iterator["Browser"]:
 def open_chromium() -> Callable[..., AbstractContextManager["Browser"]]:
     """`browsing`: opened by each file of tests, as no other event loop can run beside it."""
     return browsing
-
-
-@pytest.fixture(scope="session")
-def serve_review() -> Callable[[Path], AbstractContextManager[str]]:
-    """The review page of a folder on a free port."""
-    return lambda folder: running(create_review_app(folder))

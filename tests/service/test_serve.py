@@ -14,7 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from service.http.examples import EXAMPLE_BACKGROUND, EXAMPLE_BOXES, EXAMPLE_ITEM
+from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_BOXES, EXAMPLE_ITEM
 from service.serve import example_curl
 
 HERE = Path(__file__).parent

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labels.annotations import ITEM, PICTURE_SUFFIXES
-from labels.beside import shared_label
 from labels.class_lists import YAML_SUFFIXES, class_list_of, described_names, read_description
 from labels.errors import LayoutError, PuzzleSetError
 from labels.pictures import (
@@ -26,6 +25,7 @@ from labels.pictures import (
     unreadable,
 )
 from labels.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
+from labels.sidecar import shared_label
 from labels.yolo import label_file_of, labels_folder, read_class_list, read_label_file
 from training.detector.classes import AUTO, ClassChoice, choose_classes
 from training.errors import DetectionDataError

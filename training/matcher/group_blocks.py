@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from siamese.lettering import draw_word
+from siamese.glyphs import draw_word
 from training.core.loader import Block
 from training.matcher.crop_inputs import Model, Trial, network_input
 from training.matcher.own_pictures import Group, Item

@@ -12,7 +12,7 @@ import numpy as np
 
 from labels.annotations import ITEM, Annotations, LabelledPicture, Layout
 from labels.puzzles import Puzzle, read_puzzles
-from siamese.lettering import can_draw
+from siamese.glyphs import can_draw
 from training.detector.data import Sample as Scene
 from training.detector.data import prompt_boxes, strips_of
 from training.matcher.pictures import Sample

@@ -9,8 +9,10 @@ SyntheticError
 └── GenerateError              a request for puzzles that cannot be drawn
 """
 
+from modelfile.errors import ClickorderError
 
-class SyntheticError(Exception):
+
+class SyntheticError(ClickorderError):
     """Puzzles cannot be made; `str(error)` is one sentence for the person at the terminal."""
 
 

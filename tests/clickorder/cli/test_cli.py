@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from typer.testing import CliRunner
 
-from clickorder.cli import OUR_ERRORS, app
+from clickorder.cli import app
 from labels.puzzles import Puzzle, PuzzleWriter
 from service.serve import example_curl
 
@@ -222,10 +222,40 @@ def test_models_that_are_missing_are_named(puzzles, tmp_path, monkeypatch):
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("name", sorted(OUR_ERRORS))
-def test_the_errors_told_in_a_sentence_exist(name):
+OUR_ERRORS = {
+    "classifier.errors.ClassifierError": 1,
+    "clickorder.client.errors.ClientError": 1,
+    "clickorder.errors.CommandError": 1,
+    "clickorder.errors.UsageError": 2,
+    "detector.errors.DetectorError": 1,
+    "labels.errors.LabelsError": 1,
+    "labels.errors.PuzzleSetError": 2,
+    "modelfile.errors.ModelFileError": 1,
+    "service.capture.sample_store.KeepingError": 1,
+    "service.errors.ServiceError": 1,
+    "service.models.backends.BackendError": 1,
+    "service.models.bundle.BundleError": 1,
+    "service.settings_file.ConfigurationError": 1,
+    "service.solving.calibration.CalibrationError": 1,
+    "service.solving.gallery.GalleryError": 1,
+    "siamese.errors.SiameseError": 1,
+    "training.errors.TrainingError": 1,
+    "training.synthetic.errors.SyntheticError": 1,
+}
+
+
+@pytest.mark.parametrize(("name", "status"), OUR_ERRORS.items(), ids=OUR_ERRORS)
+def test_an_error_of_ours_ends_a_command_with_its_sentence(name, status, puzzles, monkeypatch):
     module, _, kind = name.rpartition(".")
-    assert issubclass(getattr(importlib.import_module(module), kind), Exception)
+    error = getattr(importlib.import_module(module), kind)("It is broken; mend it.")
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("clickorder.local.load_solver", fail)
+    result = run("solve", puzzles / "0.png", "--words", "A")
+    assert sentence(result) == "clickorder: It is broken; mend it."
+    assert result.exit_code == status
 
 
 def test_a_fault_of_ours_is_not_hidden(puzzles, monkeypatch):

@@ -34,6 +34,7 @@ from clickorder.client import (
 from clickorder.client.errors import problem_error
 from service.security.keys import hash_of, new_key
 from service.settings import KeyEntry, Settings
+from service.solving.parts import Parts
 from service.solving.solver import Solver
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
@@ -392,7 +393,7 @@ def test_api_keys(serve, monkeypatch):
 
 def test_a_missing_model_is_not_waited_for(serve, world):
     detector = world.BlobDetector()
-    with serve(None, lambda _: Solver(detector)) as url, Client(url) as client:
+    with serve(None, lambda _: Solver(Parts(detector))) as url, Client(url) as client:
         with pytest.raises(ServiceFailedError) as raised:
             client.classify(square("red"), ["red"])
         assert (raised.value.code, raised.value.status) == ("model_unavailable", 503)

@@ -28,9 +28,9 @@ from labels.reading import read_annotations
 from labels.review import Review
 from service.capture.sample_capture import Keeper
 from service.capture.sample_store import MARK, Content, KeepingError, KeptSet
-from service.http.schemas import PromptField
 from service.settings import Keep, Settings
 from service.solving.answers import Answer, Click, DetectedBox
+from service.uploads import Upload, UploadedPrompt, UploadedPuzzle
 
 ROOT = Path(__file__).resolve().parents[3]
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
@@ -330,8 +330,8 @@ def test_a_word_that_cannot_be_the_name_of_a_class_spoils_no_set(folder, tmp_pat
     )
     click = Click(5, 5, (0, 0, 10, 10), "a\nb\u2028c ", 0.5)
     keeper = Keeper(Keep(dir=folder))
-    prompt = PromptField(words=["a\nb\u2028c "])
-    keeper.offer(content().background, prompt, replace(with_break, clicks=(click,)))
+    puzzle = uploaded(content().background, "a\nb\u2028c ")
+    keeper.offer(puzzle, replace(with_break, clicks=(click,)))
     keeper.close()
     out = tmp_path / "labels"
     done = CliRunner().invoke(app, ["labels", "from-puzzles", str(folder), str(out)])
@@ -510,6 +510,10 @@ def test_a_full_disk_leaves_no_half_line(folder, opened, monkeypatch):
 # The thread.
 
 
+def uploaded(background, word="a"):
+    return UploadedPuzzle(Upload(background), UploadedPrompt(words=(word,)))
+
+
 def answer(confidence=0.1):
     return Answer(False, "ambiguous", confidence, (), (), 60, 40, {}, {})
 
@@ -525,11 +529,11 @@ def test_what_comes_too_fast_is_dropped_and_counted_and_nobody_waits(folder, mon
     monkeypatch.setattr(KeptSet, "add", slow)
     keeper = Keeper(Keep(dir=folder))
     for number in range(200):
-        keeper.offer(content(number).background, PromptField(words=["a"]), answer())
+        keeper.offer(uploaded(content(number).background), answer())
     dropped = keeper.now().dropped["busy"]
     assert 200 - 66 <= dropped <= 200 - 64
     large = "A" * (40 * 2**20)
-    keeper.offer(large, PromptField(words=["a"]), answer())
+    keeper.offer(uploaded(large), answer())
     assert keeper.now().dropped["busy"] == dropped + 1
     gate.set()
     keeper.close()
@@ -544,10 +548,10 @@ def test_a_disk_that_fails_ends_nothing(folder, monkeypatch):
         keeper = Keeper(Keep(dir=folder))
         monkeypatch.setattr(KeptSet, "add", fail)
         for number in range(3):
-            keeper.offer(content(number).background, PromptField(words=["a"]), answer())
+            keeper.offer(uploaded(content(number).background), answer())
         wait_for(lambda: keeper.now().dropped["failed"] == 3)
         monkeypatch.undo()
-        keeper.offer(content(9).background, PromptField(words=["a"]), answer())
+        keeper.offer(uploaded(content(9).background), answer())
         keeper.close()
     assert keeper.now().kept == 1
     told = [line for line in lines if line["event"] == "keeping_failed"]

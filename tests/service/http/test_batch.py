@@ -108,8 +108,7 @@ class Slow(Solver):
     """Answers at once but where the prompt is told to wait for."""
 
     def __init__(self, like: Solver) -> None:
-        parts = like.parts
-        super().__init__(parts.detector, parts.classifier, parts.matcher)
+        super().__init__(like.parts)
         self.gate = threading.Event()
         self.begun = 0
 

@@ -9,10 +9,11 @@ import httpx
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from classifier.text_reader import TextReading
 from service.app import create_app
-from service.http import compatible
 from service.models.backends import load_solver
 from service.settings import Settings
+from service.solving.parts import Parts
 from service.solving.solver import Solver
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
@@ -114,11 +115,11 @@ def test_text_has_no_model_yet(client, path, sent):
 def test_text_as_it_is_answered_with_a_model(client, monkeypatch):
     seen = []
 
-    def read(job, image, charset, length):
-        seen.append((job.version.name, image.shape))
-        return "8xk2"
+    def read(_, picture, **restrictions):
+        seen.append((picture.shape, restrictions))
+        return TextReading("8xk2", 0.9, ())
 
-    monkeypatch.setattr(compatible, "read_text", read)
+    monkeypatch.setattr(Solver, "read_text", read)
     platform = client.post("/captcha/v1", json={"image": BASE64})
     assert platform.json() == {"message": "8xk2", "code": 0, "success": True}
     answer = client.post("/b", files=IMAGE_FILE).json()
@@ -126,7 +127,8 @@ def test_text_as_it_is_answered_with_a_model(client, monkeypatch):
     assert re.fullmatch(r"\d{10}\.\d{6}", answer["time"])
     assert answer["value"] == "8xk2"
     assert isinstance(answer["speed_time(ms)"], int)
-    assert seen == [("default", (80, 200, 3))] * 2
+    unrestricted = {"charset": None, "length": None, "colour": None}
+    assert seen == [((80, 200, 3), unrestricted)] * 2
 
 
 JUNK = base64.b64encode(b"hello").decode()
@@ -200,7 +202,7 @@ def test_the_limits_are_those_of_all_routes(serve):
 
 def test_characters_need_a_classifier(serve, gated):
     detector = gated.parts.detector
-    with serve(Settings(compatible=True), lambda _: Solver(detector)) as url:
+    with serve(Settings(compatible=True), lambda _: Solver(Parts(detector))) as url:
         answer = httpx.post(f"{url}/ocr", json={"beijing": BASE64}, timeout=600)
         assert_problem(answer, 503, "model_unavailable", "needs a classifier")
         assert httpx.post(f"{url}/det", json={"image": BASE64}, timeout=600).status_code == 200

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from service.app import create_app
+from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_BOXES
 from service.http import responses, schemas
-from service.http.examples import EXAMPLE_BACKGROUND, EXAMPLE_BOXES
 from service.settings import Settings
 
 DOCUMENT = create_app(Settings(), lambda _: None).openapi()

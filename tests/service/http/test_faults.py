@@ -54,7 +54,7 @@ def test_the_frames_of_a_fault_reach_the_log(layout, python):
     code = (
         "import sys, structlog\n"
         "from service.telemetry.logs import configure_logging\n"
-        "from service.http.problems import internal_problem\n"
+        "from service.problems import internal_problem\n"
         "from service.settings import Log\n"
         "configure_logging(Log(format=sys.argv[1]))\n"
         "try:\n"

@@ -11,6 +11,7 @@ from classifier.text_reader import TextReader
 from service.app import create_app
 from service.security.keys import hash_of, new_key
 from service.settings import KeyDefaults, KeyEntry, Settings
+from service.solving.parts import Parts
 from service.solving.solver import Solver
 
 EXAMPLES = os.environ.get("CLICKORDER_FUZZ_EXAMPLES", "25")
@@ -57,7 +58,7 @@ def test_answers_are_as_documented(serve, gated, stripes, tmp_path, with_keys):
     options = ["--header", f"Authorization: Bearer {key}"] if with_keys else []
     like = gated.parts
     text = TextReader.load(stripes.model(tmp_path / "text.onnx"))
-    solver = Solver(like.detector, like.classifier, like.matcher, text=text)
+    solver = Solver(Parts(like.detector, like.classifier, like.matcher, text=text))
     with serve(settings, lambda _: solver) as url:
         done = ask(f"{url}/openapi.json", tmp_path, *options)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

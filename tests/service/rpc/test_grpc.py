@@ -458,7 +458,7 @@ class Slow(Solver):
     """Solves once the gate is open."""
 
     def __init__(self, solver: Solver) -> None:
-        super().__init__(solver.parts.detector, solver.parts.classifier, solver.parts.matcher)
+        super().__init__(solver.parts)
         self.gate = threading.Event()
         self.begun = 0
         self.ended: list[str] = []

@@ -15,7 +15,7 @@ from service.solving.calibration import (
     ConfidenceInputs,
 )
 from service.solving.matching import Assignment
-from service.solving.tta import CLOSE, FIRST
+from service.solving.tta import FIRST_PASS, SECOND_PASS
 
 SHARES = st.floats(0.0, 1.0)
 
@@ -103,10 +103,10 @@ def test_no_fit_at_all_is_all_the_same() -> None:
 def test_icons_have_a_calibration_of_their_own_or_that_of_pictures() -> None:
     pictures, closely, icons = (Calibration(bias=bias) for bias in (1.0, 2.0, 3.0))
     shared = Calibrations(pictures=pictures, pictures_closely=closely)
-    assert shared.of("icons", FIRST) == pictures
-    assert shared.of("icons", CLOSE) == closely
-    assert replace(shared, icons=icons).of("icons", FIRST) == icons
-    assert replace(shared, icons=icons).of("pictures", FIRST) == pictures
+    assert shared.of("icons", FIRST_PASS) == pictures
+    assert shared.of("icons", SECOND_PASS) == closely
+    assert replace(shared, icons=icons).of("icons", FIRST_PASS) == icons
+    assert replace(shared, icons=icons).of("pictures", FIRST_PASS) == pictures
 
 
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import httpx
 import numpy as np
 import structlog
 
-from service.http.examples import EXAMPLE_BACKGROUND
+from service.examples import EXAMPLE_BACKGROUND
 from service.models.backends import make_solver, own_files
 from service.models.registry import Registry
 from service.settings import Settings

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from classifier.readings import Classifier, Readings
+from classifier.protocols import Classifier, Readings
 from detector.detections import Detections
 from service.errors import (
     InvalidRequestError,
@@ -18,9 +18,10 @@ from service.errors import (
     UnknownWordsError,
 )
 from service.solving.calibration import Calibration, Calibrations
+from service.solving.parts import Parts
 from service.solving.prompts import IconsPrompt, ImagePrompt, RegionPrompt, WordsPrompt
 from service.solving.solver import Solver
-from siamese.lettering import draw_word
+from siamese.glyphs import draw_word
 
 Picture = NDArray[np.uint8]
 RED, GREEN, BLUE, GREY = (200, 0, 0), (0, 200, 0), (0, 0, 200), (90, 90, 90)
@@ -122,7 +123,7 @@ SCENE = picture(200, 100, [(10, 10, BLUE), (90, 40, RED), (150, 70, GREEN)])
 
 
 def solver(classifier: Classifier | None = None, matcher: ColourMatcher | None = None) -> Solver:
-    return Solver(SquareDetector(), classifier, matcher)
+    return Solver(Parts(SquareDetector(), classifier, matcher))
 
 
 def spots(answer: object) -> list[tuple[int, int]]:
@@ -179,12 +180,12 @@ def test_a_prompt_picture_works_through_either_model(with_matcher: bool) -> None
     assert "siamese" in answer.models if with_matcher else "classifier" in answer.models
 
 
-def test_every_crop_goes_through_the_network_once_a_look() -> None:
+def test_every_crop_goes_through_the_network_once_a_pass() -> None:
     matcher, classifier = ColourMatcher(), ColourClassifier()
-    one_look = Solver(SquareDetector(), matcher=matcher, look_twice=False)
-    one_look.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
+    one_pass = Solver(Parts(SquareDetector(), matcher=matcher), look_twice=False)
+    one_pass.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
     assert matcher.runs == [4]
-    Solver(SquareDetector(), classifier, look_twice=False).solve(
+    Solver(Parts(SquareDetector(), classifier), look_twice=False).solve(
         SCENE, WordsPrompt(("red", "blue", "red"))
     )
     assert classifier.runs == [3]
@@ -195,27 +196,29 @@ def test_every_crop_goes_through_the_network_once_a_look() -> None:
     [(0.0, True, [3]), (1.1, True, [3, 18]), (1.1, False, [3])],
     ids=["sure-at-once", "unsure", "unsure-but-hurried"],
 )
-def test_what_a_first_look_is_unsure_of_is_looked_at_closely(
+def test_what_the_first_pass_is_unsure_of_takes_a_second(
     sure: float, look_twice: bool, runs: list[int]
 ) -> None:
     classifier = ColourClassifier()
     calibration = Calibration(sure=sure)
     closely = Calibration(bias=-50.0)
     own = Solver(
-        SquareDetector(),
-        classifier,
-        calibrations=Calibrations(words=calibration, words_closely=closely),
+        Parts(
+            SquareDetector(),
+            classifier,
+            calibrations=Calibrations(words=calibration, words_closely=closely),
+        ),
         look_twice=look_twice,
     )
     answer = own.solve(SCENE, WordsPrompt(("red", "blue")))
-    # Every box once, and turned twice both ways and enlarged at the close look.
+    # Every box once, and rotated twice both ways and enlarged in the second pass.
     assert classifier.runs == runs
     assert spots(answer) == [(100, 50), (20, 20)]
-    looked_closely = len(runs) == 2
-    assert (answer.confidence < 1e-6) == looked_closely, "each look has its own calibration"
+    passed_twice = len(runs) == 2
+    assert (answer.confidence < 1e-6) == passed_twice, "each pass has its own calibration"
 
 
-def test_a_prompt_picture_is_cut_once_for_both_looks() -> None:
+def test_a_prompt_picture_is_cut_once_for_both_passes() -> None:
     class Counting(SquareDetector):
         seen: ClassVar[list[tuple[int, ...]]] = []
 
@@ -224,11 +227,11 @@ def test_a_prompt_picture_is_cut_once_for_both_looks() -> None:
             return super().detect(image)
 
     twice = Calibrations(pictures=Calibration(sure=1.1))
-    own = Solver(Counting(), matcher=ColourMatcher(), calibrations=twice)
+    own = Solver(Parts(Counting(), matcher=ColourMatcher(), calibrations=twice))
     answer = own.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
     assert spots(answer) == [(100, 50)]
     assert Counting.seen.count((30, 100)) == 1
-    assert Counting.seen.count(SCENE.shape[:2]) == 3, "at the first look, again, and mirrored"
+    assert Counting.seen.count(SCENE.shape[:2]) == 3, "at the first pass, again, and mirrored"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +251,7 @@ def test_what_has_no_partner_is_cut_out_of_a_prompt_picture(no_partner: float, i
     prompt = ImagePrompt(picture(100, 30, [(5, 5, RED), (60, 5, GREEN)]))
     calibrations = Calibrations(pictures=Calibration(no_partner=no_partner))
     own = Solver(
-        DoubtsGreen(), matcher=ColourMatcher(), calibrations=calibrations, look_twice=False
+        Parts(DoubtsGreen(), matcher=ColourMatcher(), calibrations=calibrations), look_twice=False
     )
     assert len(own.solve(scene, prompt).clicks) == items
 
@@ -284,7 +287,7 @@ def test_a_doubtful_box_is_low_confidence() -> None:
             found = super().detect(image)
             return Detections(found.boxes, found.scores * np.float32(0.3), found.classes)
 
-    answer = Solver(Doubtful(), ColourClassifier()).solve(
+    answer = Solver(Parts(Doubtful(), ColourClassifier())).solve(
         SCENE, WordsPrompt(("red",)), min_confidence=0.5
     )
     assert (answer.solved, answer.reason) == (False, "low_confidence")
@@ -361,12 +364,12 @@ def test_words_beyond_the_classifier_are_drawn_and_looked_for() -> None:
             boxes = np.array([[180, 60, 200, 80], [20, 10, 20 + wide, 10 + high]], np.float32)
             return Detections(boxes, np.ones(2, np.float32), np.zeros(2, np.int64))
 
-    both = Solver(Finds(), ColourClassifier(), ShapeMatcher())
+    both = Solver(Parts(Finds(), ColourClassifier(), ShapeMatcher()))
     answer = both.solve(scene, WordsPrompt(("MM",)))
     assert answer.clicks[0].box == (20, 10, 20 + wide, 10 + high)
     assert set(answer.models) == {"detector", "siamese"}
     with pytest.raises(UnknownWordsError, match="'MM'"):
-        Solver(Finds(), ColourClassifier()).solve(scene, WordsPrompt(("MM",)))
+        Solver(Parts(Finds(), ColourClassifier())).solve(scene, WordsPrompt(("MM",)))
 
 
 def test_classify_compares_the_given_words_only() -> None:
@@ -396,7 +399,7 @@ def test_what_a_classifier_reads_decides_between_equally_similar_items() -> None
 
     prompt = ImagePrompt(picture(100, 30, [(5, 5, RED), (35, 5, BLUE)]))
     calibrations = Calibrations(pictures=Calibration(classifier_weight=1.0))
-    both = Solver(SquareDetector(), ColourClassifier(), Blind(), calibrations=calibrations)
+    both = Solver(Parts(SquareDetector(), ColourClassifier(), Blind(), calibrations=calibrations))
     assert spots(both.solve(SCENE, prompt)) == [(100, 50), (20, 20)]
-    alone = Solver(SquareDetector(), ColourClassifier(), Blind())
+    alone = Solver(Parts(SquareDetector(), ColourClassifier(), Blind()))
     assert alone.solve(SCENE, prompt).confidence < 0.3

@@ -5,6 +5,7 @@ import io
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import get_args
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.models.bundle import MANIFEST
 from service.settings import Limits, Settings
+from service.solving.answers import Reason
 from service.telemetry.metrics import CONFIDENCES, SECONDS
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220)}
@@ -125,7 +127,7 @@ def test_answers_are_counted_by_outcome(client, url, outcome, asked):
 def test_every_outcome_is_there_before_it_happens(serve):
     with serve() as url:
         samples = scraped(url)
-    for outcome in ("solved", "missed_target", "ambiguous", "low_confidence", "empty_prompt_image"):
+    for outcome in ("solved", *get_args(Reason)):
         key = ("clickorder_solves_total", ("bundle", "default"), ("outcome", outcome))
         assert samples[key] == 0
 

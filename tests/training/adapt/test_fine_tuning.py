@@ -139,7 +139,7 @@ def test_new_words_are_read_after_a_few_pictures(tuned: Path, tmp_path: Path) ->
 
 def test_what_was_known_is_still_known(tuned: Path) -> None:
     """Digits as the shipped classifier reads them, in the font that comes with Pillow."""
-    from siamese.lettering import draw_word
+    from siamese.glyphs import draw_word
 
     crops = [draw_word(digit) for digit in "2345679"]
     for file in (START[1], tuned / "classifier.onnx"):

@@ -10,7 +10,7 @@ from PIL import Image
 from classifier import OnnxClassifier
 from detector import Detections
 from labels.puzzle import Puzzle
-from siamese.lettering import draw_word
+from siamese.glyphs import draw_word
 from training.adapt.measures import all_found, compare, named_right
 from training.adapt.record import Share
 from training.core.initial_weights import shipped_file

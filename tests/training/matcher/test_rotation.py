@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese.lettering import draw_word
+from siamese.glyphs import draw_word
 from training.core.initial_weights import shipped_file
 from training.matcher.joint_model import JointModel, restore
 from training.matcher.onnx_import import state_of_both

@@ -5,7 +5,7 @@ import string
 import numpy as np
 import pytest
 
-from siamese.lettering import can_draw, draw_word
+from siamese.glyphs import can_draw, draw_word
 
 
 @pytest.mark.parametrize("word", ["A", "7K", "g", "W" * 16, "i", "-"])

@@ -3,18 +3,18 @@
 import http
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from service.errors import InvalidRequestError, ServiceError
-from service.http.responses import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -24,10 +24,50 @@ COMPATIBLE = ("/ocr", "/captcha/v1", "/b", "/det", "/det/file")
 FAULT = "The service failed on this request; report the request id to who runs it."
 """All that a caller is told of a fault."""
 
+RequestId = Annotated[str, Field(description="The one in the `X-Request-ID` header.")]
+EXAMPLE_REQUEST_ID = "5f0c6a3f1c0e4bb79f2d8f4f0d2a7c11"
+
 _MAX_ERRORS = 20
 _MAX_NAME = 60
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("service")
+
+
+class FieldProblem(BaseModel):
+    """One field that does not fit."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:clickorder:problem:bad_picture",
+                    "title": "The picture cannot be decoded.",
+                    "status": 400,
+                    "detail": "`background` is a PNG file that is cut off or damaged; "
+                    "send the whole file.",
+                    "code": "bad_picture",
+                    "request_id": EXAMPLE_REQUEST_ID,
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Annotated[str, Field(description="Stable; made for programs.")]
+    request_id: RequestId
+    errors: Annotated[
+        list[FieldProblem] | None, Field(description="Of `invalid_request`: every field.")
+    ] = None
 
 
 def install_handlers(app: FastAPI) -> None:

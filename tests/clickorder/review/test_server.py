@@ -18,10 +18,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from clickorder.cli import app
+from clickorder.review.app import HEADER, PAGE
 from labels.review import Review
-from service.review import HEADER, PAGE
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WRITE = {HEADER: "1"}
 
 
@@ -201,7 +201,7 @@ def test_another_site_cannot_read_either_but_a_link_to_the_page_works(reader):
         "/pictures/../secret.png", "/pictures/%2e%2e/secret.png", "/pictures/..%2Fsecret.png",
         "/pictures/%2Fetc%2Fpasswd", "/pictures//etc/passwd", "/pictures/link.png",
         "/pictures/classes.txt", "/pictures/a.png%00", "/api/pictures/..%2Fsecret.png",
-        "/%2e%2e/review.py", "/..%2Freview.py", "/..%5Creview.py", "/nothing", "/docs",
+        "/%2e%2e/routes.py", "/..%2Froutes.py", "/..%5Croutes.py", "/nothing", "/docs",
     ],
 )  # fmt: skip
 def test_nothing_outside_is_served(reader, path):
@@ -240,7 +240,7 @@ def test_the_wheel_holds_the_page(tmp_path):
         check=True,
     )  # fmt: skip
     with zipfile.ZipFile(tmp_path / built.stdout.split()[-1]) as wheel:
-        shipped = {Path(name).name for name in wheel.namelist() if "/review_page/" in name}
+        shipped = {Path(name).name for name in wheel.namelist() if "/review/page/" in name}
     assert shipped == {file.name for file in PAGE.iterdir()}
 
 
@@ -325,7 +325,7 @@ def test_ctrl_c_ends_the_command_in_good_order(folder, start):
 
 
 def test_the_browser_is_opened_unless_told_not_to(folder, monkeypatch):
-    import service.review as module
+    import clickorder.review.server as module
 
     opened = []
     monkeypatch.setattr(module.webbrowser, "open", opened.append)

@@ -9,7 +9,7 @@ from labels.pictures import UNREADABLE, displayed_size, find_files, is_picture, 
 Read = Callable[[Path, int, int], tuple[tuple[LabelledBox, ...] | None, list[Fault]]]
 
 
-def read_beside(
+def read_sidecars(
     folder: Path,
     layout: Layout,
     *,

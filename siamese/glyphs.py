@@ -1,4 +1,4 @@
-"""Lettering: words drawn as pictures, for a matcher of pictures to look for.
+"""Glyphs: words drawn as pictures, for a matcher of pictures to look for.
 
 The font is the one inside Pillow, so nothing needs to be installed: it has Latin letters, digits
 and punctuation, and no Chinese. That is what is needed: words of several characters (`7K`) are

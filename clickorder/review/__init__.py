@@ -1,0 +1,1 @@
+"""`clickorder labels review`: a page on this machine where a person corrects labels."""

@@ -1,0 +1,30 @@
+"""Cutting boxes out of pictures, for every model that looks at crops."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+
+def cut_boxes(image: U8, boxes: F32, grow: F32) -> list[U8]:
+    """Cut boxes out of a picture, each a little larger, as far as the picture goes.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB.
+        boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of `image`, `x2`/`y2` exclusive.
+        grow: `(N, 1)` or `(N, 2)` float32, pixels to add on every side, or left and right, and
+            above and below.
+
+    Returns:
+        N crops, `(h, w, 3)` uint8 RGB, each of at least one pixel: a box without area, or outside
+        the picture, gives the nearest pixel.
+    """
+    height, width = image.shape[:2]
+    corners = np.concatenate([boxes[:, :2] - grow, boxes[:, 2:] + grow], axis=1)
+    crops = []
+    for x1, y1, x2, y2 in np.rint(corners).astype(np.int64).tolist():
+        left, top = min(max(x1, 0), width - 1), min(max(y1, 0), height - 1)
+        right, bottom = max(min(x2, width), left + 1), max(min(y2, height), top + 1)
+        crops.append(image[top:bottom, left:right])
+    return crops

@@ -1,0 +1,210 @@
+"""What the service does for a caller: HTTP, a batch, a client of an older service, gRPC.
+
+Each function runs in a worker thread, on pictures as they were sent, and raises what is in
+`service.errors`. Which bundle answers is decided here, once the size of the picture is known.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.text_reader import TextReading
+from service.errors import InvalidRequestError, TooManyItemsError
+from service.execution import Job
+from service.models.bundle import TEXT
+from service.models.routing import ANY_BUNDLE, RouteRequest
+from service.settings import Limits
+from service.solving.answers import Answer, Box, DetectedBox
+from service.solving.drawing import draw_answer, png_bytes
+from service.uploads import Upload, UploadedPuzzle
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The answer to a puzzle.
+
+    Attributes:
+        answer: Clicks, or an abstention.
+        drawing: PNG file of the background with the numbered clicks, where it was asked for.
+    """
+
+    answer: Answer
+    drawing: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The clickable items of a picture.
+
+    Attributes:
+        boxes: Best first.
+        width: Of the picture as displayed, in pixels.
+        height: The same.
+    """
+
+    boxes: tuple[DetectedBox, ...]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCharacter:
+    """The likeliest character of one item.
+
+    Attributes:
+        box: `x1, y1, x2, y2` in pixels of the picture, `x2`/`y2` exclusive.
+        character: What the item is read as.
+        probability: That it is right, 0..1.
+    """
+
+    box: Box
+    character: str
+    probability: float
+
+
+def solve(
+    job: Job,
+    puzzle: UploadedPuzzle,
+    route: RouteRequest = ANY_BUNDLE,
+    *,
+    min_confidence: float | None = None,
+    confidence: float | None = None,
+    iou: float | None = None,
+    draw: bool = False,
+) -> Solution:
+    """Find the clicks that a prompt asks for, in its order.
+
+    Args:
+        job: The request.
+        puzzle: Background and prompt.
+        route: Which bundle is to answer.
+        min_confidence: Below this the answer is an abstention; None for the setting.
+        confidence: Boxes count from this detector score on; None for the detector's own.
+        iou: A box that overlaps a better one by more than this is dropped; None as above.
+        draw: Whether to draw the answer.
+    """
+    prompt = puzzle.prompt
+    # What is too much is refused before anything is decoded.
+    check_count(len(prompt.words or ()), "prompt.words", job.limits)
+    check_count(len(prompt.icons or ()), "prompt.icons", job.limits)
+    with job.stage("decode"):
+        background = puzzle.background.decode(job.limits)
+        decoded = prompt.decode(job.limits)
+    job.choose(route, background, prompt.kind)
+    if prompt.words is not None and not prompt.from_text:
+        # Only now is it known which gallery answers: its names may be longer than words are.
+        names = job.solver.parts.gallery.name_of
+        words = [word if names(word) is None else "" for word in prompt.words]
+        _check_lengths(words, "prompt.words", job.limits)
+    answer = job.solver.limited(confidence, iou).solve(
+        background,
+        decoded,
+        min_confidence=job.min_confidence(min_confidence),
+        check=job.deadline.check,
+    )
+    job.timer.stages.update(answer.timings_ms)
+    job.answered(puzzle, answer)
+    drawing = draw_answer(background, answer.clicks, answer.boxes) if draw else None
+    return Solution(answer, None if drawing is None else png_bytes(drawing))
+
+
+def detect(
+    job: Job,
+    image: Upload,
+    route: RouteRequest = ANY_BUNDLE,
+    *,
+    confidence: float | None = None,
+    iou: float | None = None,
+) -> Scene:
+    """Find every clickable item of a picture; arguments as of `solve`."""
+    picture = _decoded(job, image, route)
+    with job.stage("detect"):
+        boxes = job.solver.limited(confidence, iou).detect(picture)
+    return Scene(boxes, width=picture.shape[1], height=picture.shape[0])
+
+
+def find_characters(job: Job, image: Upload) -> tuple[FoundCharacter, ...]:
+    """Find every clickable item of a picture and read each one's likeliest character."""
+    picture = _decoded(job, image, ANY_BUNDLE)
+    with job.stage("detect"):
+        boxes = [found.box for found in job.solver.detect(picture)]
+    with job.stage("recognise"):
+        read = job.solver.read(picture, boxes)
+    return tuple(FoundCharacter(box, *found) for box, found in zip(boxes, read, strict=True))
+
+
+def classify(
+    job: Job, image: Upload, words: Sequence[str], route: RouteRequest = ANY_BUNDLE
+) -> tuple[float, ...]:
+    """Probability of each word on one item, cut out, among the words given."""
+    check_count(len(words), "words", job.limits)
+    _check_lengths(words, "words", job.limits)
+    crop = _decoded(job, image, route)
+    with job.stage("recognise"):
+        return job.solver.classify(crop, words)
+
+
+def compare(job: Job, first: Upload, second: Upload, route: RouteRequest = ANY_BUNDLE) -> float:
+    """Probability that two items, cut out, are the same."""
+    with job.stage("decode"):
+        pictures = first.decode(job.limits), second.decode(job.limits)
+    job.choose(route, pictures[0])
+    with job.stage("recognise"):
+        return job.solver.compare(*pictures)
+
+
+def read(
+    job: Job,
+    image: Upload,
+    route: RouteRequest = ANY_BUNDLE,
+    *,
+    charset: str | None = None,
+    length: int | tuple[int, int] | None = None,
+    colour: str | None = None,
+) -> TextReading:
+    """Read the text of a whole picture.
+
+    Args:
+        job: The request.
+        image: The picture.
+        route: Which bundle is to answer.
+        charset: Characters that may occur, or a preset; None for all.
+        length: How many there are, or the least and the greatest; None where nobody knows.
+        colour: Read only the characters of this colour; None for all.
+    """
+    picture = _decoded(job, image, route, TEXT)
+    with job.stage("read"):
+        return job.solver.read_text(picture, charset=charset, length=length, colour=colour)
+
+
+def check_count(count: int, name: str, limits: Limits) -> None:
+    """Refuse a prompt of too many items.
+
+    Raises:
+        TooManyItemsError: there are more than `limits.prompt_items`.
+    """
+    if count > limits.prompt_items:
+        raise TooManyItemsError(
+            f"`{name}` has {count} items; at most {limits.prompt_items} are taken."
+        )
+
+
+def _decoded(
+    job: Job, image: Upload, route: RouteRequest, prompt: str | None = None
+) -> NDArray[np.uint8]:
+    """The one picture of a request, once the bundle that answers is chosen."""
+    with job.stage("decode"):
+        picture = image.decode(job.limits)
+    job.choose(route, picture, prompt)
+    return picture
+
+
+def _check_lengths(words: Sequence[str], name: str, limits: Limits) -> None:
+    for index, word in enumerate(words):
+        if len(word) > limits.word_length:
+            raise InvalidRequestError(
+                f"`{name}[{index}]` has {len(word)} characters; at most {limits.word_length} are "
+                "read."
+            )
