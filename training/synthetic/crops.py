@@ -50,7 +50,7 @@ from training.synthetic.items import (
     paint_cut,
     random_motion,
 )
-from training.synthetic.palette import Palette
+from training.synthetic.palette import Palette, by_design, random_face
 from training.synthetic.prompt_pictures import PromptPainter
 from training.synthetic.scenes import Box, Spacing, compose, place
 from training.synthetic.shapes import SHAPE_KINDS, SHAPES
@@ -134,8 +134,8 @@ class CropSource:
         self._rng = rng
         self.ease = 0.0
         self._easy = False
-        self._designs = _by_design(palette.han)
-        self._latin = _by_design(palette.latin or palette.han)
+        self._designs = by_design(palette.han)
+        self._latin = by_design(palette.latin or palette.han)
         faces = [face for design in self._designs for face in design]
         self._pools = {
             name: "".join(c for c in letters if any(face.covers(c) for face in faces))
@@ -186,7 +186,7 @@ class CropSource:
             if len(pairs) >= count:
                 break
             self._easy = self._rng.random() < self.ease
-            face = self._face(self._latin)
+            face = random_face(self._latin, self._rng)
             group = [w for w in pick_latin(face, _SCENE_ITEMS, self._rng) if w not in taken]
             if len(group) < _SCENE_ITEMS:
                 continue
@@ -237,22 +237,18 @@ class CropSource:
     def _in_faces(self, words: Sequence[str], designs: Sequence[Sequence[FontFace]]) -> list[Item]:
         """The words in one face, or in several where one does not have them all."""
         rng = self._rng
-        face = self._face(designs)
+        face = random_face(designs, rng)
         items: list[Item] = []
         for word in words:
-            own = face if self._easy or rng.random() < 0.8 else self._face(designs)
+            own = face if self._easy or rng.random() < 0.8 else random_face(designs, rng)
             for _ in range(30):
                 if own.covers(word):
                     break
-                own = self._face(designs)
+                own = random_face(designs, rng)
             else:
                 own = next(f for faces in designs for f in faces if f.covers(word))
             items.append(TextItem(word, own))
         return items
-
-    def _face(self, designs: Sequence[Sequence[FontFace]]) -> FontFace:
-        faces = designs[int(self._rng.integers(len(designs)))]
-        return faces[int(self._rng.integers(len(faces)))]
 
     def _alike_icons(self, shapes: list[C64]) -> list[IconItem]:
         """Four icons of one or two collections that no turn makes the same.
@@ -486,14 +482,6 @@ def _shared(box: Box, other: tuple[float, float, float, float]) -> float:
     height = min(box[3], other[3]) - max(box[1], other[1])
     area = (other[2] - other[0]) * (other[3] - other[1])
     return max(0.0, width) * max(0.0, height) / max(area, 1e-6)
-
-
-def _by_design(faces: Sequence[FontFace]) -> list[list[FontFace]]:
-    """Faces by drawing: a design with twenty weights must not crowd out the others."""
-    designs: dict[str, list[FontFace]] = {}
-    for face in faces:
-        designs.setdefault(face.design, []).append(face)
-    return [designs[name] for name in sorted(designs)]
 
 
 def _reopened(picture: Image.Image, rng: Generator) -> Image.Image:

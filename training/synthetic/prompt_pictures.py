@@ -38,7 +38,7 @@ from training.synthetic.items import (
     known_by,
     paint_cut,
 )
-from training.synthetic.palette import Palette
+from training.synthetic.palette import Palette, by_design, random_face
 from training.synthetic.prompt_clutter import (
     Canvas,
     Scheme,
@@ -52,7 +52,7 @@ from training.synthetic.prompt_clutter import (
 )
 from training.synthetic.prompt_layout import layout
 from training.synthetic.shapes import ShapeCollection
-from training.synthetic.store import FontFace, IconCollection
+from training.synthetic.store import IconCollection
 from training.synthetic.strips import Box, Strip, on_page
 from training.synthetic.styles import Style, ink_box, random_style
 
@@ -97,8 +97,8 @@ class PromptPainter:
 
     def __init__(self, palette: Palette) -> None:
         self._palette = palette
-        self._han = _by_design(palette.han)
-        self._latin = _by_design(palette.latin or palette.han)
+        self._han = by_design(palette.han)
+        self._latin = by_design(palette.latin or palette.han)
         split = palette.icons[0].split if palette.icons else "train"
         self._shapes: IconCollection = ShapeCollection.of(split)
 
@@ -141,7 +141,7 @@ class PromptPainter:
         return [pools[int(rng.integers(len(pools)))][i] for i in range(count)]
 
     def _characters(self, count: int, rng: Generator) -> list[Item]:
-        face = _any_face(self._han, rng)
+        face = random_face(self._han, rng)
         pool = LEVEL_1 if rng.random() < 0.8 else LEVEL_2
         sparse = rng.random() < 0.2
         found: list[Item] = []
@@ -151,11 +151,11 @@ class PromptPainter:
             if face.covers(word):
                 found.append(TextItem(word, face))
             elif rng.random() < 0.05:
-                face, pool = _any_face(self._han, rng), LEVEL_1
+                face, pool = random_face(self._han, rng), LEVEL_1
         return found
 
     def _letters(self, count: int, rng: Generator) -> list[Item]:
-        face = _any_face(self._latin, rng)
+        face = random_face(self._latin, rng)
         pools = (DIGITS + UPPER, UPPER, DIGITS, DIGITS + UPPER + LOWER, LOWER)
         pool = pools[int(rng.integers(len(pools)))]
         words: list[Item] = []
@@ -163,7 +163,7 @@ class PromptPainter:
         while len(words) < count:
             word = "".join(pool[int(rng.integers(len(pool)))] for _ in range(length))
             if not face.covers(word):
-                face = _any_face(self._latin, rng)
+                face = random_face(self._latin, rng)
                 continue
             words.append(TextItem(word, face))
         return words
@@ -283,7 +283,7 @@ class PromptPainter:
 
     def _faint_text(self, canvas: Canvas, rng: Generator) -> None:
         """Faint or tiny characters that are no items."""
-        face = _any_face(self._latin if rng.random() < 0.6 else self._han, rng)
+        face = random_face(self._latin if rng.random() < 0.6 else self._han, rng)
         pool = DIGITS + UPPER + LOWER if rng.random() < 0.6 else LEVEL_1
         tone = mix(mean_colour(canvas.picture), random_colour(rng), rng.uniform(0.12, 0.3))
         for _ in range(int(rng.integers(3, 14))):
@@ -302,7 +302,7 @@ class PromptPainter:
         text = _INSTRUCTIONS[int(rng.integers(len(_INSTRUCTIONS)))]
         faces = self._han if ord(text[0]) > 127 else self._latin
         for _ in range(12):
-            face = _any_face(faces, rng)
+            face = random_face(faces, rng)
             if face.covers(text.replace(" ", "")):
                 break
         else:
@@ -323,18 +323,6 @@ class PromptPainter:
         step = max(1, mask.width // max(1, len(text)))
         for start in range(x, x + mask.width - step + 1, step):
             canvas.note(start, y, start + step, y + mask.height)
-
-
-def _by_design(faces: Sequence[FontFace]) -> list[list[FontFace]]:
-    designs: dict[str, list[FontFace]] = {}
-    for face in faces:
-        designs.setdefault(face.design, []).append(face)
-    return [designs[name] for name in sorted(designs)]
-
-
-def _any_face(designs: Sequence[Sequence[FontFace]], rng: Generator) -> FontFace:
-    faces = designs[int(rng.integers(len(designs)))]
-    return faces[int(rng.integers(len(faces)))]
 
 
 def _look(rng: Generator, *, icons: bool) -> tuple[Style, Motion, bool]:

@@ -113,12 +113,19 @@ class Spacing:
     free: Box | None = None
 
 
-def random_spacing(rng: Generator) -> Spacing:
-    """Mostly apart and inside; now and then overlapping, or cut at the border."""
+def random_spacing(rng: Generator, free: Box | None = None) -> Spacing:
+    """Items mostly apart and inside; sometimes overlapping, or cut off at the border.
+
+    Args:
+        rng: Source of the choice.
+        free: Where items may lie, `x1, y1, x2, y2` in pixels, end exclusive, and then none is cut
+            off; None for the whole picture.
+    """
     gap = int(rng.integers(1, 8))
     if rng.random() < 0.1:
         gap = -int(rng.integers(2, 6))
-    return Spacing(gap, float(rng.uniform(0.05, 0.22)) if rng.random() < 0.12 else 0.0)
+    beyond = float(rng.uniform(0.05, 0.22)) if rng.random() < 0.12 else 0.0
+    return Spacing(gap, 0.0 if free else beyond, free)
 
 
 def place(

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from training.synthetic import families
+from training.synthetic import puzzle_strips
 from training.synthetic import strips as strips_module
-from training.synthetic.families import FAMILIES, draw_puzzle
+from training.synthetic.families import FAMILIES
+from training.synthetic.families.icon_list import ICON_LIST
 from training.synthetic.items import Cut, IconItem, Pose, TextItem, known_by
 from training.synthetic.legibility import (
     LEAST_OUTLINE,
@@ -21,6 +22,7 @@ from training.synthetic.legibility import (
     to_lab,
 )
 from training.synthetic.palette import Palette
+from training.synthetic.puzzle import Family, draw_puzzle
 from training.synthetic.scenes import Placed, Spacing, place
 from training.synthetic.strips import Strip, icon_readable, on_page
 from training.synthetic.styles import Style, paint
@@ -253,7 +255,7 @@ def test_a_prompt_is_read_on_a_white_page(tone: str) -> None:
         assert strip.readable() is expected
 
 
-def _is_readable(palette: Palette, family: str, seed: int) -> None:
+def _is_readable(palette: Palette, family: Family, seed: int) -> None:
     drawn = draw_puzzle(family, palette, np.random.default_rng(seed))
     for one in drawn.placed[: len(drawn.targets)]:
         assert one.readable(drawn.picture)
@@ -264,13 +266,13 @@ def _is_readable(palette: Palette, family: str, seed: int) -> None:
                 assert icon_readable(picture, one.item, (255, 255, 255))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [pytest.param(one, id=one.name) for one in FAMILIES])
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 2**32))
 @example(seed=2164649)  # an item at the border of a band, over which the band came
-def test_every_family_keeps_the_floor(family: str, palette: Palette, seed: int) -> None:
+def test_every_family_keeps_the_floor(family: Family, palette: Palette, seed: int) -> None:
     strips: list[Strip] = []
 
     def draw(*args: object, **more: object) -> Strip:
@@ -279,7 +281,7 @@ def test_every_family_keeps_the_floor(family: str, palette: Palette, seed: int) 
 
     with pytest.MonkeyPatch.context() as patch:
         original = strips_module.draw_strip
-        patch.setattr(families, "draw_strip", draw)
+        patch.setattr(puzzle_strips, "draw_strip", draw)
         _is_readable(palette, family, seed)
     if strips:
         assert strips[-1].readable()
@@ -289,7 +291,7 @@ def test_prompt_icons_lie_on_a_page_that_shows_them(palette: Palette) -> None:
     """Nearly white icons come on a page of another colour, all of one puzzle on the same."""
     pages = set()
     for seed in range(40):
-        drawn = draw_puzzle("icon-list", palette, np.random.default_rng(seed))
+        drawn = draw_puzzle(ICON_LIST, palette, np.random.default_rng(seed))
         pictures = [Image.open(BytesIO(data)) for data in drawn.prompt_pictures]
         assert len({picture.mode for picture in pictures}) == 1
         pages |= {p.getpixel((0, 0)) for p in pictures if p.mode == "RGB"}
