@@ -9,22 +9,12 @@ from PIL import Image
 
 from training.synthetic.characters import LEVEL_1
 from training.synthetic.clutter import strew, wear
-from training.synthetic.grounds import (
-    flat_ground,
-    gradient_ground,
-    lettered_ground,
-    pattern_ground,
-    photo_ground,
-    shapes_ground,
-    soften,
-    watermark,
-)
-from training.synthetic.illustrations import illustrated_ground
+from training.synthetic.grounds import random_ground, watermark
 from training.synthetic.items import Item
+from training.synthetic.layers import Box
 from training.synthetic.palette import Palette
 from training.synthetic.puzzle import Drawn, PromptKind
 from training.synthetic.scenes import (
-    Box,
     Placed,
     compose,
     item_sizes,
@@ -32,7 +22,6 @@ from training.synthetic.scenes import (
     random_spacing,
 )
 from training.synthetic.selection import Selection
-from training.synthetic.solids import solids_ground
 from training.synthetic.strips import Strip
 from training.synthetic.styles import Style, random_style
 
@@ -101,25 +90,9 @@ def random_size(rng: Generator) -> tuple[int, int]:
     return width, int(np.clip(width * rng.uniform(0.4, 0.8), 100, 400))
 
 
-def random_ground(size: tuple[int, int], palette: Palette, rng: Generator) -> Image.Image:
+def scene_ground(size: tuple[int, int], palette: Palette, rng: Generator) -> Image.Image:
     """What the items of a scene lie on, now and then with a watermark; mode `RGB`."""
-    kind = rng.random()
-    if kind < 0.14:
-        picture = illustrated_ground(size, palette.icons, rng)
-    elif palette.photos and kind < 0.6:
-        picture = soften(photo_ground(size, palette.photos, rng), rng)
-    elif kind < 0.7:
-        picture = gradient_ground(size, rng)
-    elif kind < 0.75:
-        picture = pattern_ground(size, rng)
-    elif kind < 0.8:
-        picture = solids_ground(size, rng)
-    elif kind < 0.88:
-        picture = shapes_ground(size, rng)
-    elif palette.han and kind < 0.95:
-        picture = lettered_ground(size, palette.han, LEVEL_1, rng)
-    else:
-        picture = flat_ground(size, rng)
+    picture = random_ground("scene", size, palette, rng)
     faces = palette.han or palette.latin
     if faces and rng.random() < _WATERMARK_SHARE:
         letters = LEVEL_1 if palette.han else "ABCDEFGHKLMNPRSTUVXYZ"
@@ -149,7 +122,7 @@ def draw_background(
         None where the items do not all fit, or a target could no longer be read in the end.
     """
     if ground is None:
-        ground = random_ground(random_size(rng), palette, rng)
+        ground = scene_ground(random_size(rng), palette, rng)
     items = [*selection.targets, *selection.decoys]
     room = (free[2] - free[0], free[3] - free[1]) if free else ground.size
     sizes = item_sizes(room, len(items), rng, low=selection.least_px)
@@ -180,13 +153,7 @@ def _meta(placed: Sequence[Placed], sizes: Sequence[float], style: Style) -> dic
     return {
         "rotation": [round(one.angle_deg) for one in placed],
         "size": [round(size) for size in sizes],
-        "fill": style.fill,
-        "opacity": round(style.opacity, 2),
-        "edge": style.edge,
-        "close": style.close,
-        "extrusion": style.extrusion,
-        "shadow": style.shadow,
-    }
+    } | style.meta()
 
 
 def still_readable(

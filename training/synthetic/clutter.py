@@ -145,3 +145,9 @@ def encode(picture: Image.Image, rng: Generator) -> tuple[bytes, str]:
         return out.getvalue(), "webp"
     picture.save(out, "PNG", compress_level=3)
     return out.getvalue(), "png"
+
+
+def resaved(picture: Image.Image, rng: Generator) -> Image.Image:
+    """An `RGB` picture after `encode` has compressed it."""
+    with Image.open(BytesIO(encode(picture, rng)[0])) as reopened:
+        return reopened.convert("RGB")

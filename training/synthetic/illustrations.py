@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from training.synthetic.clutter import curve
 from training.synthetic.colours import RGB, mix, random_colour
+from training.synthetic.effects import Outline
 from training.synthetic.items import IconItem, Motion, cut_out, paint_cut
 from training.synthetic.store import IconCollection
 from training.synthetic.styles import Style
@@ -115,7 +116,7 @@ def _scenery(
     side = picture.height * rng.uniform(_LEAST_SCENERY, 1.4)
     cut = cut_out(item, Motion(25.0).pose(side, rng), rng)
     tone = tones[int(rng.integers(len(tones)))]
-    style = Style(outline=0.012 if rng.random() < 0.4 else 0.0)
+    style = Style(outline=Outline(0.012) if rng.random() < 0.4 else None)
     layer = paint_cut(cut, style, tones[0], rng, colour=tone)
     x = int(rng.uniform(-0.5, 1) * layer.width) if rng.random() < 0.5 else None
     if x is None:

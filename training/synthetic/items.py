@@ -10,8 +10,9 @@ from PIL import Image, ImageChops
 
 from training.synthetic.colours import RGB
 from training.synthetic.glyphs import drawn_size, icon_layers, ripple, text_mask, trim, warp
+from training.synthetic.layers import fade
 from training.synthetic.store import FontFace, IconCollection
-from training.synthetic.styles import Style, fade, paint
+from training.synthetic.styles import Style, paint
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +166,14 @@ def paint_cut(
 def known_by(cut: Cut, layer: Image.Image, style: Style) -> Cut:
     """The shape by which a person knows a painted item; it has the same centre as the layer.
 
-    That is the item's own, but of a hollow one the rim, which is all that there is to see.
+    That is the item's own, but for a hollow one its rim, which is all that there is to see.
 
     Args:
-        cut: As it was cut out.
-        layer: Mode `RGBA`, as it was painted.
-        style: How.
+        cut: The item before it was painted.
+        layer: Mode `RGBA`, the painted item.
+        style: How it was painted.
     """
-    if style.fill != "hollow" or cut.coloured is not None:
+    if style.fill.filled or cut.coloured is not None:
         return cut
     alpha = layer.getchannel("A")
     strongest = max(1, int(np.asarray(alpha).max()))

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 
 from training.synthetic.colours import RGB, away_from, distance, random_colour
-from training.synthetic.strips import Box
+from training.synthetic.layers import Box
 
 
 @dataclass(slots=True)

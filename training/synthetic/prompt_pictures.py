@@ -18,16 +18,9 @@ from PIL import Image, ImageFilter
 from training.synthetic.characters import DIGITS, LEVEL_1, LEVEL_2, LOWER, UPPER
 from training.synthetic.clutter import dashes, grain, rescale_wear, speckle
 from training.synthetic.colours import away_from, mix, random_colour
+from training.synthetic.effects import SMALL_PX, Bold, Hollow, Outline
 from training.synthetic.glyphs import text_mask
-from training.synthetic.grounds import (
-    flat_ground,
-    gradient_ground,
-    mean_colour,
-    pattern_ground,
-    photo_ground,
-    shapes_ground,
-    soften,
-)
+from training.synthetic.grounds import mean_colour, random_ground
 from training.synthetic.items import (
     Cut,
     IconItem,
@@ -38,6 +31,7 @@ from training.synthetic.items import (
     known_by,
     paint_cut,
 )
+from training.synthetic.layers import Box, composite_at, seen_box
 from training.synthetic.palette import Palette, by_design, random_face
 from training.synthetic.prompt_clutter import (
     Canvas,
@@ -53,8 +47,8 @@ from training.synthetic.prompt_clutter import (
 from training.synthetic.prompt_layout import layout
 from training.synthetic.shapes import ShapeCollection
 from training.synthetic.store import IconCollection
-from training.synthetic.strips import Box, Strip, on_page
-from training.synthetic.styles import Style, ink_box, random_style
+from training.synthetic.strips import Strip, on_page
+from training.synthetic.styles import Style, random_style
 
 _LEAST_SIDE_PX = 13
 _ATTEMPTS = 4
@@ -184,8 +178,8 @@ class PromptPainter:
         side = float(rng.choice(np.array([rng.uniform(14, 24), rng.uniform(18, 48), 72.0])
                                 , p=[0.3, 0.62, 0.08]))  # fmt: skip
         size, slots, before = layout(len(items), side, rng)
-        canvas = Canvas(self._ground(size, rng), side)
-        style = _fitting(style, side)
+        canvas = Canvas(random_ground("prompt picture", size, self._palette, rng), side)
+        style = _fitted(style, side)
         scheme = None
         if rng.random() < 0.15 * amount:
             scheme = Scheme.draw(rng)
@@ -212,10 +206,8 @@ class PromptPainter:
             layer = paint_cut(cut, own, tone, rng, colour=colour)
             canvas.inks.append(colour)
             left, top = round(x - layer.width / 2), round(y - layer.height / 2)
-            cut_x, cut_y = max(0, -left), max(0, -top)
-            if cut_x < layer.width and cut_y < layer.height:
-                picture.alpha_composite(layer, (left + cut_x, top + cut_y), (cut_x, cut_y))
-            boxes.append(_clipped(layer, left, top, size))
+            composite_at(picture, layer, left, top)
+            boxes.append(seen_box(layer, left, top, size))
             known = known_by(cut, layer, own)
             inset = (layer.width - known.mask.width) // 2, (layer.height - known.mask.height) // 2
             shapes.append((known, (left + inset[0], top + inset[1])))
@@ -232,23 +224,6 @@ class PromptPainter:
         ordered = tuple(boxes[i] for i in order)
         strip = Strip(finished, ordered, "scene", tuple(shapes))
         return PromptPicture(finished, ordered, _apart(canvas.clutter, ordered)), strip
-
-    def _ground(self, size: tuple[int, int], rng: Generator) -> Image.Image:
-        kind = rng.random()
-        if kind < 0.42:
-            return Image.new("RGB", size, (255, 255, 255))
-        if kind < 0.56:
-            return Image.new("RGB", size, random_colour(rng, "light"))
-        if kind < 0.72:
-            tones = np.array(["any", "vivid", "dark", "pastel", "dull"])
-            return Image.new("RGB", size, random_colour(rng, rng.choice(tones).item()))
-        if kind < 0.8:
-            return gradient_ground(size, rng)
-        if kind < 0.9 and self._palette.photos:
-            return soften(photo_ground(size, self._palette.photos, rng), rng)
-        if kind < 0.95:
-            return pattern_ground(size, rng) if size[1] > 24 else flat_ground(size, rng)
-        return shapes_ground(size, rng)
 
     # Clutter
 
@@ -332,11 +307,11 @@ def _look(rng: Generator, *, icons: bool) -> tuple[Style, Motion, bool]:
         ink = "dark" if rng.random() < 0.5 else "any"
         style = Style(contrast=float(rng.uniform(0.2, 0.45)), ink=ink)  # type: ignore[arg-type]
     elif kind < 0.5:
-        style = Style(fill="hollow", outline=float(rng.uniform(0.03, 0.06)), contrast=0.4)
+        style = Style(fill=Hollow(), outline=Outline(float(rng.uniform(0.03, 0.06))), contrast=0.4)
     elif kind < 0.6:
-        style = Style(bold=-0.03, contrast=float(rng.uniform(0.15, 0.3)))
+        style = Style(bold=Bold(-0.03), contrast=float(rng.uniform(0.15, 0.3)))
     elif kind < 0.68:
-        style = Style(bold=float(rng.uniform(0.02, 0.06)), contrast=0.35)
+        style = Style(bold=Bold(float(rng.uniform(0.02, 0.06))), contrast=0.35)
     else:
         style = random_style(rng)
     turn = rng.random()
@@ -356,17 +331,18 @@ def _look(rng: Generator, *, icons: bool) -> tuple[Style, Motion, bool]:
     return style, motion, rng.random() < 0.45
 
 
-def _fitting(style: Style, side: float) -> Style:
-    """Without effects as wide as the strokes of small items."""
-    if side >= 26:
+def _fitted(style: Style, side: float) -> Style:
+    """The style without the effects that are as wide as the strokes of small items."""
+    if side >= SMALL_PX:
         return style
+    small = style.fitted(side)
     return Style(
-        fill="flat" if style.fill in ("strokes", "hollow") else style.fill,
-        contrast=max(style.contrast, 0.25),
-        ink=style.ink,
-        edge="aliased" if style.edge == "aliased" else "smooth",
-        extrusion=min(style.extrusion, 2),
-        opacity=max(style.opacity, 0.6),
+        edge=small.edge,
+        extrusion=small.extrusion and small.extrusion.at_most(2),
+        fill=small.fill,
+        opacity=max(small.opacity, 0.6),
+        contrast=max(small.contrast, 0.25),
+        ink=small.ink,
     )
 
 
@@ -377,14 +353,6 @@ def _widened(cut: Cut, rng: Generator) -> Cut:
     if rng.random() < 0.5:
         mask = mask.filter(ImageFilter.MaxFilter(3))
     return Cut(mask)
-
-
-def _clipped(layer: Image.Image, x: int, y: int, size: tuple[int, int]) -> Box:
-    """What is seen of a layer at `x, y`, never empty."""
-    width, height = size
-    ink = ink_box(layer) or (0, 0, layer.width, layer.height)
-    x1, y1 = min(max(0, x + ink[0]), width - 1), min(max(0, y + ink[1]), height - 1)
-    return x1, y1, max(x1 + 1, min(width, x + ink[2])), max(y1 + 1, min(height, y + ink[3]))
 
 
 def _apart(clutter: Sequence[Box], boxes: Sequence[Box]) -> tuple[Box, ...]:

@@ -40,7 +40,7 @@ def prompt_strip(
         drawn = PromptPainter(palette).draw_items(_rendered(items, palette, rng), rng)
         return Strip(drawn.picture, drawn.boxes, "wide")
     for _ in range(_ATTEMPTS):
-        strip = draw_strip(_rendered(items, palette, rng), palette.photos, rng, size=size)
+        strip = draw_strip(_rendered(items, palette, rng), palette, rng, size=size)
         if strip.readable():
             return strip
     return None

@@ -9,10 +9,9 @@ from PIL import Image
 
 from training.synthetic.grounds import mean_colour
 from training.synthetic.items import Cut, Item, Pose, cut_out, known_by, paint_cut
+from training.synthetic.layers import Box, composite_at, ink_box
 from training.synthetic.legibility import readable
-from training.synthetic.styles import Style, ink_box, legible, stronger
-
-Box = tuple[int, int, int, int]
+from training.synthetic.styles import Style, legible, stronger
 
 _TRIES = 60
 _SHRINK_EVERY = 15
@@ -256,10 +255,7 @@ def compose(ground: Image.Image, placed: Sequence[Placed]) -> Image.Image:
     """Lay the items over the ground, in order; mode `RGB`, `ground` is not changed."""
     picture = ground.convert("RGBA")
     for one in placed:
-        layer, x, y = one.layer, one.x, one.y
-        # alpha_composite takes no negative destination.
-        cut_x, cut_y = max(0, -x), max(0, -y)
-        picture.alpha_composite(layer, (x + cut_x, y + cut_y), (cut_x, cut_y))
+        composite_at(picture, one.layer, one.x, one.y)
     return picture.convert("RGB")
 
 

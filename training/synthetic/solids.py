@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from training.synthetic.colours import RGB, mix, random_colour
+from training.synthetic.layers import linear_gradient
 
 F64 = NDArray[np.float64]
 
@@ -25,7 +26,7 @@ def solids_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
         rng: The only source of chance.
     """
     base = random_colour(rng, "pastel" if rng.random() < 0.5 else "any")
-    picture = _run(size, base, mix(base, _BLACK, rng.uniform(0.1, 0.5)), rng)
+    picture = linear_gradient(size, base, mix(base, _BLACK, rng.uniform(0.1, 0.5)), rng)
     tones = [random_colour(rng) for _ in range(int(rng.integers(1, 5)))]
     if rng.random() < 0.35:
         tones = [mix(base, random_colour(rng), rng.uniform(0.1, 0.4)) for _ in tones]
@@ -48,16 +49,6 @@ def solids_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
         else:
             _torus(picture, x, y, reach, tone, light, rng)
     return picture
-
-
-def _run(size: tuple[int, int], first: RGB, second: RGB, rng: Generator) -> Image.Image:
-    angle = rng.uniform(0, 2 * np.pi)
-    x = np.linspace(-1, 1, size[0])[None, :] * np.cos(angle)
-    y = np.linspace(-1, 1, size[1])[:, None] * np.sin(angle)
-    part = np.clip((x + y + 1) / 2, 0, 1)[..., None]
-    return Image.fromarray(
-        (np.array(first) * (1 - part) + np.array(second) * part).astype(np.uint8)
-    )
 
 
 def _shadow(picture: Image.Image, x: float, y: float, reach: float) -> None:

@@ -11,19 +11,14 @@ from PIL import Image, ImageDraw
 
 from training.synthetic.clutter import curve, grain, rescale_wear, speckle, strew
 from training.synthetic.colours import RGB, away_from, random_colour
-from training.synthetic.grounds import (
-    flat_ground,
-    gradient_ground,
-    mean_colour,
-    photo_ground,
-    soften,
-)
+from training.synthetic.effects import Bold, FlatFill, Hollow, Outline
+from training.synthetic.grounds import mean_colour, random_ground
 from training.synthetic.items import Cut, IconItem, Item, Motion, cut_out, known_by, paint_cut
+from training.synthetic.layers import Box, composite_at, fade, seen_box
 from training.synthetic.legibility import readable
-from training.synthetic.store import Photo
-from training.synthetic.styles import Style, fade, ink_box, random_style
+from training.synthetic.palette import Palette
+from training.synthetic.styles import Style, random_style
 
-Box = tuple[int, int, int, int]
 Look = Literal["clean", "coloured", "thin", "noisy", "scene", "wide"]
 
 _MIN_SIDE_PX = 15
@@ -73,7 +68,7 @@ class _Plan:
 
 def draw_strip(
     items: Sequence[Item],
-    photos: Sequence[Photo],
+    palette: Palette,
     rng: Generator,
     *,
     size: tuple[int, int] | None = None,
@@ -83,7 +78,7 @@ def draw_strip(
 
     Args:
         items: In reading order, at least one.
-        photos: For grounds; may be empty.
+        palette: Ingredients of one split, for the ground.
         rng: Source of everything.
         size: Width and height in pixels; None for 100 x 25 up to 400 x 80.
         look: None for any.
@@ -101,7 +96,7 @@ def draw_strip(
         size = (int(np.clip(needed, 100, 400)), height)
     # Items share the width whatever their number.
     side = max(_MIN_SIDE_PX, min(side, (size[0] - 4) / (len(items) * (1 + max(gap, 0)))))
-    plan = _plan(look, size, photos, rng)
+    plan = _plan(look, size, palette, rng)
     return _draw(items, plan, side, gap, look, rng)
 
 
@@ -113,7 +108,7 @@ def _gap(rng: Generator) -> float:
     return float(rng.uniform(0.03, 0.35) if kind < 0.75 else rng.uniform(0.35, 1.0))
 
 
-def _plan(look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Generator) -> _Plan:
+def _plan(look: Look, size: tuple[int, int], palette: Palette, rng: Generator) -> _Plan:
     if look in ("clean", "thin"):
         white = rng.random() < 0.7
         tone: RGB = (255, 255, 255) if white else random_colour(rng, "light")
@@ -123,22 +118,22 @@ def _plan(look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Gener
         if look == "thin":
             level = int(rng.integers(100, 190))
             ink: RGB = (level, level, level) if sum(tone) > 400 else (200, 200, 200)
-            style = Style(bold=-0.03, contrast=0.1)
+            style = Style(bold=Bold(-0.03), contrast=0.1)
         else:
             ink = away_from(tone, rng, 0.45, tone="dark" if sum(tone) > 400 else "light")
             style = Style()
         tilt = 12.0 if rng.random() < 0.25 else 0.0
         return _Plan(style, Motion(tilt), ground, white and rng.random() < 0.4, ink)
     if look == "coloured":
-        ground = flat_ground(size, rng) if rng.random() < 0.7 else gradient_ground(size, rng)
+        ground = random_ground("coloured strip", size, palette, rng)
         motion = Motion(float(rng.uniform(5, 40)), float(rng.uniform(0, 0.4)))
         return _Plan(Style(ink="any", contrast=0.32), motion, ground, clear=False, one_ink=None)
     if look == "noisy":
-        ground = Image.new("RGB", size, random_colour(rng, "light"))
+        ground = random_ground("noisy strip", size, palette, rng)
         hollow = rng.random() < 0.35
         style = Style(
-            fill="hollow" if hollow else "flat",
-            outline=0.045 if hollow else 0.0,
+            fill=Hollow() if hollow else FlatFill(),
+            outline=Outline(0.045) if hollow else None,
             contrast=0.4,
             ink="dark" if rng.random() < 0.6 else "any",
         )
@@ -146,10 +141,7 @@ def _plan(look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Gener
         ink_or_none = (level, level, level) if rng.random() < 0.5 else None
         shear = float(rng.uniform(0, 0.35))
         return _Plan(style, Motion(float(rng.uniform(0, 20)), shear), ground, False, ink_or_none)
-    if photos and rng.random() < 0.6:
-        ground = soften(photo_ground(size, photos, rng), rng)
-    else:
-        ground = gradient_ground(size, rng)
+    ground = random_ground("scene strip", size, palette, rng)
     return _Plan(random_style(rng), Motion(float(rng.uniform(0, 30))), ground, False, None)
 
 
@@ -181,10 +173,8 @@ def _draw(
         wobble = 0.5 * (height - side) * rng.uniform(-0.8, 0.8)
         y = round((height - layer.height) / 2 + wobble)
         start += advance
-        cut_x, cut_y = max(0, -x), max(0, -y)
-        if cut_x < layer.width and x < width:
-            picture.alpha_composite(layer, (x + cut_x, y + cut_y), (cut_x, cut_y))
-        boxes.append(_clipped(layer, x, y, width, height))
+        composite_at(picture, layer, x, y)
+        boxes.append(seen_box(layer, x, y, (width, height)))
         known = known_by(cut, layer, plan.style)
         inset = (layer.width - known.mask.width) // 2, (layer.height - known.mask.height) // 2
         shapes.append((known, (x + inset[0], y + inset[1])))
@@ -192,13 +182,6 @@ def _draw(
         return Strip(picture, tuple(boxes), look, tuple(shapes))
     picture = _finish(picture.convert("RGB"), look, side, rng)
     return Strip(picture, tuple(boxes), look, tuple(shapes))
-
-
-def _clipped(layer: Image.Image, x: int, y: int, width: int, height: int) -> Box:
-    """The ink of a layer at `x, y`, cut to the picture, never empty."""
-    ink = ink_box(layer) or (0, 0, layer.width, layer.height)
-    x1, y1 = min(max(0, x + ink[0]), width - 1), min(max(0, y + ink[1]), height - 1)
-    return x1, y1, max(x1 + 1, min(width, x + ink[2])), max(y1 + 1, min(height, y + ink[3]))
 
 
 def _finish(picture: Image.Image, look: Look, side: float, rng: Generator) -> Image.Image:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from training.synthetic import puzzle_strips
 from training.synthetic import strips as strips_module
+from training.synthetic.effects import Hollow, Outline, Pixelated
 from training.synthetic.families import FAMILIES
 from training.synthetic.families.icon_list import ICON_LIST
 from training.synthetic.items import Cut, IconItem, Pose, TextItem, known_by
@@ -173,7 +174,7 @@ def test_colours_are_those_of_the_standard(colour: tuple[int, int, int]) -> None
 
 def test_pixels_never_run_strokes_together() -> None:
     """A letter is pixelated, a dense character in blocks of its own strokes is left smooth."""
-    style = Style(edge="pixelated")
+    style = Style(edge=Pixelated())
 
     def painted(mask: Image.Image) -> Image.Image:
         layer = paint(mask, style, (255, 255, 255), np.random.default_rng(1)).getchannel("A")
@@ -190,7 +191,7 @@ def test_pixels_never_run_strokes_together() -> None:
 
 def test_a_hollow_item_is_known_by_its_rim() -> None:
     rng = np.random.default_rng(0)
-    style = Style(fill="hollow", outline=0.04, opacity=0.5)
+    style = Style(fill=Hollow(), outline=Outline(0.04), opacity=0.5)
     layer = paint(letter(), style, (255, 255, 255), rng)
     rim = np.asarray(known_by(Cut(letter()), layer, style).mask)
     assert rim.max() == 255

@@ -6,8 +6,8 @@ from numpy.random import Generator
 
 from training.synthetic.background import (
     draw_background,
-    random_ground,
     random_size,
+    scene_ground,
     still_readable,
 )
 from training.synthetic.palette import Palette
@@ -26,7 +26,7 @@ def _draw(palette: Palette, rng: Generator) -> Drawn | None:
     width, height = random_size(rng)
     band = int(rng.integers(26, 61))
     below = rng.random() < 0.7
-    ground = random_ground((width, height + band), palette, rng)
+    ground = scene_ground((width, height + band), palette, rng)
     free = (0, 0, width, height) if below else (0, band, width, height + band)
     background = draw_background(selection, palette, rng, ground=ground, free=free)
     if background is None:
