@@ -8,7 +8,7 @@ from numpy.random import Generator
 from PIL import Image
 
 from training.synthetic.characters import LEVEL_1
-from training.synthetic.clutter import strew, wear
+from training.synthetic.clutter import add_clutter, degrade
 from training.synthetic.grounds import random_ground, watermark
 from training.synthetic.items import Item
 from training.synthetic.layers import Box
@@ -141,8 +141,8 @@ def draw_background(
     clean = picture = compose(ground, found)
     if rng.random() < _CLUTTER_SHARE:
         picture = clean.copy()
-        strew(picture, rng, 0.3 if min(sizes) < 22 else 1.0)
-    picture = wear(picture, rng)
+        add_clutter(picture, rng, 0.3 if min(sizes) < 22 else 1.0)
+    picture = degrade(picture, rng)
     placed = tuple(found[order.index(i)] for i in range(len(items)))
     if not still_readable(placed[: len(selection.targets)], found, clean, picture):
         return None

@@ -12,7 +12,7 @@ from training.synthetic.characters import (
     pick_latin,
 )
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.icon_likeness import C64, SAME_SHAPE, Mirrored, likeness, turning_of
+from training.synthetic.icon_likeness import C64, SAME_SHAPE, Mirrored, likeness, rotation_signature
 from training.synthetic.items import IconItem, Item, TextItem
 from training.synthetic.palette import Palette, by_design, random_face
 from training.synthetic.shapes import SHAPE_KINDS, SHAPES
@@ -120,11 +120,11 @@ class GroupPicker:
             face = random_face(designs, self._rng)
         return next(f for faces in designs for f in faces if f.covers(word))
 
-    def icons(self, turnings: list[C64], *, easy: bool) -> list[IconItem]:
+    def icons(self, signatures: list[C64], *, easy: bool) -> list[IconItem]:
         """Four icons of one or two collections that stay different however they are turned.
 
         Args:
-            turnings: `turning_of` the icons picked before; those of the new ones are appended.
+            signatures: Signatures of the icons picked before; those of the new ones are appended.
             easy: Whether the icons are unlike.
         """
         rng, collections = self._rng, self._palette.icons
@@ -152,9 +152,9 @@ class GroupPicker:
             item = IconItem(collection, index)
             if found and not easy and rng.random() < _MIRRORED_SHARE and not late:
                 item = IconItem(self._mirrored[which], found[-1].index)
-            turning = turning_of(item)
-            if likeness(turning, turnings[-40:]) > same:
+            signature = rotation_signature(item)
+            if likeness(signature, signatures[-40:]) > same:
                 continue
             found.append(item)
-            turnings.append(turning)
+            signatures.append(signature)
         return found

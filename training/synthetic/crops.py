@@ -4,8 +4,8 @@ Items come in groups that are hard to tell apart (look-alike characters, icons o
 mirrored icons), so that they meet as negatives. Each group of four is drawn on one small scene and
 in one prompt; the crops are then cut by boxes as inexact as a detector's.
 
-A detector also offers boxes of what is no item: ground, parts of items, two items at once, clutter
-of a prompt. Some of these are cut out of every picture, as negatives that have no partner.
+A detector also offers boxes that are not items: ground, parts of items, two items at once, clutter
+of a prompt. Some of these are cut out of every picture, as negatives without a match.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.synthetic.characters import DIGITS, LEVEL_1, LEVEL_2, LOWER, TRADITIONAL, UPPER
-from training.synthetic.clutter import resaved, strew, wear
+from training.synthetic.clutter import add_clutter, degrade, resaved
 from training.synthetic.colours import away_from, random_colour
 from training.synthetic.crop_groups import GROUP_SIZE, GroupPicker
 from training.synthetic.crop_negatives import negative_boxes
@@ -33,7 +33,7 @@ from training.synthetic.styles import Style, random_style
 U8 = NDArray[np.uint8]
 
 CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
-"""What the shipped classifier reads."""
+"""The characters of the shipped classifier."""
 
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
@@ -45,7 +45,7 @@ class View:
 
     Attributes:
         picture: `(H, W, 3)` uint8 RGB, the whole picture that it lies on.
-        box: `x1, y1, x2, y2` in pixels of `picture`, inexact as a detector's, end exclusive.
+        box: `x1, y1, x2, y2` in pixels of `picture`, as inexact as a detector's, end exclusive.
     """
 
     picture: U8
@@ -58,8 +58,8 @@ class Pair:
 
     Attributes:
         word: The character, the short word, or `collection:name` of an icon.
-        prompt: As a prompt shows it.
-        scene: As a background shows it.
+        prompt: In a prompt.
+        scene: In a background.
     """
 
     word: str
@@ -71,22 +71,22 @@ class CropSource:
     """An endless source of pairs, the same for the same seed.
 
     Attributes:
-        ease: Share of the groups that are drawn plainly: unlike items, one font, even grounds. A
-            network that knows nothing learns nothing from hard pairs alone.
-        scene_strangers: Views of scenes that show no item, of the pairs drawn last; to be taken
-            away by whoever uses them.
-        prompt_strangers: The same of prompt pictures.
+        ease: Share of easy groups: unlike items, one font, even grounds. An untrained network
+            learns nothing from hard pairs alone.
+        scene_strangers: Negatives without a match from the scenes drawn so far; their user clears
+            the list.
+        prompt_strangers: The same from prompt pictures.
     """
 
     def __init__(self, palette: Palette, rng: Generator) -> None:
-        """Remember what to draw with.
+        """Sort the ingredients.
 
         Args:
             palette: Ingredients of one split.
-            rng: The only source of chance.
+            rng: The only source of randomness.
 
         Raises:
-            IngredientsMissingError: there are no Chinese fonts or no icons.
+            IngredientsMissingError: there are no icons, or too few Chinese characters.
         """
         self._groups = GroupPicker(palette, rng)
         self._painter = PromptPainter(palette)
@@ -143,12 +143,12 @@ class CropSource:
     def icons(self, count: int) -> list[Pair]:
         """Pairs of icons, mirrored and similar ones among them, at most `count`."""
         pairs: list[Pair] = []
-        turnings: list[C64] = []
+        signatures: list[C64] = []
         while len(pairs) < count:
             self._easy = self._rng.random() < self.ease
-            items = self._groups.icons(turnings, easy=self._easy)
+            items = self._groups.icons(signatures, easy=self._easy)
             if not items:
-                turnings.clear()  # All of a small collection were picked.
+                signatures.clear()  # All of a small collection were picked.
                 continue
             pairs += self._pairs(items, items, icons=True)
         return pairs[:count]
@@ -167,7 +167,7 @@ class CropSource:
         ]
 
     def _scene(self, items: Sequence[Item], *, icons: bool) -> list[View | None]:
-        """The items on one small ground, in their order; None where one had no room."""
+        """The items on one small ground, in order; None for each if they do not all fit."""
         rng = self._rng
         if self._easy:
             return self._plain_scene(items)
@@ -186,8 +186,8 @@ class CropSource:
             return [None] * len(items)
         picture = compose(ground, placed)
         if rng.random() < 0.4:
-            strew(picture, rng, 0.25)
-        picture = resaved(wear(picture, rng), rng) if rng.random() < 0.7 else picture
+            add_clutter(picture, rng, 0.25)
+        picture = resaved(degrade(picture, rng), rng) if rng.random() < 0.7 else picture
         pixels = np.asarray(picture)
         negatives = negative_boxes(pixels, [one.box for one in placed], rng)
         self.scene_strangers += [View(pixels, box) for box in negatives]
@@ -224,7 +224,7 @@ class CropSource:
             apart = rng.permutation(len(drawn.clutter))[:2]
             self.prompt_strangers += [View(pixels, drawn.clutter[int(i)]) for i in apart]
             x1, y1, x2, y2 = drawn.boxes[int(rng.integers(len(drawn.boxes)))]
-            if rng.random() < 0.3:  # A part of an item is none.
+            if rng.random() < 0.3:  # A part of an item is not an item.
                 across = rng.uniform(0.3, 0.55) * (x2 - x1)
                 left = float(x1 if rng.random() < 0.5 else x2 - across)
                 self.prompt_strangers.append(View(pixels, (left, y1, left + across, y2)))
@@ -237,7 +237,7 @@ class CropSource:
         return resaved(picture, self._rng) if self._rng.random() < 0.25 else picture
 
     def _clean(self, item: Item) -> View | None:
-        """One item by itself, as a list of icons shows it or a font writes it."""
+        """One item by itself, as in a list of icons."""
         rng = self._rng
         ground = (255, 255, 255) if rng.random() < 0.7 else random_colour(rng, "light")
         ink = (0, 0, 0) if rng.random() < 0.4 else away_from(ground, rng, 0.4, tone="dark")
@@ -257,7 +257,7 @@ class CropSource:
         return View(np.asarray(picture), self._jittered(box, 0.03))
 
     def _patch(self, width: float, height: float) -> Image.Image:
-        """A piece of a ground; grounds are kept for a while, for a fresh one each is too slow."""
+        """A piece of a ground; grounds are reused, because a new one each time is too slow."""
         rng = self._rng
         if len(self._grounds) < _GROUNDS:
             self._grounds.append(self._ground())

@@ -1,4 +1,4 @@
-"""Generate puzzle sets: several processes, the same seed always the same set."""
+"""Generation: processes draw a puzzle set; the same seed always draws the same set."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def run_generate(
 
     Args:
         families: Which families, as `find_families` reads them.
-        split: `train`, `validation` or `test`: whose fonts, icons and photos are used.
+        split: `train`, `validation` or `test`: which fonts, icons and photos are used.
         count: Puzzles of each family.
         seed: The same seed, ingredients and library versions draw the same set.
         out: Folder of the new set.
@@ -89,7 +89,7 @@ def run_generate(
         for family in chosen
         for number in range(1, count + 1)
     ]
-    # Opening fonts and finding look-alikes takes each process seconds, once: not part of the rate.
+    # The first puzzles wait for fonts to be opened and look-alikes to be found: not in the rate.
     first_s = perf_counter()
     with (
         PuzzleWriter(out) as writer,
@@ -115,7 +115,7 @@ def run_generate(
 
 
 def _open_store(cache: Path | None, console: Console) -> IngredientStore:
-    """The ingredients; where none were ever fetched, those that the machine itself has."""
+    """The ingredients; if none were ever fetched, those of this machine."""
     try:
         return IngredientStore.open(cache)
     except IngredientsMissingError:

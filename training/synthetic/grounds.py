@@ -30,7 +30,7 @@ Use = Literal[
 
 _CACHED_PHOTOS = 256
 _LEAST_PATTERN_PX = 25
-"""Height from which a pattern can be told from a flat ground."""
+"""Least height of a prompt picture with a pattern."""
 
 
 @lru_cache(maxsize=_CACHED_PHOTOS)
@@ -68,7 +68,7 @@ def photo_ground(size: tuple[int, int], photos: Sequence[Photo], rng: Generator)
 
 
 def gradient_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
-    """A linear or radial run between two or three colours, mode `RGB`."""
+    """A linear or radial gradient of two or three colours, mode `RGB`."""
     colours = np.array([random_colour(rng) for _ in range(int(rng.integers(2, 4)))], np.float32)
     x = np.linspace(-1, 1, size[0], dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, size[1], dtype=np.float32)[:, None]

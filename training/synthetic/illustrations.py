@@ -1,4 +1,4 @@
-"""Illustrations: painted landscapes and scenery, which a collection of photos does not have."""
+"""Illustrations: grounds like painted landscapes, which collections of photos lack."""
 
 import colorsys
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from training.synthetic.store import IconCollection
 from training.synthetic.styles import Style
 
 _LEAST_SCENERY = 0.6
-"""Height of scenery relative to the picture's, so that nobody takes it for an item."""
+"""Least height of scenery relative to the picture's: too large to be mistaken for an item."""
 
 
 def illustrated_ground(
@@ -25,7 +25,7 @@ def illustrated_ground(
 
     Args:
         size: Width and height in pixels.
-        icons: What scenery is made of, larger than any item; may be empty.
+        icons: Icons that are drawn as scenery, larger than any item; may be empty.
         rng: Source of everything.
 
     Returns:

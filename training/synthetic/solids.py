@@ -1,7 +1,7 @@
 """Grounds of spheres, cubes, cones and rings in soft light, as rendered wallpapers have them.
 
-Such solids have the outlines of discs, squares and triangles, which are what many puzzles ask for;
-a network that never saw them in the ground takes them for items.
+Such solids have the outlines of discs, squares and triangles, which many puzzles ask for; a network
+that has never seen them in the ground mistakes them for items.
 """
 
 import numpy as np
@@ -19,11 +19,11 @@ _BLACK: RGB = (0, 0, 0)
 
 
 def solids_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
-    """Solids of one or several colours on a run of colour, mode `RGB`.
+    """Solids of one or several colours on a gradient, mode `RGB`.
 
     Args:
         size: Width and height in pixels.
-        rng: The only source of chance.
+        rng: The only source of randomness.
     """
     base = random_colour(rng, "pastel" if rng.random() < 0.5 else "any")
     picture = linear_gradient(size, base, mix(base, _BLACK, rng.uniform(0.1, 0.5)), rng)

@@ -9,11 +9,19 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
-from training.synthetic.clutter import curve, grain, rescale_wear, speckle, strew
+from training.synthetic.clutter import add_clutter, blur_by_rescaling, curve, grain, speckle
 from training.synthetic.colours import RGB, away_from, random_colour
 from training.synthetic.effects import Bold, FlatFill, Hollow, Outline
 from training.synthetic.grounds import mean_colour, random_ground
-from training.synthetic.items import Cut, IconItem, Item, Motion, cut_out, known_by, paint_cut
+from training.synthetic.items import (
+    Cut,
+    IconItem,
+    Item,
+    Motion,
+    cut_out,
+    paint_cut,
+    visible_shape_at,
+)
 from training.synthetic.layers import Box, composite_at, fade, seen_box
 from training.synthetic.legibility import readable
 from training.synthetic.palette import Palette
@@ -33,7 +41,7 @@ class Strip:
         picture: Mode `RGB`, or `RGBA` where the ground is transparent.
         boxes: Boxes of the items, left to right, `x1, y1, x2, y2` in picture pixels, end exclusive.
         look: How it is drawn.
-        shapes: By what each item is known, with its top left corner in picture pixels.
+        shapes: What each item is recognised by, with its top left corner in picture pixels.
     """
 
     picture: Image.Image
@@ -42,7 +50,7 @@ class Strip:
     shapes: tuple[tuple[Cut, tuple[int, int]], ...] = ()
 
     def readable(self) -> bool:
-        """Whether a person could read every item, on a white page where the ground is clear."""
+        """Whether a person could read every item; a transparent ground counts as white."""
         page = on_page(self.picture)
         return all(readable(page, cut.mask, at, cut.coloured) for cut, at in self.shapes)
 
@@ -53,10 +61,10 @@ class _Plan:
 
     Attributes:
         style: Style of all items.
-        motion: How far they turn.
+        motion: Range of their poses.
         ground: Mode `RGB`.
         clear: Whether the ground is left transparent.
-        one_ink: A single colour, None for one each.
+        one_ink: The colour of all items; None for one for each.
     """
 
     style: Style
@@ -175,9 +183,7 @@ def _draw(
         start += advance
         composite_at(picture, layer, x, y)
         boxes.append(seen_box(layer, x, y, (width, height)))
-        known = known_by(cut, layer, plan.style)
-        inset = (layer.width - known.mask.width) // 2, (layer.height - known.mask.height) // 2
-        shapes.append((known, (x + inset[0], y + inset[1])))
+        shapes.append(visible_shape_at(cut, layer, plan.style, (x, y)))
     if plan.clear:
         return Strip(picture, tuple(boxes), look, tuple(shapes))
     picture = _finish(picture.convert("RGB"), look, side, rng)
@@ -185,7 +191,7 @@ def _draw(
 
 
 def _finish(picture: Image.Image, look: Look, side: float, rng: Generator) -> Image.Image:
-    """Lines, noise and wear over a strip, by look."""
+    """Lines, noise and degradation over a strip, according to its look."""
     if look == "coloured" or (look == "scene" and rng.random() < 0.4):
         draw = ImageDraw.Draw(picture)
         for _ in range(int(rng.integers(0, 5))):
@@ -199,9 +205,9 @@ def _finish(picture: Image.Image, look: Look, side: float, rng: Generator) -> Im
         share = rng.uniform(0.05, 0.45) * (1.0 if side > 30 else 0.5)
         picture = speckle(picture, rng, share, coloured=rng.random() < 0.7)
     if look == "scene" and rng.random() < 0.3:
-        strew(picture, rng, 0.3)
+        add_clutter(picture, rng, 0.3)
     if rng.random() < 0.12 and side > 22:
-        picture = rescale_wear(picture, rng)
+        picture = blur_by_rescaling(picture, rng)
     if rng.random() < 0.1:
         picture = grain(picture, rng, rng.uniform(4, 18))
     return picture
@@ -240,7 +246,7 @@ def on_page(picture: Image.Image, tone: RGB = (255, 255, 255)) -> Image.Image:
 
 
 def icon_readable(picture: Image.Image, item: Item, tone: RGB) -> bool:
-    """Whether a person could tell what `draw_prompt_icon` drew, on a page of that colour."""
+    """Whether a person could recognise what `draw_prompt_icon` drew on a page of that colour."""
     coloured = isinstance(item, IconItem) and not item.collection.monochrome
     alpha = picture.getchannel("A")
     return readable(on_page(picture, tone), alpha, (0, 0), picture if coloured else None)

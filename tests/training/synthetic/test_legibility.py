@@ -14,7 +14,7 @@ from training.synthetic import strips as strips_module
 from training.synthetic.effects import Hollow, Outline, Pixelated
 from training.synthetic.families import FAMILIES
 from training.synthetic.families.icon_list import ICON_LIST
-from training.synthetic.items import Cut, IconItem, Pose, TextItem, known_by
+from training.synthetic.items import Cut, IconItem, Pose, TextItem, visible_shape
 from training.synthetic.legibility import (
     LEAST_OUTLINE,
     outline_seen,
@@ -193,13 +193,13 @@ def test_a_hollow_item_is_known_by_its_rim() -> None:
     rng = np.random.default_rng(0)
     style = Style(fill=Hollow(), outline=Outline(0.04), opacity=0.5)
     layer = paint(letter(), style, (255, 255, 255), rng)
-    rim = np.asarray(known_by(Cut(letter()), layer, style).mask)
+    rim = np.asarray(visible_shape(Cut(letter()), layer, style).mask)
     assert rim.max() == 255
     assert rim.shape[::-1] == layer.size
     middle = layer.width // 2 - 24 + 5, layer.height // 2
     assert rim[middle[1], middle[0]] == 0, "the inside of the stem is empty"
     plain = Cut(letter())
-    assert known_by(plain, layer, Style()) is plain
+    assert visible_shape(plain, layer, Style()) is plain
 
 
 def test_no_item_is_placed_where_it_would_drown(palette: Palette) -> None:
