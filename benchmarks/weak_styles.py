@@ -22,14 +22,14 @@ from labels.puzzles import PromptValue, Puzzle, write_puzzles
 from training.synthetic.characters import pick_characters
 from training.synthetic.colours import RGB
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.families import Drawn
 from training.synthetic.grounds import photo_ground
 from training.synthetic.items import IconItem, Item, Pose, TextItem, cut_out, distinct_icons
+from training.synthetic.layers import Box, ink_box
 from training.synthetic.palette import Palette
-from training.synthetic.scenes import Box, Placed, compose
+from training.synthetic.puzzle import Drawn
+from training.synthetic.scenes import Placed, compose
 from training.synthetic.store import IconCollection
 from training.synthetic.strips import Strip, draw_prompt_icon, encode_strip
-from training.synthetic.styles import ink_box
 
 Ground = Callable[[tuple[int, int], Palette, Generator], Image.Image]
 

@@ -30,8 +30,9 @@ def generate(
     family: Annotated[
         str,
         typer.Option(
-            help="What the puzzles look like: `text-words`, `text-strip`, `icon-list`, "
-            "`icon-strip`, `mixed`, `composite`, `latin`; several between commas, or `all`."
+            help="Kind of puzzle: `text-words`, `text-strip`, `icon-list`, `icon-strip`, `mixed`, "
+            "`composite`, `latin`, `module:object` for a family of your own; several separated by "
+            "commas, or `all`."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the new set.")],
@@ -45,7 +46,7 @@ def generate(
     ] = None,
     cache: CacheOption = None,
 ) -> None:
-    """Draw puzzles with their exact truth.
+    """Draw puzzles with their ground truth.
 
     Fonts, icons and photos come from the cache that `clickorder ingredients` fills.
 
@@ -53,6 +54,7 @@ def generate(
 
     - `clickorder generate --family text-words --count 1000 --seed 7 --out sets/text-words`
     - `clickorder generate --family all --split test --count 100 --out sets/test`
+    - `clickorder generate --family latin,my_families:SLIDES --out sets/own`
     """
     from training.synthetic.generate import run_generate
 

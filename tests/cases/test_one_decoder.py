@@ -22,8 +22,7 @@ OTHER_DECODERS = {
     "modelfile/picture.py",  # the one
     "labels/group_overview.py",  # reads a mark in the head of what the project wrote
     "training/synthetic/icons.py",  # what the SVG rasteriser has just drawn
-    "training/synthetic/crops.py",  # what the generator has just encoded
-    "training/detector/drawn_prompts.py",  # the same
+    "training/synthetic/clutter.py",  # what the generator has just encoded
 }
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image
 
 from labels.puzzles import Box
 from training.detector.data import Sample
 from training.detector.frames import Frame, draw_frame
 from training.synthetic.catalogue import Split
-from training.synthetic.clutter import encode
+from training.synthetic.clutter import resaved
 from training.synthetic.palette import Palette
 from training.synthetic.prompt_pictures import PromptPainter
 from training.synthetic.store import IngredientStore
@@ -82,7 +81,7 @@ class DrawnPrompts:
         drawn = _painter(self.split, self.cache).draw(rng)
         picture = drawn.picture
         if rng.random() < _SAVED_SHARE:
-            picture = _saved(picture, rng)
+            picture = resaved(picture, rng)
         return _sample(Path("drawn"), drawn.boxes, np.asarray(picture))
 
 
@@ -144,11 +143,3 @@ def _lines(boxes: Sequence[Box], size: tuple[int, int]) -> str:
         f"{(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}\n"
         for x1, y1, x2, y2 in boxes
     )
-
-
-def _saved(picture: Image.Image, rng: Generator) -> Image.Image:
-    """The picture after a site has compressed it."""
-    from io import BytesIO
-
-    with Image.open(BytesIO(encode(picture, rng)[0])) as reopened:
-        return reopened.convert("RGB")

@@ -37,12 +37,12 @@ class Package:
 
     @property
     def recipe(self) -> str:
-        """Changes whenever the package's entry here does, so that it is then made anew."""
+        """Changes with the package's entry here, so that the package is then built again."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     @property
     def label(self) -> str:
-        """How a person calls it."""
+        """Its name in messages."""
         source = {"apt": "Debian package", "npm": "npm package", "pypi": "PyPI package"}
         return f"{source[self.client]} {self.name}"
 

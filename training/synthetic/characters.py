@@ -1,4 +1,4 @@
-"""Characters: which ones puzzles use, and which look alike."""
+"""Characters: those that puzzles use, and those that look alike."""
 
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ LEVEL_1 = gb2312(16, 55)
 """The 3,755 common characters of GB 2312, by pronunciation."""
 
 _RADICALS = "丨丶丿亅亠亻冂冖冫刂勹匚卩厶廴彐彡彳忄扌攵氵灬爿犭礻纟罒艹虍衤讠辶钅阝饣髟"
-"""Parts of characters; GB 2312 has them among its characters, and no puzzle asks for one."""
+"""Parts of characters that GB 2312 lists as characters; puzzles do not use them."""
 
 LEVEL_2 = "".join(c for c in gb2312(56, 87) if c not in _RADICALS)
 """The rarer characters of GB 2312 (3,008 less its radicals), by radical: neighbours look alike."""
@@ -48,7 +48,7 @@ CONFUSABLE = (
     "0OoQD", "1lIiJj", "7LT", "2ZzNn", "5Ss", "69bgq", "8B", "uUvV", "wWmM3E", "CcGe", "Xx", "Kk",
     "Ppd", "Yy4", "Fft", "Rr", "Hh", "Aa",
 )  # fmt: skip
-"""Latin characters that a rotation, a case or a font makes the same; one of a group a puzzle."""
+"""Latin characters that rotation, case or font makes the same; a puzzle has one of each group."""
 
 
 @lru_cache(maxsize=1)
@@ -103,7 +103,7 @@ def pick_characters(
 
 
 def look_alikes(face: FontFace, character: str) -> str:
-    """The characters that look most like one, in one face, but not the same.
+    """The characters of a face that look most like one, without looking the same.
 
     Args:
         face: Where shapes are taken from.
@@ -139,11 +139,11 @@ def _neighbours(face: FontFace) -> dict[str, str]:
 
 
 def pick_latin(face: FontFace, count: int, rng: Generator) -> list[str]:
-    """Digits, letters or two-character words, none of which a turn could make into another.
+    """Digits, letters or two-character words, none of which looks like another when rotated.
 
     Args:
         face: Font face.
-        count: How many; fewer come back only where the groups run out.
+        count: How many; fewer only if the groups run out.
         rng: Source of the choice.
     """
     groups = confusable_groups()

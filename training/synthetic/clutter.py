@@ -1,4 +1,4 @@
-"""Clutter and wear: lines, arcs and dots over items, and what compression and scaling do."""
+"""Clutter over items (lines, curves, dots, noise), and degradation by scaling and compression."""
 
 from io import BytesIO
 
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from training.synthetic.colours import random_colour
 
 
-def strew(picture: Image.Image, rng: Generator, amount: float = 1.0) -> None:
+def add_clutter(picture: Image.Image, rng: Generator, amount: float = 1.0) -> None:
     """Draw lines, curves and dots over an `RGB` picture, in place.
 
     Args:
@@ -76,12 +76,12 @@ def speckle(picture: Image.Image, rng: Generator, share: float, *, coloured: boo
 
 
 def dashes(picture: Image.Image, rng: Generator, share: float) -> None:
-    """Strew short strokes of any colour over an `RGB` picture, in place.
+    """Draw short strokes of any colour over an `RGB` picture, in place.
 
     Args:
         picture: Mode `RGB`.
         rng: Source of everything.
-        share: Of the picture that they cover, about, 0..1.
+        share: About which share of the picture they cover, 0..1.
     """
     draw = ImageDraw.Draw(picture)
     width, height = picture.size
@@ -108,8 +108,8 @@ def grain(picture: Image.Image, rng: Generator, strength: float) -> Image.Image:
     return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
 
 
-def rescale_wear(picture: Image.Image, rng: Generator) -> Image.Image:
-    """Shrink and enlarge back, which smears edges; the size stays."""
+def blur_by_rescaling(picture: Image.Image, rng: Generator) -> Image.Image:
+    """Shrink and enlarge again, which blurs edges; the size stays the same."""
     factor = rng.uniform(0.55, 0.9)
     small = picture.resize(
         (max(1, round(picture.width * factor)), max(1, round(picture.height * factor))),
@@ -118,10 +118,10 @@ def rescale_wear(picture: Image.Image, rng: Generator) -> Image.Image:
     return small.resize(picture.size, Image.Resampling.BICUBIC)
 
 
-def wear(picture: Image.Image, rng: Generator) -> Image.Image:
-    """What a site's own processing leaves behind, each now and then; mode `RGB`, same size."""
+def degrade(picture: Image.Image, rng: Generator) -> Image.Image:
+    """Traces of a site's own processing, each now and then; mode `RGB`, same size."""
     if rng.random() < 0.12:
-        picture = rescale_wear(picture, rng)
+        picture = blur_by_rescaling(picture, rng)
     if rng.random() < 0.08:
         picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 0.8)))
     if rng.random() < 0.15:
@@ -145,3 +145,9 @@ def encode(picture: Image.Image, rng: Generator) -> tuple[bytes, str]:
         return out.getvalue(), "webp"
     picture.save(out, "PNG", compress_level=3)
     return out.getvalue(), "png"
+
+
+def resaved(picture: Image.Image, rng: Generator) -> Image.Image:
+    """An `RGB` picture after `encode` has compressed it."""
+    with Image.open(BytesIO(encode(picture, rng)[0])) as reopened:
+        return reopened.convert("RGB")

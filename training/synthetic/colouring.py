@@ -1,4 +1,4 @@
-"""Icons of one colour, coloured in: what collections of emoji look like, without being any.
+"""Icons of one colour, coloured in so that they look like emoji.
 
 There are a dozen collections of one colour for every colourful one, and a network that knows few
 colourful drawings finds and compares others badly: of validation targets from the Noto emoji one in
@@ -25,10 +25,10 @@ F64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _SMALLEST_PX = 20
-"""Area of a region or a part that gets a colour of its own."""
+"""Least area of a region or a part that gets a colour of its own."""
 
 _TELLING = 0.16
-"""Colours that touch are at least so far apart; see `colours.distance`."""
+"""Least `colours.distance` of colours that touch."""
 
 
 class ColouredIn(DerivedCollection):
@@ -36,7 +36,7 @@ class ColouredIn(DerivedCollection):
 
     @classmethod
     def of(cls, collection: IconCollection) -> "ColouredIn":
-        """The coloured sister of a collection of one colour."""
+        """The coloured version of a collection of one colour."""
         return cls.derive(collection, "-coloured", monochrome=False)
 
     def picture(self, i: int) -> U8:
@@ -190,6 +190,6 @@ def _laid_over(over: F64, alpha: U8, under: F64) -> U8:
 
 
 def with_coloured(collections: Sequence[IconCollection]) -> tuple[IconCollection, ...]:
-    """Collections, and the coloured sisters of those of one colour."""
-    sisters = [ColouredIn.of(one) for one in collections if one.monochrome]
-    return (*collections, *sisters)
+    """Collections, and the coloured versions of those of one colour."""
+    coloured = [ColouredIn.of(one) for one in collections if one.monochrome]
+    return (*collections, *coloured)

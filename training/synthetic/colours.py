@@ -1,4 +1,4 @@
-"""Colours that can be told from a ground, or just about."""
+"""Colours with a given contrast to a ground."""
 
 import colorsys
 from typing import Literal
@@ -25,7 +25,7 @@ _RANGES: dict[Tone, tuple[tuple[float, float], tuple[float, float]]] = {
 
 
 def distance(first: RGB, second: RGB) -> float:
-    """How well two colours can be told apart, 0..1.
+    """How different two colours look, 0..1.
 
     Half the Euclidean distance as a share of the RGB cube's diagonal, half the difference in luma
     (Rec. 601): pure blue on black is far away in the cube, and still hard to see.

@@ -2,9 +2,9 @@
 
 SyntheticError
 ├── IngredientsMissingError    the cache holds nothing to draw with
-├── PackageUnavailableError    a package could not be had from its client
-├── BrokenPackageError         a package was had, but nothing in it can be used
-├── ReservedIngredientError    an ingredient that is kept for the last word was asked for
+├── PackageUnavailableError    a package could not be fetched by its client
+├── BrokenPackageError         a package was fetched, but contains nothing usable
+├── ReservedIngredientError    an ingredient that is reserved for the final test was requested
 ├── CacheBusyError             another run is filling the same cache
 └── GenerateError              a request for puzzles that cannot be drawn
 """
@@ -13,7 +13,7 @@ from modelfile.errors import ClickorderError
 
 
 class SyntheticError(ClickorderError):
-    """Puzzles cannot be made; `str(error)` is one sentence for the person at the terminal."""
+    """Puzzles cannot be generated; `str(error)` is one sentence for the user."""
 
 
 class IngredientsMissingError(SyntheticError):
@@ -21,15 +21,15 @@ class IngredientsMissingError(SyntheticError):
 
 
 class PackageUnavailableError(SyntheticError):
-    """A package could not be had: no client, no network, or no such version."""
+    """A package could not be fetched: no client, no network, or no such version."""
 
 
 class BrokenPackageError(SyntheticError):
-    """A package was had, but no ingredient in it can be used."""
+    """A package was fetched, but contains no usable ingredient."""
 
 
 class ReservedIngredientError(SyntheticError):
-    """A reserved ingredient was asked for."""
+    """An ingredient that is reserved for the final test was requested."""
 
 
 class CacheBusyError(SyntheticError):

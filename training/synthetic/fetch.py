@@ -1,4 +1,4 @@
-"""Filling the cache: `clickorder ingredients`."""
+"""Fetching: `clickorder ingredients` fills the cache."""
 
 import fcntl
 import multiprocessing
@@ -62,17 +62,17 @@ def run_ingredients(
     fetch: Download = download,
     console: Console | None = None,
 ) -> Fetched:
-    """Fetch what is missing from the cache, and say at the end what is there.
+    """Fetch what is missing from the cache, and report at the end what is there.
 
-    Packages that are there already are left alone, so a run that was stopped is simply run again.
-    A package that cannot be had is reported, never an error: puzzles are then drawn with the rest,
-    and with the fonts and pictures of this machine.
+    Packages in the cache are kept, so an interrupted run is simply started again. A package that
+    cannot be fetched is reported and is not an error: puzzles are then drawn with the rest, and
+    with the fonts and pictures of this machine.
 
     Args:
         cache: folder of the cache; None is the usual place.
         kinds: which kinds of ingredients.
-        jobs: processes that render; 0 takes one a core.
-        offline: fetch nothing; look only at the cache and this machine.
+        jobs: processes that render; 0 for one per core.
+        offline: fetch nothing; use only the cache and this machine.
         catalogue: which packages, and which split they belong to.
         fetch: gets a package's archive into a folder.
         console: where progress and the summary go; None is standard error.
@@ -121,10 +121,10 @@ def run_ingredients(
 
 
 def obtain(package: Package, cache: Path, fetch: Download, pool: Executor | None) -> None:
-    """Make one package's folder in the cache, whole or not at all.
+    """Build one package's folder in the cache, completely or not at all.
 
     Raises:
-        SyntheticError: it cannot be had, or holds nothing of use.
+        SyntheticError: it cannot be fetched, or contains nothing usable.
     """
     partial = cache / "partial"
     partial.mkdir(exist_ok=True)
@@ -150,7 +150,7 @@ def process(package: Package, stated: Origin, source: Path, target: Path) -> Non
     """Turn an unpacked package into the files of the cache, the stamp last.
 
     Raises:
-        BrokenPackageError: it holds nothing of use.
+        BrokenPackageError: it contains nothing usable.
     """
     faces = index_fonts(package, source, target) if package.kind == "font" else []
     collections = index_icons(package, source, target) if package.kind == "icon" else []
@@ -185,7 +185,7 @@ def _home(cache: Path, package: Package) -> Path:
 def _obtain_all(
     wanted: list[Package], cache: Path, jobs: int, fetch: Download, console: Console
 ) -> dict[str, str]:
-    """Obtain packages side by side; the reasons of those that could not be had, by label."""
+    """Obtain packages in parallel; returns why packages could not be fetched, by label."""
     reasons: dict[str, str] = {}
     shutil.rmtree(cache / "partial", ignore_errors=True)  # what a killed run left
     if not wanted:
@@ -196,7 +196,7 @@ def _obtain_all(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    # Rendering keeps cores busy, fetching keeps the line busy: a pool for each.
+    # Rendering is bound by the CPU, fetching by the network: a pool for each.
     rendering = (
         ProcessPoolExecutor(
             jobs,
@@ -236,7 +236,7 @@ def _obtain_all(
 
 
 def _end_with_parent() -> None:
-    """In a worker: end when the run is killed; a pool's workers would wait for it for ever."""
+    """End this worker when the run is killed; it would wait for work forever."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -248,9 +248,9 @@ def _end_with_parent() -> None:
 
 
 def _index_machine(cache: Path, lacking: set[Kind], asked: set[Kind]) -> None:
-    """Take fonts and pictures of this machine in where packages are missing, and only there.
+    """Add fonts and pictures of this machine, but only for kinds with missing packages.
 
-    A cache that has every package draws the same pictures on every machine.
+    With a complete cache, every machine draws the same pictures.
     """
     have = {
         face.family
@@ -302,7 +302,7 @@ def _index_machine(cache: Path, lacking: set[Kind], asked: set[Kind]) -> None:
 
 
 def machine_fonts() -> list[Path]:
-    """Font files of this machine: what fontconfig lists, or what lies in the usual folders."""
+    """Font files of this machine: from fontconfig, or in the usual folders."""
     try:
         listed = subprocess.run(
             ["fc-list", "--format", "%{file}\n"],  # noqa: S607
@@ -320,7 +320,7 @@ def machine_fonts() -> list[Path]:
 
 @contextmanager
 def _locked(cache: Path) -> Iterator[None]:
-    """Keep other runs out; the lock goes with the process, however it ends."""
+    """Exclude other runs; the lock is released when the process ends, however it ends."""
     with (cache / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -332,7 +332,7 @@ def _locked(cache: Path) -> Iterator[None]:
 
 
 def _report(cache: Path, catalogue: Catalogue, reasons: dict[str, str], console: Console) -> None:
-    """A table of what there is, by kind and split, and a sentence for what there is not."""
+    """Print a table of the ingredients by kind and split, and a sentence for each missing one."""
     for sentence in reasons.values():
         say(console, sentence, "yellow")
     try:

@@ -1,4 +1,4 @@
-"""Faces of font files, and which characters each of them really draws."""
+"""Faces of font files, and the characters that each of them really draws."""
 
 import logging
 import re
@@ -59,7 +59,7 @@ def index_file(path: Path, target: Path, package: Package) -> list[FaceRecord]:
     """The usable faces of one font file.
 
     A face counts as `han` from 1,000 Chinese characters on, and as `latin` where it draws every
-    letter and digit and is no `han`.
+    letter and digit and is not `han`.
 
     Args:
         path: a `.ttf`, `.otf`, `.ttc` or `.otc` file.
@@ -125,7 +125,7 @@ def drawn_characters(path: Path, index: int, mapped: set[int]) -> set[int]:
 
 
 def _drawing(font: ImageFont.FreeTypeFont, code: int) -> bytes | None:
-    """The glyph's pixels with their size, or None where there is no ink."""
+    """The glyph's pixels with their size, or None if there is no ink."""
     try:
         mask = font.getmask(chr(code), mode="L")
     except OSError:  # FreeType refuses a broken outline

@@ -1,4 +1,4 @@
-"""Generate puzzle sets: several processes, the same seed always the same set."""
+"""Generation: processes draw a puzzle set; the same seed always draws the same set."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -22,13 +22,9 @@ from labels.console import say
 from labels.puzzles import PromptValue, Puzzle, PuzzleWriter
 from training.synthetic.catalogue import Split
 from training.synthetic.errors import GenerateError, IngredientsMissingError
-from training.synthetic.families import (
-    FAMILIES,
-    Drawn,
-    draw_puzzle,
-    encode_background,
-)
+from training.synthetic.families import find_families
 from training.synthetic.palette import Palette
+from training.synthetic.puzzle import Drawn, Family, draw_puzzle, encode_background
 from training.synthetic.store import IngredientStore
 
 _CHUNK = 8
@@ -51,7 +47,7 @@ class _Task:
 
 
 def run_generate(
-    family: str,
+    families: str,
     split: str,
     count: int,
     seed: int,
@@ -62,8 +58,8 @@ def run_generate(
     """Draw `count` puzzles of each family into a new puzzle set.
 
     Args:
-        family: One of `FAMILIES`, several separated by commas, or `all`.
-        split: `train`, `validation` or `test`: whose fonts, icons and photos are used.
+        families: Which families, as `find_families` reads them.
+        split: `train`, `validation` or `test`: which fonts, icons and photos are used.
         count: Puzzles of each family.
         seed: The same seed, ingredients and library versions draw the same set.
         out: Folder of the new set.
@@ -71,11 +67,11 @@ def run_generate(
         cache: Folder of the ingredients; None for the usual place.
 
     Raises:
-        GenerateError: an unknown family or split, or a count under 1.
+        GenerateError: an unknown family or split, a count under 1, or a family that draws nothing.
         IngredientsMissingError: a family needs ingredients of which there are none.
         PuzzleSetError: `out` already holds a set.
     """
-    families = _families(family)
+    chosen = find_families(families)
     own_split = next((s for s in _SPLITS if s == split), None)
     if own_split is None:
         raise GenerateError(f"There is no split {split!r}; use one of {', '.join(_SPLITS)}.")
@@ -84,16 +80,16 @@ def run_generate(
     console = Console(stderr=True)
     store = _open_store(cache, console)
     palette = Palette.of(store, own_split)
-    for name in families:
-        palette.check(name)
+    for family in chosen:
+        palette.check(family.name, family.needs)
     for sentence in store.missing:
         say(console, f"Missing: {sentence}", "yellow")
     tasks = [
-        _Task(name, own_split, seed, number, out)
-        for name in families
+        _Task(family.name, own_split, seed, number, out)
+        for family in chosen
         for number in range(1, count + 1)
     ]
-    # Opening fonts and finding look-alikes takes each process seconds, once: not part of the rate.
+    # The first puzzles wait for fonts to be opened and look-alikes to be found: not in the rate.
     first_s = perf_counter()
     with (
         PuzzleWriter(out) as writer,
@@ -108,7 +104,7 @@ def run_generate(
     ):
         rate = 0.0
         bar = progress.add_task("Drawing", total=len(tasks), rate=rate)
-        for done, puzzle in enumerate(_drawn(tasks, jobs, cache), start=1):
+        for done, puzzle in enumerate(_drawn(tasks, families, jobs, cache), start=1):
             writer.write(puzzle)
             if done == min(_CHUNK, len(tasks)):
                 first_s = perf_counter()
@@ -118,20 +114,8 @@ def run_generate(
     say(console, f"{len(tasks)} puzzles in {out}, {rate:.0f} puzzles/s with {jobs} processes.")
 
 
-def _families(family: str) -> tuple[str, ...]:
-    if family == "all":
-        return FAMILIES
-    names = tuple(dict.fromkeys(name.strip() for name in family.split(",")))
-    for name in names:
-        if name not in FAMILIES:
-            raise GenerateError(
-                f"There is no family {name!r}; use all or some of {', '.join(FAMILIES)}."
-            )
-    return names
-
-
 def _open_store(cache: Path | None, console: Console) -> IngredientStore:
-    """The ingredients; where none were ever fetched, those that the machine itself has."""
+    """The ingredients; if none were ever fetched, those of this machine."""
     try:
         return IngredientStore.open(cache)
     except IngredientsMissingError:
@@ -147,16 +131,18 @@ def _open_store(cache: Path | None, console: Console) -> IngredientStore:
         return IngredientStore.open(cache)
 
 
-def _drawn(tasks: Sequence[_Task], jobs: int, cache: Path | None) -> Iterator[Puzzle]:
+def _drawn(
+    tasks: Sequence[_Task], families: str, jobs: int, cache: Path | None
+) -> Iterator[Puzzle]:
     """Puzzles in the order of `tasks`, their pictures written."""
     if jobs <= 1:
-        _start_worker(cache)
+        _start_worker(cache, families)
         for task in tasks:
             yield _draw(task)
         return
     # Not fork: the parent may already run threads (progress bar).
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _start_worker, (cache,)) as pool:
+    with ProcessPoolExecutor(jobs, context, _start_worker, (cache, families)) as pool:
         chunks = [tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK)]
         for puzzles in pool.map(_draw_many, chunks):
             yield from puzzles
@@ -164,13 +150,16 @@ def _drawn(tasks: Sequence[_Task], jobs: int, cache: Path | None) -> Iterator[Pu
 
 _store: IngredientStore | None = None
 _palettes: dict[str, Palette] = {}
+_families: dict[str, Family] = {}
 
 
-def _start_worker(cache: Path | None) -> None:
-    """Open the ingredients once for each process."""
+def _start_worker(cache: Path | None, families: str) -> None:
+    """Open the ingredients and load the families once for each process."""
     global _store
     _store = IngredientStore.open(cache)
     _palettes.clear()
+    _families.clear()
+    _families.update({family.name: family for family in find_families(families)})
 
 
 def _draw_many(tasks: Sequence[_Task]) -> list[Puzzle]:
@@ -178,14 +167,14 @@ def _draw_many(tasks: Sequence[_Task]) -> list[Puzzle]:
 
 
 def _draw(task: _Task) -> Puzzle:
-    """Draw one puzzle and write its pictures; its chance depends on nothing but the task."""
+    """Draw one puzzle and write its pictures; its randomness depends on nothing but the task."""
     assert _store is not None  # noqa: S101 (set by _start_worker)
     if task.split not in _palettes:
         _palettes[task.split] = Palette.of(_store, task.split)
     # crc32 and not hash(): the latter differs from process to process.
     names = [zlib.crc32(name.encode()) for name in (task.family, task.split)]
     rng = np.random.default_rng([task.seed, task.number, *names])
-    drawn = draw_puzzle(task.family, _palettes[task.split], rng)
+    drawn = draw_puzzle(_families[task.family], _palettes[task.split], rng)
     data, ending = encode_background(drawn, rng)
     background = f"{task.id}.{ending}"
     (task.folder / background).write_bytes(data)

@@ -1,20 +1,36 @@
-"""Grounds: what items are drawn on."""
+"""Grounds: what items are drawn on, and how often each kind is drawn where."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFilter
 
 from modelfile import decode_picture
-from training.synthetic.colours import RGB, mix, random_colour
+from training.synthetic.characters import LEVEL_1
+from training.synthetic.colours import RGB, Tone, mix, random_colour
 from training.synthetic.glyphs import text_mask, warp
+from training.synthetic.illustrations import illustrated_ground
+from training.synthetic.layers import scaled
+from training.synthetic.palette import Ingredient, Palette
+from training.synthetic.solids import solids_ground
 from training.synthetic.store import FontFace, Photo
-from training.synthetic.styles import scaled
+
+DrawGround = Callable[[tuple[int, int], Palette, Generator], Image.Image]
+"""Draws a ground of `(width, height)` pixels, mode `RGB`."""
+
+Use = Literal[
+    "scene", "crop", "plain crop", "prompt picture", "coloured strip", "noisy strip", "scene strip"
+]
+"""What a ground is drawn for."""
 
 _CACHED_PHOTOS = 256
+_LEAST_PATTERN_PX = 25
+"""Least height of a prompt picture with a pattern."""
 
 
 @lru_cache(maxsize=_CACHED_PHOTOS)
@@ -52,7 +68,7 @@ def photo_ground(size: tuple[int, int], photos: Sequence[Photo], rng: Generator)
 
 
 def gradient_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
-    """A linear or radial run between two or three colours, mode `RGB`."""
+    """A linear or radial gradient of two or three colours, mode `RGB`."""
     colours = np.array([random_colour(rng) for _ in range(int(rng.integers(2, 4)))], np.float32)
     x = np.linspace(-1, 1, size[0], dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, size[1], dtype=np.float32)[:, None]
@@ -131,16 +147,16 @@ def shapes_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
 def lettered_ground(
     size: tuple[int, int], faces: Sequence[FontFace], letters: str, rng: Generator
 ) -> Image.Image:
-    """A ground covered with faint characters that are no targets, mode `RGB`.
+    """A ground covered with faint characters that are not targets, mode `RGB`.
 
     Args:
         size: Width and height in pixels.
         faces: Faces that cover most of `letters`.
-        letters: What to strew.
+        letters: The characters to choose from.
         rng: Source of the choice.
     """
     kinds = (flat_ground, gradient_ground, pattern_ground)
-    picture = kinds[int(rng.integers(3))](size, rng)
+    picture = kinds[int(rng.integers(len(kinds)))](size, rng)
     tone = mix(mean_colour(picture), random_colour(rng), rng.uniform(0.12, 0.35))
     face = faces[int(rng.integers(len(faces)))]
     tilted = rng.random() < 0.6
@@ -198,3 +214,107 @@ def soften(picture: Image.Image, rng: Generator) -> Image.Image:
     if kind < 0.36:
         return picture.convert("L").convert("RGB")
     return picture
+
+
+# The table
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A kind of ground.
+
+    Attributes:
+        draw: Draws it.
+        needs: Ingredient without which it cannot be drawn; None if it needs none.
+    """
+
+    draw: DrawGround
+    needs: Ingredient | None = None
+
+
+def _drawn(*kinds: Callable[[tuple[int, int], Generator], Image.Image]) -> Ground:
+    """A ground that needs no ingredients; of several kinds, each is as likely as the others."""
+    if len(kinds) == 1:
+        return Ground(lambda size, _, rng: kinds[0](size, rng))
+    return Ground(lambda size, _, rng: kinds[int(rng.integers(len(kinds)))](size, rng))
+
+
+def _one_colour(*tones: Tone) -> Ground:
+    """A ground of one colour; of several tones, each is as likely as the others."""
+
+    def draw(size: tuple[int, int], _: Palette, rng: Generator) -> Image.Image:
+        tone = tones[int(rng.integers(len(tones)))] if len(tones) > 1 else tones[0]
+        return Image.new("RGB", size, random_colour(rng, tone))
+
+    return Ground(draw)
+
+
+def _low_pattern(size: tuple[int, int], rng: Generator) -> Image.Image:
+    """A pattern for pictures that may be too low for one."""
+    return (pattern_ground if size[1] >= _LEAST_PATTERN_PX else flat_ground)(size, rng)
+
+
+_WHITE = Ground(lambda size, *_: Image.new("RGB", size, (255, 255, 255)))
+_LIGHT = _one_colour("light")
+_ANY_TONE = _one_colour("any", "vivid", "dark", "pastel", "dull")
+_FLAT = _drawn(flat_ground)
+_GRADIENT = _drawn(gradient_ground)
+_PATTERN = _drawn(pattern_ground)
+_LOW_PATTERN = _drawn(_low_pattern)
+_SHAPES = _drawn(shapes_ground)
+_SOLIDS = _drawn(solids_ground)
+_PLAIN = _drawn(flat_ground, gradient_ground)
+_GEOMETRIC = _drawn(gradient_ground, pattern_ground, shapes_ground)
+_ILLUSTRATED = Ground(lambda size, palette, rng: illustrated_ground(size, palette.icons, rng))
+_PHOTO = Ground(
+    lambda size, palette, rng: soften(photo_ground(size, palette.photos, rng), rng), needs="photos"
+)
+_LETTERED = Ground(
+    lambda size, palette, rng: lettered_ground(size, palette.han, LEVEL_1, rng), needs="han"
+)
+
+GROUNDS: dict[Use, tuple[tuple[Ground, int], ...]] = {
+    "scene": (
+        (_ILLUSTRATED, 14), (_PHOTO, 46), (_GRADIENT, 10), (_PATTERN, 5), (_SOLIDS, 5),
+        (_SHAPES, 8), (_LETTERED, 7), (_FLAT, 5),
+    ),
+    "crop": (
+        (_ILLUSTRATED, 14), (_PHOTO, 51), (_SOLIDS, 12), (_GEOMETRIC, 14), (_LETTERED, 5),
+        (_FLAT, 4),
+    ),
+    "plain crop": ((_PLAIN, 1),),
+    "prompt picture": (
+        (_WHITE, 42), (_LIGHT, 14), (_ANY_TONE, 16), (_GRADIENT, 8), (_PHOTO, 10),
+        (_LOW_PATTERN, 5), (_SHAPES, 5),
+    ),
+    "coloured strip": ((_FLAT, 70), (_GRADIENT, 30)),
+    "noisy strip": ((_LIGHT, 1),),
+    "scene strip": ((_PHOTO, 60), (_GRADIENT, 40)),
+}  # fmt: skip
+"""The kinds of grounds of each use with their weights; the last of each needs no ingredient."""
+
+
+def random_ground(use: Use, size: tuple[int, int], palette: Palette, rng: Generator) -> Image.Image:
+    """A ground of a random kind.
+
+    The weight of a kind whose ingredient is missing goes to the next kind of the table.
+
+    Args:
+        use: What it is drawn for.
+        size: Width and height in pixels.
+        palette: Ingredients of one split.
+        rng: The only source of randomness.
+
+    Returns:
+        Mode `RGB`.
+    """
+    table = GROUNDS[use]
+    total, upper = sum(weight for _, weight in table), 0
+    usable: list[tuple[Ground, float]] = []
+    for ground, weight in table:
+        upper += weight
+        if ground.needs is None or palette.has(ground.needs):
+            usable.append((ground, upper / total))
+    at = rng.random() if len(usable) > 1 else 0.0
+    ground = next(ground for ground, bound in usable if at < bound)
+    return ground.draw(size, palette, rng)

@@ -1,4 +1,4 @@
-"""Likeness of icons at any turn, and mirrored icons, which are their likest strangers."""
+"""Similarity of icons at any rotation, and mirrored icons, which are hard negatives."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -16,7 +16,7 @@ U8 = NDArray[np.uint8]
 C64 = NDArray[np.complex64]
 
 SAME_SHAPE = 0.72
-"""Likeness from which a turned icon may pass for another one."""
+"""Similarity from which a rotated icon may be mistaken for another one."""
 
 
 class Mirrored(DerivedCollection):
@@ -24,7 +24,7 @@ class Mirrored(DerivedCollection):
 
     @classmethod
     def of(cls, collection: IconCollection) -> "Mirrored":
-        """The mirrored twin of a collection."""
+        """The mirrored version of a collection."""
         return cls.derive(collection, "~", monochrome=collection.monochrome)
 
     def picture(self, i: int) -> U8:
@@ -33,11 +33,11 @@ class Mirrored(DerivedCollection):
 
 
 @lru_cache(maxsize=20_000)
-def turning_of(item: IconItem) -> C64:
-    """What tells whether a turned icon is another one: `(13, 9)` complex64.
+def rotation_signature(item: IconItem) -> C64:
+    """The silhouette of an icon in a form that compares it at every rotation: `(13, 9)` complex64.
 
-    The silhouette is read at 24 angles and 9 radii and normalised; its Fourier transform over the
-    angles makes the comparison at every turn one product.
+    The silhouette is sampled at 24 angles and 9 radii and normalised; with its Fourier transform
+    over the angles, the comparison at every rotation is one product.
     """
     alpha = icon_layers(item.collection, item.index, 24).getchannel("A")
     side = max(alpha.size)
@@ -46,7 +46,7 @@ def turning_of(item: IconItem) -> C64:
     small = np.asarray(frame.resize((24, 24), Image.Resampling.BOX), np.float32)
     angles = np.arange(24)[:, None] * (2 * np.pi / 24)
     radii = np.linspace(1.5, 11.5, 9)[None, :]
-    # Between pixels, or a turn by a right angle would not read the same values.
+    # Between pixels, or a rotation by a right angle would not sample the same values.
     places = np.stack([11.5 + radii * np.sin(angles), 11.5 + radii * np.cos(angles)])
     read = ndimage.map_coordinates(small, places.reshape(2, -1), order=1).reshape(24, -1)
     # Far rings hold more of the picture than near ones.
@@ -56,7 +56,7 @@ def turning_of(item: IconItem) -> C64:
 
 
 def likeness(first: C64, others: Sequence[C64]) -> float:
-    """Largest correlation of an icon with any of the others at any turn, -1..1."""
+    """Largest correlation of an icon with any of the others at any rotation, -1..1."""
     if not others:
         return -1.0
     products = (first[None] * np.conj(np.stack(others))).sum(axis=2)

@@ -1,4 +1,4 @@
-"""Illustrations: painted landscapes and scenery, which a collection of photos does not have."""
+"""Illustrations: grounds like painted landscapes, which collections of photos lack."""
 
 import colorsys
 from collections.abc import Sequence
@@ -9,12 +9,13 @@ from PIL import Image, ImageDraw
 
 from training.synthetic.clutter import curve
 from training.synthetic.colours import RGB, mix, random_colour
+from training.synthetic.effects import Outline
 from training.synthetic.items import IconItem, Motion, cut_out, paint_cut
 from training.synthetic.store import IconCollection
 from training.synthetic.styles import Style
 
 _LEAST_SCENERY = 0.6
-"""Height of scenery relative to the picture's, so that nobody takes it for an item."""
+"""Least height of scenery relative to the picture's: too large to be mistaken for an item."""
 
 
 def illustrated_ground(
@@ -24,7 +25,7 @@ def illustrated_ground(
 
     Args:
         size: Width and height in pixels.
-        icons: What scenery is made of, larger than any item; may be empty.
+        icons: Icons that are drawn as scenery, larger than any item; may be empty.
         rng: Source of everything.
 
     Returns:
@@ -115,7 +116,7 @@ def _scenery(
     side = picture.height * rng.uniform(_LEAST_SCENERY, 1.4)
     cut = cut_out(item, Motion(25.0).pose(side, rng), rng)
     tone = tones[int(rng.integers(len(tones)))]
-    style = Style(outline=0.012 if rng.random() < 0.4 else 0.0)
+    style = Style(outline=Outline(0.012) if rng.random() < 0.4 else None)
     layer = paint_cut(cut, style, tones[0], rng, colour=tone)
     x = int(rng.uniform(-0.5, 1) * layer.width) if rng.random() < 0.5 else None
     if x is None:

@@ -1,4 +1,4 @@
-"""Items: what a puzzle shows, and how one of them becomes a painted layer."""
+"""Items: the characters and icons of a puzzle, and how one becomes a painted layer."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,8 +10,9 @@ from PIL import Image, ImageChops
 
 from training.synthetic.colours import RGB
 from training.synthetic.glyphs import drawn_size, icon_layers, ripple, text_mask, trim, warp
+from training.synthetic.layers import fade
 from training.synthetic.store import FontFace, IconCollection
-from training.synthetic.styles import Style, fade, paint
+from training.synthetic.styles import Style, paint
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class TextItem:
     """A character or a short word.
 
     Attributes:
-        word: What it says.
+        word: The text.
         face: The font it is drawn in.
     """
 
@@ -32,7 +33,7 @@ class IconItem:
     """An icon of a collection.
 
     Attributes:
-        collection: Where it is from.
+        collection: The collection.
         index: Position in `collection.names`.
     """
 
@@ -50,7 +51,7 @@ Item = TextItem | IconItem
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How an item lies.
+    """Size, rotation and distortion of an item.
 
     Attributes:
         size_px: Em height of text, longer side of icons.
@@ -162,21 +163,31 @@ def paint_cut(
     return fade(cut.coloured.copy(), style.opacity)
 
 
-def known_by(cut: Cut, layer: Image.Image, style: Style) -> Cut:
-    """The shape by which a person knows a painted item; it has the same centre as the layer.
+def visible_shape(cut: Cut, layer: Image.Image, style: Style) -> Cut:
+    """What a person recognises a painted item by; it has the same centre as the layer.
 
-    That is the item's own, but of a hollow one the rim, which is all that there is to see.
+    That is the shape of the item; for a hollow one it is the rim, all that there is to see.
 
     Args:
-        cut: As it was cut out.
-        layer: Mode `RGBA`, as it was painted.
-        style: How.
+        cut: The item before it was painted.
+        layer: Mode `RGBA`, the painted item.
+        style: How it was painted.
     """
-    if style.fill != "hollow" or cut.coloured is not None:
+    if style.fill.filled or cut.coloured is not None:
         return cut
     alpha = layer.getchannel("A")
     strongest = max(1, int(np.asarray(alpha).max()))
     return Cut(alpha.point([min(255, value * 255 // strongest) for value in range(256)]))
+
+
+def visible_shape_at(
+    cut: Cut, layer: Image.Image, style: Style, corner: tuple[int, int]
+) -> tuple[Cut, tuple[int, int]]:
+    """The `visible_shape` of a layer at `corner` in a picture, with the corner of the shape."""
+    shape = visible_shape(cut, layer, style)
+    x = corner[0] + (layer.width - shape.mask.width) // 2
+    y = corner[1] + (layer.height - shape.mask.height) // 2
+    return shape, (x, y)
 
 
 def distinct_icons(
@@ -186,7 +197,7 @@ def distinct_icons(
 
     Args:
         collections: At least one.
-        count: How many; fewer come back only from collections of near copies.
+        count: How many; collections of near copies may give fewer.
         rng: Source of the choice.
     """
     found: list[IconItem] = []
@@ -205,7 +216,7 @@ def distinct_icons(
 
 
 _SAME_SHAPE = 0.86
-"""Correlation from which two small silhouettes are taken for one."""
+"""Correlation from which two small silhouettes count as the same."""
 
 _SHAPE_SIDE_PX = 24
 

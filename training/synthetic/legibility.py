@@ -1,6 +1,6 @@
-"""Legibility: whether a person can read a drawn item, measured in the picture it lies on.
+"""Legibility: whether a person can read a drawn item, measured in the finished picture.
 
-Two measures, either of which is enough, because each is blind where the other sees. The share of
+There are two measures, and either is enough, because each fails where the other works. The share of
 the outline at which the colour steps by what a person notices is fair to hollow, two-coloured and
 half-hidden items, but not to steps and shadows, which move the outline. The likeness of the
 picture's fine detail to the item's shape is fair to those, and to shapes under even noise.
@@ -40,7 +40,7 @@ _LEAST_OVER_NOISE = 2.0
 """A step counts from so many standard errors of what lies on its two sides on: less is texture."""
 
 _OUTLINE_POINTS = 72
-"""An outline is looked at in so many places at most: more are only slower."""
+"""Most points of an outline that are checked: more are only slower."""
 
 _INK = 100
 """Coverage, 0..255, from which a pixel belongs to an item."""
@@ -58,7 +58,7 @@ def readable(
         picture: Mode `RGB`, with everything on it that a user gets to see.
         mask: Mode `L`, the shape by which the item is known.
         corner: Corner of the mask in picture pixels; what lies outside the picture is not seen.
-        coloured: Mode `RGBA` of the mask's size for icons with colours of their own.
+        coloured: Mode `RGBA`, of the mask's size, for icons with their own colours.
     """
     step = _LEAST_STEP * max(1.0, _FULL_SIZE_PX / max(mask.size))
     shapes, least = [mask], LEAST_OUTLINE
@@ -124,7 +124,7 @@ def detail_likeness(
 ) -> tuple[float, float]:
     """How like a shape the fine detail of a picture is, and how strong it is.
 
-    Both lose what is coarser than about a quarter of the shape first: a blot is no character.
+    Structures coarser than about a quarter of the shape are removed first: a blot is no character.
 
     Args:
         picture: Mode `RGB`.

@@ -1,7 +1,7 @@
-"""Getting a package by its name with the ordinary clients, and taking it apart.
+"""Packages: fetched by name with the ordinary clients, and unpacked.
 
 Nothing is installed: a Debian package is unpacked with dpkg-deb, an npm package is a tar archive,
-and a PyPI package is a wheel, which is a zip archive. No code of theirs is run.
+and a PyPI package is a wheel, which is a zip archive. No code in them is run.
 """
 
 import json
@@ -35,11 +35,11 @@ def download(package: Package, folder: Path) -> Path:
     """Fetch a package's archive with its client.
 
     Args:
-        package: what to fetch; a version is asked for exactly.
+        package: what to fetch, in exactly its version if it names one.
         folder: an empty folder that receives the archive.
 
     Raises:
-        ReservedIngredientError: the package is kept for the last word.
+        ReservedIngredientError: the package is reserved for the final test.
         PackageUnavailableError: no client, no network, or no such package.
     """
     if is_reserved(package.kind, package.name, ""):

@@ -21,7 +21,7 @@ MIN_SIDE_PX = 200
 _QUALITY = 92
 _SKY = (136, 170, 204)
 """Under what is transparent: a planetarium's horizon is cut out."""
-# Grey levels between a picture's 2nd and 98th hundredth; flatter ones are no pictures.
+# Grey levels between a picture's 2nd and 98th percentile; flatter ones are not photos.
 _MIN_CONTRAST = 12
 # Parts of a file name that tell copies of one picture apart: size, light and dark, colourway.
 _VARIANT = re.compile(
@@ -97,7 +97,7 @@ def fingerprint(picture: Image.Image) -> int:
 
 
 def _decoded(path: Path) -> Image.Image | None:
-    """The picture as RGB with a long side of at most 1000 px; None where it is no background."""
+    """The picture as RGB with a long side of at most 1000 px; None if it cannot be used."""
     source: bytes | Path = path
     try:
         if path.suffix.lower() == ".svg":
@@ -107,7 +107,7 @@ def _decoded(path: Path) -> Image.Image | None:
                 )
             )
         with warnings.catch_warnings():
-            # Wallpapers may have more pixels than Pillow thinks wise; they are no attack here.
+            # Wallpapers may exceed Pillow's limit for untrusted pictures; these are trusted.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             pixels = decode_picture(
                 source, formats=None, ground=_SKY, draft=(2 * LONG_SIDE_PX, 2 * LONG_SIDE_PX)

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 
 from training.synthetic.colours import RGB, away_from, distance, random_colour
-from training.synthetic.strips import Box
+from training.synthetic.layers import Box
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Canvas:
         picture: Mode `RGB`.
         side: Approximate side of the items in pixels.
         inks: Colours of the items.
-        clutter: Boxes of what is no item, in picture pixels, end exclusive.
+        clutter: Boxes of what is not an item, in picture pixels, end exclusive.
     """
 
     picture: Image.Image
@@ -28,7 +28,7 @@ class Canvas:
     clutter: list[Box] = field(default_factory=list)
 
     def note(self, x1: float, y1: float, x2: float, y2: float) -> None:
-        """Remember a piece of clutter that is large enough to be taken for an item."""
+        """Record a piece of clutter that is large enough to be mistaken for an item."""
         width, height = self.picture.size
         box = (
             round(max(0, x1)), round(max(0, y1)), round(min(width, x2)), round(min(height, y2))
@@ -53,7 +53,7 @@ class Scheme:
 
     @classmethod
     def draw(cls, rng: Generator) -> "Scheme":
-        """Any of them; dark items are the usual ones."""
+        """A random scheme, mostly with dark items."""
         return cls(rng.random() < 0.7, rng.random() < 0.75)
 
     def ground(self, rng: Generator) -> RGB:
@@ -232,7 +232,7 @@ def blobs(canvas: Canvas, rng: Generator, amount: float, *, opaque: bool) -> Non
 
 
 def _unlike(inks: Sequence[RGB], rng: Generator) -> RGB:
-    """A colour that none of the items has."""
+    """A colour unlike those of the items."""
     tone = random_colour(rng, "pastel" if rng.random() < 0.5 else "any")
     for _ in range(8):
         if all(distance(tone, ink) > 0.25 for ink in inks):

@@ -1,7 +1,7 @@
-"""Ingredients kept for the last word: no training, validation or benchmark picture holds them.
+"""Ingredients reserved for the final test: no training, validation or benchmark picture has them.
 
-The check is asked twice: before a package is fetched and again when the cache is opened, so that
-neither an old cache nor a font installed on the machine brings a reserved ingredient in.
+The check is made twice, before a package is fetched and when the cache is opened, so that neither
+an old cache nor a font installed on the machine brings in a reserved ingredient.
 """
 
 import re

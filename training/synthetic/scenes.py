@@ -8,17 +8,16 @@ from numpy.random import Generator
 from PIL import Image
 
 from training.synthetic.grounds import mean_colour
-from training.synthetic.items import Cut, Item, Pose, cut_out, known_by, paint_cut
+from training.synthetic.items import Cut, Item, Pose, cut_out, paint_cut, visible_shape
+from training.synthetic.layers import Box, composite_at, ink_box
 from training.synthetic.legibility import readable
-from training.synthetic.styles import Style, ink_box, legible, stronger
-
-Box = tuple[int, int, int, int]
+from training.synthetic.styles import Style, legible, stronger
 
 _TRIES = 60
 _SHRINK_EVERY = 15
 _REPAINTS = 3
 _UNREADABLE_PLACES = 4
-"""Places at which an item that nobody could read is painted anew, stronger each time."""
+"""Places at which an unreadable item is painted again, with a stronger style each time."""
 
 _SURROUND_PX = 4
 
@@ -34,8 +33,8 @@ class Placed:
         y: Row of the layer's top edge.
         box: `x1, y1, x2, y2` of what is seen of it in scene pixels, `x2`/`y2` exclusive.
         angle_deg: Its rotation.
-        known: The shape by which a person knows it, with the same centre as `layer`; None where
-            that is all that the layer covers.
+        shape: What a person recognises it by, with the same centre as `layer`; None for all that
+            the layer covers.
     """
 
     item: Item
@@ -44,7 +43,7 @@ class Placed:
     y: int
     box: Box
     angle_deg: float
-    known: Cut | None = None
+    shape: Cut | None = None
 
     def readable(self, picture: Image.Image, corner: tuple[int, int] = (0, 0)) -> bool:
         """Whether a person could read it.
@@ -53,15 +52,15 @@ class Placed:
             picture: Mode `RGB`, the scene or a part of it, with the item.
             corner: Corner of `picture` in scene pixels.
         """
-        known = self.known or Cut(self.layer.getchannel("A"))
-        x = self.x + (self.layer.width - known.mask.width) // 2 - corner[0]
-        y = self.y + (self.layer.height - known.mask.height) // 2 - corner[1]
-        return readable(picture, known.mask, (x, y), known.coloured)
+        shape = self.shape or Cut(self.layer.getchannel("A"))
+        x = self.x + (self.layer.width - shape.mask.width) // 2 - corner[0]
+        y = self.y + (self.layer.height - shape.mask.height) // 2 - corner[1]
+        return readable(picture, shape.mask, (x, y), shape.coloured)
 
     def is_altered(
         self, others: Sequence["Placed"], composed: Image.Image, finished: Image.Image
     ) -> bool:
-        """Whether anything came over it or near it since it was painted on the bare ground.
+        """Whether anything was drawn over it or near it since it was painted on the ground.
 
         Args:
             others: All items of the scene; itself among them does not count.
@@ -82,7 +81,7 @@ class Placed:
         )
 
     def _surround(self, size: tuple[int, int]) -> Box:
-        """The layer's frame with what counts as near it, cut to a scene of `size`."""
+        """The layer's frame and what is near it, clipped to a scene of `size`."""
         return (
             max(0, self.x - _SURROUND_PX),
             max(0, self.y - _SURROUND_PX),
@@ -100,12 +99,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """How items lie to each other and to the border.
+    """Distances of items from each other and from the border.
 
     Attributes:
         gap_px: Smallest gap between boxes; negative allows that much overlap.
         beyond: Share of an item's side that may lie outside the picture.
-        free: `x1, y1, x2, y2` in scene pixels that items keep to, None for everywhere.
+        free: Where items may lie, `x1, y1, x2, y2` in scene pixels; None for the whole scene.
     """
 
     gap_px: int = 2
@@ -113,12 +112,19 @@ class Spacing:
     free: Box | None = None
 
 
-def random_spacing(rng: Generator) -> Spacing:
-    """Mostly apart and inside; now and then overlapping, or cut at the border."""
+def random_spacing(rng: Generator, free: Box | None = None) -> Spacing:
+    """Items mostly apart and inside; sometimes overlapping, or cut off at the border.
+
+    Args:
+        rng: Source of the choice.
+        free: Where items may lie, `x1, y1, x2, y2` in pixels, end exclusive, and then none is cut
+            off; None for the whole picture.
+    """
     gap = int(rng.integers(1, 8))
     if rng.random() < 0.1:
         gap = -int(rng.integers(2, 6))
-    return Spacing(gap, float(rng.uniform(0.05, 0.22)) if rng.random() < 0.12 else 0.0)
+    beyond = float(rng.uniform(0.05, 0.22)) if rng.random() < 0.12 else 0.0
+    return Spacing(gap, 0.0 if free else beyond, free)
 
 
 def place(
@@ -128,17 +134,17 @@ def place(
     spacing: Spacing,
     rng: Generator,
 ) -> list[Placed] | None:
-    """Find room for every item and paint it for the ground under it.
+    """Find a place for every item and paint it for the ground there.
 
     Args:
         ground: Mode `RGB`; not changed.
-        items: With the pose each should take; sizes shrink where there is no room.
-        style: One for all, or one each.
+        items: Each with its pose; items that find no place are shrunk.
+        style: One for all, or one for each.
         spacing: Gaps and borders.
         rng: Source of positions and colours.
 
     Returns:
-        In the order of `items`, or None where they do not all fit.
+        In the order of `items`; None if they do not all fit.
     """
     styles = [style] * len(items) if isinstance(style, Style) else list(style)
     placed: list[Placed] = []
@@ -228,8 +234,8 @@ def _paint_at(
         )
         if box[2] - box[0] < 4 or box[3] - box[1] < 2:
             continue
-        known = known_by(cut, layer, style)
-        placed = Placed(item, layer, left, top, box, pose.angle_deg, known)
+        shape = visible_shape(cut, layer, style)
+        placed = Placed(item, layer, left, top, box, pose.angle_deg, shape)
         if placed.stands_out(ground):
             return placed
     return None
@@ -249,17 +255,14 @@ def compose(ground: Image.Image, placed: Sequence[Placed]) -> Image.Image:
     """Lay the items over the ground, in order; mode `RGB`, `ground` is not changed."""
     picture = ground.convert("RGBA")
     for one in placed:
-        layer, x, y = one.layer, one.x, one.y
-        # alpha_composite takes no negative destination.
-        cut_x, cut_y = max(0, -x), max(0, -y)
-        picture.alpha_composite(layer, (x + cut_x, y + cut_y), (cut_x, cut_y))
+        composite_at(picture, one.layer, one.x, one.y)
     return picture.convert("RGB")
 
 
 def item_sizes(
     size: tuple[int, int], count: int, rng: Generator, *, low: float = 16, high: float = 90
 ) -> list[float]:
-    """Sizes in pixels for `count` items that have a chance to fit a picture of `size`.
+    """Sizes in pixels with which `count` items may fit a picture of `size`.
 
     All near one size, or (three in ten) freely mixed, between `low` and `high`.
     """

@@ -93,9 +93,9 @@ def _star_points(radius: float, tips: int, inner: float, turn: float = 0.0) -> P
     return points
 
 
-def _hole(draw: ImageDraw.ImageDraw, rng: Generator, chance: float, most: float = 0.6) -> None:
+def _hole(draw: ImageDraw.ImageDraw, rng: Generator, probability: float, most: float = 0.6) -> None:
     """Now and then a round or angular hole in the middle."""
-    if rng.random() < chance:
+    if rng.random() < probability:
         reach = _RADIUS_PX * rng.uniform(0.2, most)
         sides = 60 if rng.random() < 0.7 else int(rng.integers(3, 8))
         _fill(draw, _ring_of(reach, sides, rng.uniform(0, 1)), 0)
@@ -311,4 +311,4 @@ _KINDS: dict[str, Callable[[ImageDraw.ImageDraw, Generator], None]] = {
 }
 
 SHAPE_KINDS = len(_KINDS)
-"""Every so many names of a collection one is of the same kind."""
+"""Distance in a collection between two shapes of the same kind."""

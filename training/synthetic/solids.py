@@ -1,7 +1,7 @@
 """Grounds of spheres, cubes, cones and rings in soft light, as rendered wallpapers have them.
 
-Such solids have the outlines of discs, squares and triangles, which are what many puzzles ask for;
-a network that never saw them in the ground takes them for items.
+Such solids have the outlines of discs, squares and triangles, which many puzzles ask for; a network
+that has never seen them in the ground mistakes them for items.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from training.synthetic.colours import RGB, mix, random_colour
+from training.synthetic.layers import linear_gradient
 
 F64 = NDArray[np.float64]
 
@@ -18,14 +19,14 @@ _BLACK: RGB = (0, 0, 0)
 
 
 def solids_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
-    """Solids of one or several colours on a run of colour, mode `RGB`.
+    """Solids of one or several colours on a gradient, mode `RGB`.
 
     Args:
         size: Width and height in pixels.
-        rng: The only source of chance.
+        rng: The only source of randomness.
     """
     base = random_colour(rng, "pastel" if rng.random() < 0.5 else "any")
-    picture = _run(size, base, mix(base, _BLACK, rng.uniform(0.1, 0.5)), rng)
+    picture = linear_gradient(size, base, mix(base, _BLACK, rng.uniform(0.1, 0.5)), rng)
     tones = [random_colour(rng) for _ in range(int(rng.integers(1, 5)))]
     if rng.random() < 0.35:
         tones = [mix(base, random_colour(rng), rng.uniform(0.1, 0.4)) for _ in tones]
@@ -48,16 +49,6 @@ def solids_ground(size: tuple[int, int], rng: Generator) -> Image.Image:
         else:
             _torus(picture, x, y, reach, tone, light, rng)
     return picture
-
-
-def _run(size: tuple[int, int], first: RGB, second: RGB, rng: Generator) -> Image.Image:
-    angle = rng.uniform(0, 2 * np.pi)
-    x = np.linspace(-1, 1, size[0])[None, :] * np.cos(angle)
-    y = np.linspace(-1, 1, size[1])[:, None] * np.sin(angle)
-    part = np.clip((x + y + 1) / 2, 0, 1)[..., None]
-    return Image.fromarray(
-        (np.array(first) * (1 - part) + np.array(second) * part).astype(np.uint8)
-    )
 
 
 def _shadow(picture: Image.Image, x: float, y: float, reach: float) -> None:

@@ -1,11 +1,11 @@
-"""What the cache holds: one folder a package, finished exactly when its stamp lies in it.
+"""Stamps: the cache has one folder for each package, complete if and only if it has a stamp.
 
-    CACHE/packages/KIND/CLIENT/NAME/stamp.json    with the files it speaks of beside it
-    CACHE/missing.json                            why packages of the last run are not there
+    CACHE/packages/KIND/CLIENT/NAME/stamp.json    with its files beside it
+    CACHE/missing.json                            why packages of the last run are missing
     CACHE/SOURCES.json                            package, version and licence of everything
 
-A package is made in `CACHE/partial` and moved here by one rename, so a run that was killed leaves
-no half package behind and the next run goes on with the rest.
+A package is built in `CACHE/partial` and moved here by one rename, so a killed run leaves no
+partial package behind, and the next run continues with the rest.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 
 from training.synthetic.reserved import Kind
 
-# Raised whenever files of an older cache would be drawn differently: they are then made anew.
+# Increased whenever files of an older cache would be drawn differently, to build them again.
 FORMAT = 1
 
 
@@ -56,9 +56,9 @@ class PhotoRecord:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Says that a package is complete, and what is in it.
+    """Marks a package as complete and lists its contents.
 
-    `recipe` is that of the catalogue entry it was made by; another one there makes it anew.
+    `recipe` is that of its catalogue entry; if the entry changes, the package is built again.
     """
 
     kind: Kind
@@ -115,7 +115,7 @@ def stamps(cache: Path) -> Iterator[tuple[Path, Stamp]]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a JSON file so that a reader sees the old one or the new one, never half of it."""
+    """Write a JSON file atomically: a reader sees the old one or the new one."""
     torn = path.with_name(path.name + ".part")
     torn.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
     torn.replace(path)

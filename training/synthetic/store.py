@@ -1,4 +1,4 @@
-"""The ingredients that puzzles are drawn from, read from the cache and divided into splits."""
+"""The ingredients that puzzles are drawn from, read from the cache by split."""
 
 import json
 from dataclasses import dataclass
@@ -142,7 +142,7 @@ class IngredientStore:
 
         Args:
             cache: its folder; None is the usual place.
-            catalogue: who belongs to which split, and what ought to be there.
+            catalogue: the split of each ingredient, and the packages to expect.
 
         Raises:
             IngredientsMissingError: nothing was ever fetched or indexed there.

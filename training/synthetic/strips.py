@@ -9,21 +9,24 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
-from training.synthetic.clutter import curve, grain, rescale_wear, speckle, strew
+from training.synthetic.clutter import add_clutter, blur_by_rescaling, curve, grain, speckle
 from training.synthetic.colours import RGB, away_from, random_colour
-from training.synthetic.grounds import (
-    flat_ground,
-    gradient_ground,
-    mean_colour,
-    photo_ground,
-    soften,
+from training.synthetic.effects import Bold, FlatFill, Hollow, Outline
+from training.synthetic.grounds import mean_colour, random_ground
+from training.synthetic.items import (
+    Cut,
+    IconItem,
+    Item,
+    Motion,
+    cut_out,
+    paint_cut,
+    visible_shape_at,
 )
-from training.synthetic.items import Cut, IconItem, Item, Motion, cut_out, known_by, paint_cut
+from training.synthetic.layers import Box, composite_at, fade, seen_box
 from training.synthetic.legibility import readable
-from training.synthetic.store import Photo
-from training.synthetic.styles import Style, fade, ink_box, random_style
+from training.synthetic.palette import Palette
+from training.synthetic.styles import Style, random_style
 
-Box = tuple[int, int, int, int]
 Look = Literal["clean", "coloured", "thin", "noisy", "scene", "wide"]
 
 _MIN_SIDE_PX = 15
@@ -38,7 +41,7 @@ class Strip:
         picture: Mode `RGB`, or `RGBA` where the ground is transparent.
         boxes: Boxes of the items, left to right, `x1, y1, x2, y2` in picture pixels, end exclusive.
         look: How it is drawn.
-        shapes: By what each item is known, with its top left corner in picture pixels.
+        shapes: What each item is recognised by, with its top left corner in picture pixels.
     """
 
     picture: Image.Image
@@ -47,7 +50,7 @@ class Strip:
     shapes: tuple[tuple[Cut, tuple[int, int]], ...] = ()
 
     def readable(self) -> bool:
-        """Whether a person could read every item, on a white page where the ground is clear."""
+        """Whether a person could read every item; a transparent ground counts as white."""
         page = on_page(self.picture)
         return all(readable(page, cut.mask, at, cut.coloured) for cut, at in self.shapes)
 
@@ -58,10 +61,10 @@ class _Plan:
 
     Attributes:
         style: Style of all items.
-        motion: How far they turn.
+        motion: Range of their poses.
         ground: Mode `RGB`.
         clear: Whether the ground is left transparent.
-        one_ink: A single colour, None for one each.
+        one_ink: The colour of all items; None for one for each.
     """
 
     style: Style
@@ -73,7 +76,7 @@ class _Plan:
 
 def draw_strip(
     items: Sequence[Item],
-    photos: Sequence[Photo],
+    palette: Palette,
     rng: Generator,
     *,
     size: tuple[int, int] | None = None,
@@ -83,7 +86,7 @@ def draw_strip(
 
     Args:
         items: In reading order, at least one.
-        photos: For grounds; may be empty.
+        palette: Ingredients of one split, for the ground.
         rng: Source of everything.
         size: Width and height in pixels; None for 100 x 25 up to 400 x 80.
         look: None for any.
@@ -101,7 +104,7 @@ def draw_strip(
         size = (int(np.clip(needed, 100, 400)), height)
     # Items share the width whatever their number.
     side = max(_MIN_SIDE_PX, min(side, (size[0] - 4) / (len(items) * (1 + max(gap, 0)))))
-    plan = _plan(look, size, photos, rng)
+    plan = _plan(look, size, palette, rng)
     return _draw(items, plan, side, gap, look, rng)
 
 
@@ -113,7 +116,7 @@ def _gap(rng: Generator) -> float:
     return float(rng.uniform(0.03, 0.35) if kind < 0.75 else rng.uniform(0.35, 1.0))
 
 
-def _plan(look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Generator) -> _Plan:
+def _plan(look: Look, size: tuple[int, int], palette: Palette, rng: Generator) -> _Plan:
     if look in ("clean", "thin"):
         white = rng.random() < 0.7
         tone: RGB = (255, 255, 255) if white else random_colour(rng, "light")
@@ -123,22 +126,22 @@ def _plan(look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Gener
         if look == "thin":
             level = int(rng.integers(100, 190))
             ink: RGB = (level, level, level) if sum(tone) > 400 else (200, 200, 200)
-            style = Style(bold=-0.03, contrast=0.1)
+            style = Style(bold=Bold(-0.03), contrast=0.1)
         else:
             ink = away_from(tone, rng, 0.45, tone="dark" if sum(tone) > 400 else "light")
             style = Style()
         tilt = 12.0 if rng.random() < 0.25 else 0.0
         return _Plan(style, Motion(tilt), ground, white and rng.random() < 0.4, ink)
     if look == "coloured":
-        ground = flat_ground(size, rng) if rng.random() < 0.7 else gradient_ground(size, rng)
+        ground = random_ground("coloured strip", size, palette, rng)
         motion = Motion(float(rng.uniform(5, 40)), float(rng.uniform(0, 0.4)))
         return _Plan(Style(ink="any", contrast=0.32), motion, ground, clear=False, one_ink=None)
     if look == "noisy":
-        ground = Image.new("RGB", size, random_colour(rng, "light"))
+        ground = random_ground("noisy strip", size, palette, rng)
         hollow = rng.random() < 0.35
         style = Style(
-            fill="hollow" if hollow else "flat",
-            outline=0.045 if hollow else 0.0,
+            fill=Hollow() if hollow else FlatFill(),
+            outline=Outline(0.045) if hollow else None,
             contrast=0.4,
             ink="dark" if rng.random() < 0.6 else "any",
         )
@@ -146,10 +149,7 @@ def _plan(look: Look, size: tuple[int, int], photos: Sequence[Photo], rng: Gener
         ink_or_none = (level, level, level) if rng.random() < 0.5 else None
         shear = float(rng.uniform(0, 0.35))
         return _Plan(style, Motion(float(rng.uniform(0, 20)), shear), ground, False, ink_or_none)
-    if photos and rng.random() < 0.6:
-        ground = soften(photo_ground(size, photos, rng), rng)
-    else:
-        ground = gradient_ground(size, rng)
+    ground = random_ground("scene strip", size, palette, rng)
     return _Plan(random_style(rng), Motion(float(rng.uniform(0, 30))), ground, False, None)
 
 
@@ -181,28 +181,17 @@ def _draw(
         wobble = 0.5 * (height - side) * rng.uniform(-0.8, 0.8)
         y = round((height - layer.height) / 2 + wobble)
         start += advance
-        cut_x, cut_y = max(0, -x), max(0, -y)
-        if cut_x < layer.width and x < width:
-            picture.alpha_composite(layer, (x + cut_x, y + cut_y), (cut_x, cut_y))
-        boxes.append(_clipped(layer, x, y, width, height))
-        known = known_by(cut, layer, plan.style)
-        inset = (layer.width - known.mask.width) // 2, (layer.height - known.mask.height) // 2
-        shapes.append((known, (x + inset[0], y + inset[1])))
+        composite_at(picture, layer, x, y)
+        boxes.append(seen_box(layer, x, y, (width, height)))
+        shapes.append(visible_shape_at(cut, layer, plan.style, (x, y)))
     if plan.clear:
         return Strip(picture, tuple(boxes), look, tuple(shapes))
     picture = _finish(picture.convert("RGB"), look, side, rng)
     return Strip(picture, tuple(boxes), look, tuple(shapes))
 
 
-def _clipped(layer: Image.Image, x: int, y: int, width: int, height: int) -> Box:
-    """The ink of a layer at `x, y`, cut to the picture, never empty."""
-    ink = ink_box(layer) or (0, 0, layer.width, layer.height)
-    x1, y1 = min(max(0, x + ink[0]), width - 1), min(max(0, y + ink[1]), height - 1)
-    return x1, y1, max(x1 + 1, min(width, x + ink[2])), max(y1 + 1, min(height, y + ink[3]))
-
-
 def _finish(picture: Image.Image, look: Look, side: float, rng: Generator) -> Image.Image:
-    """Lines, noise and wear over a strip, by look."""
+    """Lines, noise and degradation over a strip, according to its look."""
     if look == "coloured" or (look == "scene" and rng.random() < 0.4):
         draw = ImageDraw.Draw(picture)
         for _ in range(int(rng.integers(0, 5))):
@@ -216,9 +205,9 @@ def _finish(picture: Image.Image, look: Look, side: float, rng: Generator) -> Im
         share = rng.uniform(0.05, 0.45) * (1.0 if side > 30 else 0.5)
         picture = speckle(picture, rng, share, coloured=rng.random() < 0.7)
     if look == "scene" and rng.random() < 0.3:
-        strew(picture, rng, 0.3)
+        add_clutter(picture, rng, 0.3)
     if rng.random() < 0.12 and side > 22:
-        picture = rescale_wear(picture, rng)
+        picture = blur_by_rescaling(picture, rng)
     if rng.random() < 0.1:
         picture = grain(picture, rng, rng.uniform(4, 18))
     return picture
@@ -257,7 +246,7 @@ def on_page(picture: Image.Image, tone: RGB = (255, 255, 255)) -> Image.Image:
 
 
 def icon_readable(picture: Image.Image, item: Item, tone: RGB) -> bool:
-    """Whether a person could tell what `draw_prompt_icon` drew, on a page of that colour."""
+    """Whether a person could recognise what `draw_prompt_icon` drew on a page of that colour."""
     coloured = isinstance(item, IconItem) and not item.collection.monochrome
     alpha = picture.getchannel("A")
     return readable(on_page(picture, tone), alpha, (0, 0), picture if coloured else None)

@@ -16,7 +16,7 @@ from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.items import TextItem
 from training.synthetic.palette import Palette
 from training.synthetic.store import FontFace, IngredientStore
-from training.synthetic.strips import draw_strip
+from training.synthetic.strips import draw_strip, on_page
 
 U8 = NDArray[np.uint8]
 
@@ -144,12 +144,8 @@ class TextDrawer:
                 "No font here has the characters of the charset; leave out those that are not "
                 "common."
             )
-        strip = draw_strip([TextItem(c, face) for c in text], self._palette.photos, rng).picture
-        if strip.mode == "RGBA":
-            paper = Image.new("RGB", strip.size, (255, 255, 255))
-            paper.paste(strip, (0, 0), strip)
-            strip = paper
-        return DrawnText(np.asarray(strip.convert("RGB")), text)
+        strip = draw_strip([TextItem(c, face) for c in text], self._palette, rng).picture
+        return DrawnText(np.asarray(on_page(strip)), text)
 
     def _two_colours(self) -> DrawnText:
         rng = self._rng

@@ -7,7 +7,7 @@ import pytest
 from training.matcher.crop_inputs import network_input
 from training.synthetic.crops import CHARSET, CropSource
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.icon_likeness import likeness, turning_of
+from training.synthetic.icon_likeness import likeness, rotation_signature
 from training.synthetic.items import IconItem
 from training.synthetic.palette import Palette
 from training.synthetic.shapes import ShapeCollection
@@ -95,9 +95,9 @@ def test_an_icon_is_like_itself_at_any_turn_and_unlike_another(palette: Palette)
     turned = Turned(**{name: getattr(plain, name) for name in fields})
     same, other = [], []
     for index in range(12):
-        shape = turning_of(IconItem(plain, index))
-        same.append(likeness(shape, [turning_of(IconItem(turned, index))]))
-        other.append(likeness(shape, [turning_of(IconItem(plain, index + 1))]))
+        shape = rotation_signature(IconItem(plain, index))
+        same.append(likeness(shape, [rotation_signature(IconItem(turned, index))]))
+        other.append(likeness(shape, [rotation_signature(IconItem(plain, index + 1))]))
     assert min(same) > 0.85
     assert np.mean(other) < np.mean(same) - 0.2
     assert likeness(shape, []) == -1

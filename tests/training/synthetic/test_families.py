@@ -1,34 +1,33 @@
 """Every family draws what it says: exact boxes, prompts that fit, the same from the same seed."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.families import FAMILIES, Drawn, draw_puzzle
+from training.synthetic.errors import GenerateError, IngredientsMissingError
+from training.synthetic.families import FAMILIES
+from training.synthetic.families.latin import LATIN
+from training.synthetic.families.text_strip import TEXT_STRIP
+from training.synthetic.families.text_words import TEXT_WORDS
 from training.synthetic.palette import Palette
+from training.synthetic.puzzle import Drawn, Family, draw_puzzle
 from training.synthetic.scenes import compose
 
-KINDS = {
-    "text-words": "words",
-    "text-strip": "image",
-    "icon-list": "icons",
-    "icon-strip": "image",
-    "mixed": "image",
-    "composite": "region",
-    "latin": "words",
-}
+every_family = pytest.mark.parametrize(
+    "family", [pytest.param(family, id=family.name) for family in FAMILIES]
+)
 
 
-def draw(family: str, palette: Palette, number: int) -> Drawn:
-    return draw_puzzle(family, palette, np.random.default_rng([number, len(family)]))
+def draw(family: Family, palette: Palette, number: int) -> Drawn:
+    return draw_puzzle(family, palette, np.random.default_rng([number, len(family.name)]))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@every_family
 @pytest.mark.parametrize("number", range(6))
-def test_boxes_are_where_the_drawn_alpha_is(family: str, number: int, palette: Palette) -> None:
+def test_boxes_are_where_the_drawn_alpha_is(family: Family, number: int, palette: Palette) -> None:
     """An item's box is what the picture loses when the item is left out."""
     drawn = draw(family, palette, number)
     boxes = (*drawn.targets, *drawn.distractors)
@@ -46,11 +45,11 @@ def test_boxes_are_where_the_drawn_alpha_is(family: str, number: int, palette: P
         assert np.abs(np.subtract(box, drawn_box)).max() <= 1
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@every_family
 @pytest.mark.parametrize("number", range(6))
-def test_a_puzzle_is_complete(family: str, number: int, palette: Palette) -> None:
+def test_a_puzzle_is_complete(family: Family, number: int, palette: Palette) -> None:
     drawn = draw(family, palette, number)
-    assert drawn.kind == KINDS[family]
+    assert drawn.kind == family.prompt
     assert len(drawn.words) == len(drawn.targets) >= 1
     width, height = drawn.picture.size
     for x1, y1, x2, y2 in (*drawn.targets, *drawn.distractors):
@@ -71,8 +70,8 @@ def test_a_puzzle_is_complete(family: str, number: int, palette: Palette) -> Non
             assert not (x1 <= (box[0] + box[2]) / 2 < x2 and y1 <= (box[1] + box[3]) / 2 < y2)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_same_seed_draws_the_same_puzzle(family: str, palette: Palette) -> None:
+@every_family
+def test_the_same_seed_draws_the_same_puzzle(family: Family, palette: Palette) -> None:
     first, second, other = (draw(family, palette, n) for n in (1, 1, 2))
     assert first.picture.tobytes() == second.picture.tobytes()
     assert first.prompt_pictures == second.prompt_pictures
@@ -80,8 +79,8 @@ def test_the_same_seed_draws_the_same_puzzle(family: str, palette: Palette) -> N
     assert first.picture.tobytes() != other.picture.tobytes()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_decoys_are_never_what_is_asked_for(family: str, palette: Palette) -> None:
+@every_family
+def test_decoys_are_never_what_is_asked_for(family: Family, palette: Palette) -> None:
     for number in range(10, 20):
         drawn = draw(family, palette, number)
         count = len(drawn.words)
@@ -92,7 +91,7 @@ def test_decoys_are_never_what_is_asked_for(family: str, palette: Palette) -> No
 
 def test_prompt_strips_stay_within_their_sizes(palette: Palette) -> None:
     for number in range(20):
-        drawn = draw("text-strip", palette, number)
+        drawn = draw(TEXT_STRIP, palette, number)
         strip = Image.open(BytesIO(drawn.prompt_pictures[0]))
         assert 13 <= strip.height <= strip.width
         assert strip.height <= 200
@@ -101,18 +100,29 @@ def test_prompt_strips_stay_within_their_sizes(palette: Palette) -> None:
 
 
 def test_pictures_span_the_promised_sizes(palette: Palette) -> None:
-    sizes = np.array([draw("latin", palette, n).picture.size for n in range(60)])
+    sizes = np.array([draw(LATIN, palette, n).picture.size for n in range(60)])
     assert sizes.min(axis=0).tolist() >= [200, 100]
     assert (sizes.max(axis=0) <= [700, 400]).all()
     assert sizes[:, 0].max() - sizes[:, 0].min() > 200
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_missing_ingredients_are_one_sentence(family: str) -> None:
-    with pytest.raises(IngredientsMissingError, match=f"family {family} needs"):
-        Palette((), (), (), ()).check(family)
+@every_family
+def test_missing_ingredients_are_one_sentence(family: Family) -> None:
+    with pytest.raises(IngredientsMissingError, match=f"family {family.name} needs"):
+        Palette((), (), (), ()).check(family.name, family.needs)
+
+
+def test_a_family_that_fits_no_picture_is_one_sentence(palette: Palette) -> None:
+    never = replace(LATIN, draw=lambda palette, rng: None)
+    with pytest.raises(GenerateError, match="No puzzle of the family latin fitted"):
+        draw(never, palette, 0)
+
+
+def test_a_family_that_draws_another_prompt_than_it_names_is_one_sentence(palette) -> None:
+    with pytest.raises(GenerateError, match="latin draws a prompt of the kind 'words'"):
+        draw(replace(LATIN, prompt="image"), palette, 0)
 
 
 def test_without_photos_grounds_are_drawn(palette: Palette) -> None:
     bare = Palette(palette.han, palette.latin, palette.icons, ())
-    assert draw("text-words", bare, 3).targets
+    assert draw(TEXT_WORDS, bare, 3).targets

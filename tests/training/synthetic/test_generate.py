@@ -1,6 +1,10 @@
 """Puzzle sets: the same from the same seed, whatever the number of processes; faults are told."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +14,12 @@ from PIL import Image
 from labels.puzzles import read_puzzles
 from training.synthetic.catalogue import CATALOGUE
 from training.synthetic.errors import GenerateError, IngredientsMissingError
-from training.synthetic.families import FAMILIES
+from training.synthetic.families import FAMILIES, find_families
 from training.synthetic.generate import run_generate
 from training.synthetic.palette import Palette
 from training.synthetic.stamps import CollectionRecord, FaceRecord, PhotoRecord, Stamp
 
+ROOT = Path(__file__).resolve().parents[3]
 FONTS = [design.members[0] for design in CATALOGUE.fonts if design.split == "test"]
 ICONS = [design.members[0] for design in CATALOGUE.icons if design.split == "test"]
 
@@ -69,7 +74,7 @@ def test_every_family_is_a_readable_set(cache: Path, tmp_path: Path) -> None:
     run_generate("all", "test", 3, 1, tmp_path / "set", 1, cache)
     puzzles = read_puzzles(tmp_path / "set")
     assert len(puzzles) == 3 * len(FAMILIES)
-    assert puzzles.families == set(FAMILIES)
+    assert puzzles.families == {family.name for family in FAMILIES}
     for puzzle in puzzles:
         for name in puzzle.files:
             with Image.open(tmp_path / "set" / name) as picture:
@@ -100,3 +105,89 @@ def test_what_cannot_be_drawn_is_one_sentence(
 def test_a_split_without_ingredients_says_which_are_missing(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(IngredientsMissingError, match="needs at least one"):
         run_generate("mixed", "validation", 1, 0, tmp_path / "set", 1, cache)
+
+
+def write_own_family(folder: Path) -> None:
+    """The module that the documentation shows."""
+    page = (ROOT / "docs/generator.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (folder / "night_digits.py").write_text(shown, encoding="utf-8")
+
+
+def test_the_command_draws_a_family_of_ones_own(cache: Path, tmp_path: Path, monkeypatch) -> None:
+    """The documented example, beside a built-in family, in the workers as in one process."""
+    write_own_family(tmp_path)
+    families = "night_digits:NIGHT_DIGITS,latin"
+    options = f"--split test --count 3 --seed 3 --jobs 2 --cache {cache} --out set"
+    # -P: as for an installed command, the current folder is not on the import path.
+    command = [sys.executable, "-P", "-m", "clickorder", "generate", "--family", families]
+    subprocess.run(
+        [*command, *options.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+    )
+    puzzles = read_puzzles(tmp_path / "set")
+    own = [puzzle for puzzle in puzzles if puzzle.family == "night-digits"]
+    assert len(own) == len(puzzles) - len(own) == 3
+    for puzzle in own:
+        assert (len(puzzle.targets), len(puzzle.distractors)) == (3, 2)
+        assert puzzle.prompt == {"words": puzzle.words}
+        assert set("".join(puzzle.words)) <= set("0123456789")
+        with Image.open(tmp_path / "set" / puzzle.background) as picture:
+            assert picture.size == (300, 150)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    run_generate(families, "test", 3, 3, tmp_path / "again", 1, cache)
+    assert contents(tmp_path / "again") == contents(tmp_path / "set")
+
+
+OWN_FAMILIES = """
+from training.synthetic.families.latin import LATIN
+from dataclasses import replace
+
+TWIN = replace(LATIN, needs=())
+NUMBER = 3
+SPACED = replace(LATIN, name="my family")
+SPOKEN = replace(LATIN, name="spoken", prompt="speech")
+HUNGRY = replace(LATIN, name="hungry", needs=("fonts",))
+"""
+
+
+@pytest.mark.parametrize(
+    ("families", "part"),
+    [
+        pytest.param("nowhere:FAMILY", "ModuleNotFoundError: No module named 'nowhere'", id="none"),
+        pytest.param("torn:FAMILY", "cannot be imported (SyntaxError", id="not-python"),
+        pytest.param("failing:FAMILY", "cannot be imported (ValueError: no luck)", id="raises"),
+        pytest.param(":FAMILY", "':FAMILY' cannot be imported", id="no-module-name"),
+        pytest.param("owned:MISSING", "'MISSING' in that module is no Family", id="no-object"),
+        pytest.param("owned:", "'' in that module is no Family", id="no-object-name"),
+        pytest.param("owned:NUMBER", "'NUMBER' in that module is no Family", id="no-family"),
+        pytest.param("owned:SPACED", "its name 'my family' has more than letters", id="name"),
+        pytest.param("owned:SPOKEN", "its prompt is 'speech' and none of words", id="prompt"),
+        pytest.param("owned:HUNGRY", "it needs fonts; ingredients are han", id="ingredient"),
+        pytest.param("latin,owned:TWIN", "Two different families are called 'latin'", id="twins"),
+        pytest.param("latin,,mixed", "no family ''", id="empty"),
+    ],
+)
+def test_a_bad_family_is_one_sentence(
+    families: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "owned.py").write_text(OWN_FAMILIES, encoding="utf-8")
+    (tmp_path / "torn.py").write_text("FAMILY = (", encoding="utf-8")
+    (tmp_path / "failing.py").write_text("raise ValueError('no luck')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "owned", raising=False)
+    with pytest.raises(GenerateError, match=re.escape(part)) as caught:
+        find_families(families)
+    assert "\n" not in str(caught.value)
+
+
+def test_families_come_in_the_order_named_and_once() -> None:
+    named = [family.name for family in find_families("mixed, latin,mixed")]
+    assert named == ["mixed", "latin"]
+    assert find_families("latin,all")[0].name == "latin"
+    assert len(find_families("latin,all")) == len(FAMILIES) == len(find_families("all"))

@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from training.synthetic import families
+from training.synthetic import puzzle_strips
 from training.synthetic import strips as strips_module
-from training.synthetic.families import FAMILIES, draw_puzzle
-from training.synthetic.items import Cut, IconItem, Pose, TextItem, known_by
+from training.synthetic.effects import Hollow, Outline, Pixelated
+from training.synthetic.families import FAMILIES
+from training.synthetic.families.icon_list import ICON_LIST
+from training.synthetic.items import Cut, IconItem, Pose, TextItem, visible_shape
 from training.synthetic.legibility import (
     LEAST_OUTLINE,
     outline_seen,
@@ -21,6 +23,7 @@ from training.synthetic.legibility import (
     to_lab,
 )
 from training.synthetic.palette import Palette
+from training.synthetic.puzzle import Family, draw_puzzle
 from training.synthetic.scenes import Placed, Spacing, place
 from training.synthetic.strips import Strip, icon_readable, on_page
 from training.synthetic.styles import Style, paint
@@ -171,7 +174,7 @@ def test_colours_are_those_of_the_standard(colour: tuple[int, int, int]) -> None
 
 def test_pixels_never_run_strokes_together() -> None:
     """A letter is pixelated, a dense character in blocks of its own strokes is left smooth."""
-    style = Style(edge="pixelated")
+    style = Style(edge=Pixelated())
 
     def painted(mask: Image.Image) -> Image.Image:
         layer = paint(mask, style, (255, 255, 255), np.random.default_rng(1)).getchannel("A")
@@ -188,15 +191,15 @@ def test_pixels_never_run_strokes_together() -> None:
 
 def test_a_hollow_item_is_known_by_its_rim() -> None:
     rng = np.random.default_rng(0)
-    style = Style(fill="hollow", outline=0.04, opacity=0.5)
+    style = Style(fill=Hollow(), outline=Outline(0.04), opacity=0.5)
     layer = paint(letter(), style, (255, 255, 255), rng)
-    rim = np.asarray(known_by(Cut(letter()), layer, style).mask)
+    rim = np.asarray(visible_shape(Cut(letter()), layer, style).mask)
     assert rim.max() == 255
     assert rim.shape[::-1] == layer.size
     middle = layer.width // 2 - 24 + 5, layer.height // 2
     assert rim[middle[1], middle[0]] == 0, "the inside of the stem is empty"
     plain = Cut(letter())
-    assert known_by(plain, layer, Style()) is plain
+    assert visible_shape(plain, layer, Style()) is plain
 
 
 def test_no_item_is_placed_where_it_would_drown(palette: Palette) -> None:
@@ -253,7 +256,7 @@ def test_a_prompt_is_read_on_a_white_page(tone: str) -> None:
         assert strip.readable() is expected
 
 
-def _is_readable(palette: Palette, family: str, seed: int) -> None:
+def _is_readable(palette: Palette, family: Family, seed: int) -> None:
     drawn = draw_puzzle(family, palette, np.random.default_rng(seed))
     for one in drawn.placed[: len(drawn.targets)]:
         assert one.readable(drawn.picture)
@@ -264,13 +267,13 @@ def _is_readable(palette: Palette, family: str, seed: int) -> None:
                 assert icon_readable(picture, one.item, (255, 255, 255))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [pytest.param(one, id=one.name) for one in FAMILIES])
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 2**32))
 @example(seed=2164649)  # an item at the border of a band, over which the band came
-def test_every_family_keeps_the_floor(family: str, palette: Palette, seed: int) -> None:
+def test_every_family_keeps_the_floor(family: Family, palette: Palette, seed: int) -> None:
     strips: list[Strip] = []
 
     def draw(*args: object, **more: object) -> Strip:
@@ -279,7 +282,7 @@ def test_every_family_keeps_the_floor(family: str, palette: Palette, seed: int) 
 
     with pytest.MonkeyPatch.context() as patch:
         original = strips_module.draw_strip
-        patch.setattr(families, "draw_strip", draw)
+        patch.setattr(puzzle_strips, "draw_strip", draw)
         _is_readable(palette, family, seed)
     if strips:
         assert strips[-1].readable()
@@ -289,7 +292,7 @@ def test_prompt_icons_lie_on_a_page_that_shows_them(palette: Palette) -> None:
     """Nearly white icons come on a page of another colour, all of one puzzle on the same."""
     pages = set()
     for seed in range(40):
-        drawn = draw_puzzle("icon-list", palette, np.random.default_rng(seed))
+        drawn = draw_puzzle(ICON_LIST, palette, np.random.default_rng(seed))
         pictures = [Image.open(BytesIO(data)) for data in drawn.prompt_pictures]
         assert len({picture.mode for picture in pictures}) == 1
         pages |= {p.getpixel((0, 0)) for p in pictures if p.mode == "RGB"}
