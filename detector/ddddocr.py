@@ -5,6 +5,8 @@ in cells from the cell's corner and sides as logarithms of cells (Ge et al., "YO
 the constants of `core/detection_engine.py` in ddddocr 1.6).
 """
 
+from typing import Unpack
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from detector.decode import Candidates
 from detector.detections import Detections
 from detector.errors import UnknownLayoutError
 from detector.letterbox import letterbox, to_tensor
-from detector.selection import LimitedDetector, Limits, select
+from detector.selection import LimitChanges, LimitedDetector, Limits, select
 from modelfile import ModelSession, OnnxSession, packaged_file
 
 _SIZE = 416
@@ -28,32 +30,22 @@ class DdddocrDetector(LimitedDetector):
         session: ModelSession,
         *,
         name: str = "ddddocr-detector",
-        confidence_threshold: float | None = None,
-        iou_threshold: float | None = None,
-        max_boxes: int | None = None,
+        **limits: Unpack[LimitChanges],
     ) -> None:
         """Check the network.
 
         Args:
             session: `common_det.onnx`.
             name: Name and version, as reported to callers.
-            confidence_threshold: Lower bound of a box's score; by default ddddocr's, 0.1.
-            iou_threshold: A box that overlaps a better one by more than this is dropped; by
-                default ddddocr's, 0.45.
-            max_boxes: At most this many boxes, the best ones; by default 100.
+            limits: What counts as a detection, where that is not as `Limits` has it. By default
+                the confidence threshold is ddddocr's, 0.1.
 
         Raises:
             UnknownLayoutError: it is another network.
         """
         self._session = session
         self._name = name
-        super().__init__(
-            Limits(confidence_threshold=0.1).changed(
-                confidence_threshold=confidence_threshold,
-                iou_threshold=iou_threshold,
-                max_boxes=max_boxes,
-            )
-        )
+        super().__init__(Limits(confidence_threshold=0.1).changed(**limits))
         self._corners, self._strides = _grid()
         input_shape = session.inputs[0].shape
         output_shape = session.outputs[0].shape
@@ -65,27 +57,15 @@ class DdddocrDetector(LimitedDetector):
             )
 
     @classmethod
-    def load(
-        cls,
-        *,
-        threads: int = 1,
-        confidence_threshold: float | None = None,
-        iou_threshold: float | None = None,
-        max_boxes: int | None = None,
-    ) -> "DdddocrDetector":
+    def load(cls, *, threads: int = 1, **limits: Unpack[LimitChanges]) -> "DdddocrDetector":
         """Load the file of the installed package; the arguments are those of the class.
 
         Raises:
             ModelFileError: the package is not installed, or its file cannot be used.
         """
         file = packaged_file("ddddocr", "common_det.onnx", extra="ddddocr")
-        return cls(
-            OnnxSession(file.path, threads=threads),
-            name=f"ddddocr-detector {file.version}",
-            confidence_threshold=confidence_threshold,
-            iou_threshold=iou_threshold,
-            max_boxes=max_boxes,
-        )
+        session = OnnxSession(file.path, threads=threads)
+        return cls(session, name=f"ddddocr-detector {file.version}", **limits)
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 import numpy as np
 
@@ -16,6 +16,15 @@ from detector.nms import nms, nms_per_class
 _MOST_CANDIDATES = 2000
 
 
+class LimitChanges(TypedDict, total=False):
+    """Limits that are to be others than by default; None leaves one as it is."""
+
+    confidence_threshold: float | None
+    iou_threshold: float | None
+    max_boxes: int | None
+    class_agnostic: bool | None
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What counts as a detection.
@@ -24,7 +33,7 @@ class Limits:
         confidence_threshold: Lower bound of a box's score, 0..1.
         iou_threshold: A box that overlaps a better one by more than this is dropped, 0..1.
         max_boxes: At most this many boxes, the best ones.
-        class_agnostic: Whether boxes of different classes suppress each other.
+        class_agnostic: Whether boxes of different classes suppress each other; one item is one box.
     """
 
     confidence_threshold: float = 0.25
@@ -39,23 +48,10 @@ class Limits:
         if self.max_boxes < 1:
             raise ValueError(f"max_boxes is {self.max_boxes}, but must be at least 1.")
 
-    def changed(
-        self,
-        *,
-        confidence_threshold: float | None = None,
-        iou_threshold: float | None = None,
-        max_boxes: int | None = None,
-        class_agnostic: bool | None = None,
-    ) -> "Limits":
+    def changed(self, **changes: Unpack[LimitChanges]) -> "Limits":
         """The same limits but for those given."""
-        given = {
-            "confidence_threshold": confidence_threshold,
-            "iou_threshold": iou_threshold,
-            "max_boxes": max_boxes,
-            "class_agnostic": class_agnostic,
-        }
-        changes = {name: value for name, value in given.items() if value is not None}
-        return replace(self, **changes)  # type: ignore[arg-type]
+        given = {name: value for name, value in changes.items() if value is not None}
+        return replace(self, **given)  # type: ignore[arg-type]
 
 
 class LimitedDetector:

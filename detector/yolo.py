@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detector.decode import Layout, decode, find_layout
 from detector.detections import Detections
 from detector.letterbox import PAD, letterbox, to_tensor
-from detector.selection import LimitedDetector, Limits, select
+from detector.selection import LimitChanges, LimitedDetector, Limits, select
 from modelfile import (
     ModelMetadata,
     ModelMetadataError,
@@ -60,26 +60,13 @@ class YoloFormat:
 class YoloDetector(LimitedDetector):
     """A YOLO network; implements `Detector`."""
 
-    def __init__(
-        self,
-        session: ModelSession,
-        *,
-        confidence_threshold: float | None = None,
-        iou_threshold: float | None = None,
-        max_boxes: int | None = None,
-        class_agnostic: bool | None = None,
-    ) -> None:
+    def __init__(self, session: ModelSession, **limits: Unpack[LimitChanges]) -> None:
         """Check the network's metadata and shapes, and run it once.
 
         Args:
             session: The network.
-            confidence_threshold: Lower bound of a box's score; by default the file's
-                recommendation, or 0.25.
-            iou_threshold: A box that overlaps a better one by more than this is dropped; by
-                default 0.45.
-            max_boxes: At most this many boxes, the best ones; by default 100.
-            class_agnostic: Whether boxes of different classes suppress each other; by default
-                they do, since one item is one box.
+            limits: What counts as a detection, where that is not as `Limits` has it. By default
+                the confidence threshold is the one that the file recommends, if any.
 
         Raises:
             ModelMetadataError: the metadata lacks something or contradicts itself.
@@ -88,16 +75,8 @@ class YoloDetector(LimitedDetector):
         """
         self._session = session
         self._format = read_format(session)
-        if confidence_threshold is None:
-            confidence_threshold = self._format.confidence_threshold
-        super().__init__(
-            Limits().changed(
-                confidence_threshold=confidence_threshold,
-                iou_threshold=iou_threshold,
-                max_boxes=max_boxes,
-                class_agnostic=class_agnostic,
-            )
-        )
+        recommended = Limits().changed(confidence_threshold=self._format.confidence_threshold)
+        super().__init__(recommended.changed(**limits))
         self._input = session.inputs[0].name
         # A declared output shape may be symbolic or wrong; one run tells, and warms up as well.
         width, height = self._format.input_size
@@ -105,27 +84,14 @@ class YoloDetector(LimitedDetector):
 
     @classmethod
     def load(
-        cls,
-        path: str | PathLike[str],
-        *,
-        threads: int = 1,
-        confidence_threshold: float | None = None,
-        iou_threshold: float | None = None,
-        max_boxes: int | None = None,
-        class_agnostic: bool | None = None,
+        cls, path: str | PathLike[str], *, threads: int = 1, **limits: Unpack[LimitChanges]
     ) -> "YoloDetector":
         """Load an ONNX file; the arguments are those of the class.
 
         Raises:
             ModelFileError: the file cannot be used.
         """
-        return cls(
-            OnnxSession(path, threads=threads),
-            confidence_threshold=confidence_threshold,
-            iou_threshold=iou_threshold,
-            max_boxes=max_boxes,
-            class_agnostic=class_agnostic,
-        )
+        return cls(OnnxSession(path, threads=threads), **limits)
 
     @property
     def name(self) -> str:
