@@ -41,16 +41,16 @@ from service.settings import Settings
 from service.solving.calibration import Calibrations
 from training.adapt.fine_tuning import TuningPlan, tune_detector, tune_matcher
 from training.adapt.measures import compare, compare_models
+from training.adapt.own_pictures import OwnPictures, own_pictures
 from training.adapt.record import Adaptation, Stage
 from training.adapt.report import write_report
-from training.core.initial_weights import has_ingredients
 from training.core.run_folder import RunFolder
 from training.detector.data import DetectionData
 from training.detector.generated import GENERATED, mixed
 from training.evaluation.evaluate import Outcome, evaluate
-from training.matcher.own_pictures import OwnPictures, own_pictures
+from training.ingredients import has_ingredients
+from training.matcher.pairs import BLOCK_PAIRS
 from training.matcher.picture_blocks import KIND
-from training.matcher.synthetic_blocks import BLOCK_PAIRS
 
 BUNDLE = "bundle"
 REPORT_FILE = "report.html"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from labels.console import say
+from training.adapt.own_pictures import OwnPictures
 from training.core.initial_weights import DETECTOR_RATE, MATCHER_RATE
 from training.core.loop import Schedule
 from training.detector.data import DetectionData
@@ -23,10 +24,10 @@ from training.errors import TrainingError
 from training.matcher.crop_inputs import network_input
 from training.matcher.group_blocks import GroupBlocks, GroupSource, by_word, group_trials
 from training.matcher.imprinting import Glyphs, Imprinter
+from training.matcher.items import Group
 from training.matcher.joint_model import JointModel, Weighting, restore
 from training.matcher.mixed_blocks import MixedBlocks
 from training.matcher.onnx_import import charset_of_onnx, state_of_both
-from training.matcher.own_pictures import Group, OwnPictures
 from training.matcher.picture_blocks import KIND, as_it_is
 from training.matcher.rotation import measured_turns
 from training.matcher.run import Settings, TrainingTask, run_course

@@ -8,11 +8,12 @@ from scipy.optimize import linear_sum_assignment
 
 from classifier import OnnxClassifier
 from detector import Detector, YoloDetector
+from training.adapt.own_pictures import OwnPictures
 from training.adapt.record import Compared, Share
 from training.detector.data import Sample as Scene
 from training.evaluation.evaluate import Outcome
 from training.evaluation.statistics import strictly_best
-from training.matcher.own_pictures import Group, OwnPictures
+from training.matcher.items import Group
 from training.matcher.picture_blocks import as_it_is
 
 NAMED = "named right, told all words"

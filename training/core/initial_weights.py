@@ -8,8 +8,6 @@ import classifier
 import detector
 import siamese
 from training.errors import TrainingError
-from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.store import IngredientStore
 
 SHIPPED = "shipped"
 SCRATCH = "scratch"
@@ -66,16 +64,3 @@ def starting_files(role: Role, start: str, *, drawn: bool = False) -> Sequence[P
                 f"an .onnx file of ours, {SHIPPED} or {SCRATCH}."
             )
     return tuple(files)
-
-
-def has_ingredients(cache: Path | None = None) -> bool:
-    """Whether there is enough to draw puzzles with.
-
-    Args:
-        cache: Folder of the ingredients; None for the usual place.
-    """
-    try:
-        store = IngredientStore.open(cache)
-    except IngredientsMissingError:
-        return False
-    return bool(store.fonts("train", "han")) and bool(store.icons("train"))

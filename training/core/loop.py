@@ -15,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from labels.console import say
+from training.core.checkpoint import load_checkpoint, save_checkpoint
+from training.core.device import default_device, half_precision
 from training.core.run_folder import RunFolder
 from training.errors import TrainingError
-from training.matcher.joint_model import half_precision, load_checkpoint, save_checkpoint
 
 _LOG_EVERY = 25
 _CLIP_NORM = 5.0
@@ -103,11 +104,6 @@ class Schedule:
         return self.rate * rise * fall
 
 
-def device_of_choice() -> str:
-    """`cuda` where there is one, else `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 class Loop(Generic[B]):
     """One run of the loop; what a batch is and how it is learned from, a trainer says."""
 
@@ -137,7 +133,7 @@ class Loop(Generic[B]):
             groups: Parameters, as AdamW takes them.
             console: Where progress is shown.
         """
-        self._device = device_of_choice()
+        self._device = default_device()
         self._model = model
         self._run = run
         self._schedule = schedule

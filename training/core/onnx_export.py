@@ -15,6 +15,9 @@ from modelfile import ModelMetadata
 from training.core.onnx_weights import halved
 from training.errors import TrainingError
 
+LICENCE = "Apache-2.0"
+"""Licence of the weights that the project trains with code of its own."""
+
 _OPSET = 17
 # Weights are stored with 11 bits of precision; logits reach 20 and more.
 _TOLERANCE = 0.12

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from labels.annotations import ITEM, PICTURE_SUFFIXES
 from labels.beside import shared_label
 from labels.class_lists import YAML_SUFFIXES, class_list_of, described_names, read_description
-from labels.errors import LayoutError, PuzzleSetError
+from labels.errors import LayoutError
 from labels.pictures import (
     UNREADABLE,
     as_on_disk,
@@ -25,7 +24,7 @@ from labels.pictures import (
     load_rgb,
     unreadable,
 )
-from labels.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
+from labels.puzzles import PUZZLES_FILE, Box, Puzzle, prompt_boxes, read_puzzles
 from labels.yolo import label_file_of, labels_folder, read_class_list, read_label_file
 from training.detector.classes import AUTO, ClassChoice, choose_classes
 from training.errors import DetectionDataError
@@ -242,24 +241,6 @@ def strips_of(folder: Path, puzzle: Puzzle) -> Iterator[Sample]:
         yield _item_sample(folder / puzzle.background, moved, strip=True, crop=puzzle.region)
     elif puzzle.image is not None:
         yield _item_sample(folder / puzzle.image, boxes, strip=True)
-
-
-def prompt_boxes(puzzle: Puzzle) -> list[Box]:
-    """Boxes of the items in a prompt picture, in its pixels; in a region, in the background's.
-
-    Raises:
-        PuzzleSetError: `meta.prompt_boxes` is something else.
-    """
-    value = puzzle.meta.get("prompt_boxes", [])
-    if not isinstance(value, list) or not all(
-        isinstance(box, list) and len(box) == 4 and all(isinstance(n, int) for n in box)
-        for box in value
-    ):
-        raise PuzzleSetError(
-            f"Puzzle {puzzle.id} has meta.prompt_boxes {value!r}; each is four whole numbers "
-            "[x1, y1, x2, y2] in pixels of the prompt picture."
-        )
-    return [cast("Box", tuple(box)) for box in value]
 
 
 def _item_sample(

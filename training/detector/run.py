@@ -17,7 +17,6 @@ from detector import Detections
 from labels.annotations import ITEM
 from labels.console import say
 from modelfile import ModelMetadata, OnnxSession
-from training.core.initial_weights import has_ingredients
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     MISTAKES_FILE,
@@ -43,6 +42,7 @@ from training.detector.settings import DetectorSettings, Tick
 from training.detector.sheet import draw_mistakes
 from training.detector.trainer import DetectorTrainer
 from training.errors import DetectionDataError
+from training.ingredients import has_ingredients
 
 MODEL_FILE = "detector.onnx"
 PROMPT_MODEL_FILE = "prompt_detector.onnx"

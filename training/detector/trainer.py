@@ -22,7 +22,7 @@ from torch import nn
 from detector import Detections, Limits, decode, find_layout, letterbox
 from detector.network import DetectorNetwork, build_network
 from detector.selection import select
-from training.core.threads import use_threads
+from training.core.device import use_threads
 from training.detector.batches import EpochFrames, EpochOfFrames, FrameSource, batches
 from training.detector.data import DetectionData, Sample
 from training.detector.frames import plan_epoch

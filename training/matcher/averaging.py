@@ -17,16 +17,11 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from labels.console import say
+from training.core.checkpoint import load_checkpoint, save_checkpoint
 from training.core.run_folder import RunFolder, code_revision
 from training.errors import TrainingError
 from training.matcher.imprinting import Imprinter
-from training.matcher.joint_model import (
-    JointModel,
-    load_checkpoint,
-    restore,
-    save_checkpoint,
-    to_input,
-)
+from training.matcher.joint_model import JointModel, restore, to_input
 from training.matcher.match_metrics import measures
 from training.matcher.run import Settings, export_run
 from training.matcher.synthetic_blocks import KINDS, SyntheticBlocks, draw_trials

@@ -218,8 +218,9 @@ def _run(
     try:
         from labels.errors import LabelsError
         from modelfile import ModelFileError
-        from training.core.initial_weights import MATCHER_RATE, has_ingredients, starting_files
+        from training.core.initial_weights import MATCHER_RATE, starting_files
         from training.core.run_folder import RunFolder
+        from training.ingredients import has_ingredients
         from training.matcher.classifier_trainer import run_classifier_training
         from training.matcher.siamese_trainer import run_siamese_training
         from training.synthetic.errors import SyntheticError

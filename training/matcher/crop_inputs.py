@@ -10,7 +10,7 @@ from classifier.preprocess import cut as cut_for_classifier
 from classifier.preprocess import own_input
 from siamese.preprocess import cut as cut_for_siamese
 from siamese.preprocess import square
-from training.synthetic.crops import View
+from training.core.view import View
 
 U8 = NDArray[np.uint8]
 Model = Literal["siamese", "classifier"]

@@ -14,13 +14,11 @@ from modelfile import ModelMetadata, OnnxSession
 from siamese import SiameseMatcher
 from siamese.network import SIDE_PX, Trunk
 from training.core.normalisation import running_statistics
-from training.core.onnx_export import ExportError, difference_of, graph_of
+from training.core.onnx_export import LICENCE, ExportError, difference_of, graph_of
 from training.matcher.crop_inputs import CLASSIFIER_MARGIN, SIAMESE_MARGIN
 from training.matcher.joint_model import MEAN, SCALE, STD, JointModel, to_input
 
 U8 = NDArray[np.uint8]
-
-LICENCE = "Apache-2.0"
 
 
 def siamese_metadata(

@@ -13,13 +13,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from siamese.lettering import draw_word
-from training.core.loader import Block
+from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
-from training.matcher.own_pictures import Group, Item
+from training.matcher.items import Group, Item
+from training.matcher.pairs import BLOCK_PAIRS, Block
 from training.matcher.picture_blocks import KIND, as_it_is, varied
 from training.matcher.pictures import content_box
-from training.matcher.synthetic_blocks import BLOCK_PAIRS
-from training.synthetic.crops import View
 
 U8 = NDArray[np.uint8]
 

@@ -1,8 +1,6 @@
 """What both trainers train: one trunk with a head for pairs and a head for symbols."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,7 @@ from torch.nn import functional
 
 from classifier.network import CharacterNetwork
 from siamese.network import SiameseNetwork
-from training.core.loader import Block
-from training.errors import TrainingError
+from training.matcher.pairs import Block
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -26,10 +23,6 @@ _UNNAMED = 0.1
 """Weight of the loss of crops that show no symbol; it starts near the log of their number."""
 
 _EVALUATED_AT_ONCE = 256
-
-
-class CheckpointError(TrainingError):
-    """A checkpoint cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,37 +190,6 @@ def features_of(model: JointModel, crops: U8, device: str) -> Tensor:
         for at in range(0, len(crops), _EVALUATED_AT_ONCE)
     ]
     return torch.cat(parts)
-
-
-def half_precision(device: str) -> AbstractContextManager[object]:
-    """Autocast to bfloat16 where the device computes with it, else nothing."""
-    if device == "cuda":
-        usable = torch.cuda.is_bf16_supported()
-    else:
-        usable = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.autocast(device, torch.bfloat16) if usable else nullcontext()
-
-
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint so that a kill in between leaves the old one."""
-    torn = path.with_name(path.name + ".part")
-    torch.save(state, torn)
-    torn.replace(path)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint.
-
-    Raises:
-        CheckpointError: it cannot be read.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises whatever its unpickler does.
-        raise CheckpointError(
-            f"{path} is no checkpoint of this project; give a run folder or a .pt file of one."
-        ) from error
-    return state
 
 
 def restore(model: JointModel, state: dict[str, Any]) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from training.core.loader import Block
-from training.core.loop import Loop, Schedule, device_of_choice
+from training.core.device import default_device
+from training.core.loop import Loop, Schedule
 from training.core.run_folder import RunFolder
 from training.matcher.imprinting import Imprinter
 from training.matcher.joint_model import JointModel, Weighting, same_items, to_input
+from training.matcher.pairs import Block
 
 _SYMBOL_EPS = 1e-3
 """Adam moves a row of weights by the full rate however small its gradient. Of nine thousand symbols
@@ -51,7 +52,7 @@ class Training(Loop[Block]):
             imprint_from: Steps before which it does not.
             console: Where progress is shown.
         """
-        model = model.to(device_of_choice()).to(memory_format=torch.channels_last)
+        model = model.to(default_device()).to(memory_format=torch.channels_last)
         rows = [] if model.characters is None else list(model.characters.symbols.parameters())
         own = {id(p) for p in rows}
         rest = [p for p in model.parameters() if id(p) not in own]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.random import Generator
 
-from training.core.loader import Block, BlockSource
+from training.matcher.pairs import Block, BlockSource
 from training.matcher.picture_blocks import KIND
 from training.matcher.rotated_crops import turned
 from training.matcher.synthetic_blocks import SyntheticBlocks

@@ -16,9 +16,10 @@ from onnx import numpy_helper
 from torch import nn
 
 from modelfile import ModelMetadata
+from training.core.checkpoint import CheckpointError
 from training.core.normalisation import running_statistics
 from training.core.onnx_weights import floats_of
-from training.matcher.joint_model import CheckpointError, JointModel, to_input
+from training.matcher.joint_model import JointModel, to_input
 
 U8 = NDArray[np.uint8]
 

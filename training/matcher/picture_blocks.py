@@ -8,15 +8,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.core.loader import Block
+from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
+from training.matcher.pairs import BLOCK_PAIRS, Block
 from training.matcher.pictures import Classes, PicturesError, Sample, content_box, load_picture
-from training.synthetic.crops import View
 
 U8 = NDArray[np.uint8]
 
 KIND = "pictures"
-_BLOCK_PAIRS = 12
 _MOST_TARGETS, _MOST_BOXES = 4, 7
 _HELD_OUT = 0.15
 _HELD_OUT_FROM = 4
@@ -104,8 +103,8 @@ class PictureSource:
         if kind != KIND:
             raise ValueError(f"There are no blocks of {kind}, only of {KIND}")
         rng = self._rng
-        spread = len(self._labels) >= _BLOCK_PAIRS
-        chosen = rng.choice(len(self._labels), _BLOCK_PAIRS, replace=not spread)
+        spread = len(self._labels) >= BLOCK_PAIRS
+        chosen = rng.choice(len(self._labels), BLOCK_PAIRS, replace=not spread)
         labels = [self._labels[int(i)] for i in chosen]
         pairs = [self._pair(self._plan.samples[label]) for label in labels]
         model = self._plan.model

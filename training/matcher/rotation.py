@@ -12,8 +12,8 @@ from numpy.random import Generator
 from torch.nn import functional
 
 from training.matcher.crop_inputs import network_input
+from training.matcher.items import Group, Item
 from training.matcher.joint_model import JointModel, features_of
-from training.matcher.own_pictures import Group, Item
 from training.matcher.picture_blocks import as_it_is
 from training.matcher.rotated_crops import turned
 

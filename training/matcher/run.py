@@ -13,8 +13,9 @@ from rich.console import Console
 
 from labels.console import say
 from modelfile import ModelMetadata
-from training.core.loader import BlockSource, Feed
-from training.core.loop import Schedule, device_of_choice
+from training.core.checkpoint import load_checkpoint
+from training.core.device import default_device, use_threads
+from training.core.loop import Schedule
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     MISTAKES_FILE,
@@ -23,7 +24,6 @@ from training.core.run_folder import (
     how_to_serve,
     origin_of,
 )
-from training.core.threads import use_threads
 from training.matcher.crop_inputs import Trial
 from training.matcher.export import (
     classifier_metadata,
@@ -32,11 +32,12 @@ from training.matcher.export import (
     siamese_metadata,
 )
 from training.matcher.imprinting import IMPRINT_STEP, Imprinter
-from training.matcher.joint_model import JointModel, Weighting, load_checkpoint, restore
+from training.matcher.joint_model import JointModel, Weighting, restore
 from training.matcher.loop import Training
 from training.matcher.match_metrics import match_outcomes, measures, read_outcomes
 from training.matcher.mistakes import draw_mistakes
 from training.matcher.onnx_import import state_of_both, state_of_onnx, unfold
+from training.matcher.pairs import BlockSource, Feed
 
 _PANELS = {
     "loss": ("loss_match", "loss_pair", "loss_none", "loss_symbol"),
@@ -157,7 +158,7 @@ def run_course(
     config = {
         "trainer": course.trainer,
         "code": revision,
-        "device": device_of_choice(),
+        "device": default_device(),
         "from": origin_of(out) if resume else ", ".join(map(str, start)) or None,
         "symbols": len(course.charset),
         "weighting": asdict(course.weighting),
@@ -165,7 +166,7 @@ def run_course(
         **asdict(settings),
     }
     run = RunFolder.start(out, config, resume=resume)
-    console.print(f"Training on {device_of_choice()}, {threads} CPU thread(s).", highlight=False)
+    console.print(f"Training on {default_device()}, {threads} CPU thread(s).", highlight=False)
     for note in course.notes:
         say(console, note, "yellow")
     model = JointModel(course.charset)

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.core.loader import Block, no_crops
+from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
+from training.matcher.pairs import BLOCK_PAIRS, Block, no_crops
 from training.synthetic.catalogue import Split
-from training.synthetic.crops import CHARSET, CropSource, Pair, View
+from training.synthetic.crops import CHARSET, CropSource, Pair
 from training.synthetic.palette import Palette
 from training.synthetic.store import IngredientStore
 
-BLOCK_PAIRS = 12
 _SCENE_STRANGERS, _PROMPT_STRANGERS = 6, 3
 """Crops without an item in a block, of scenes and of prompts."""
 

@@ -17,6 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.core.view import View
 from training.synthetic.characters import (
     DIGITS,
     LEVEL_1,
@@ -74,19 +75,6 @@ _ALIKE_SHAPES = 0.94
 
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One item as one picture shows it.
-
-    Attributes:
-        picture: `(H, W, 3)` uint8 RGB, the whole picture that it lies on.
-        box: `x1, y1, x2, y2` in pixels of `picture`, inexact as a detector's, end exclusive.
-    """
-
-    picture: U8
-    box: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)

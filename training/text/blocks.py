@@ -1,4 +1,4 @@
-"""Pictures of text on their way to the trainer: from memory, from files, or drawn by workers."""
+"""Batches of text pictures, from memory or read from files by worker processes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,13 @@ from PIL import Image
 from classifier.text_preprocess import TextPreprocess
 from training.core.loader import Feeder
 from training.text.data import TextSet
-from training.text.synthetic import TRAINING, DrawingPlan, TextDrawer
 
 U8 = NDArray[np.uint8]
 
 BLOCK = 16
 """Pictures that a worker sends at a time, about."""
 
-_POOL_PICTURES = 8192
+POOL_PICTURES = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,48 +55,6 @@ class TextFeed(Feeder[TextBlock]):
             np.concatenate([block.inputs for block in blocks]),
             tuple(word for block in blocks for word in block.words),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnBlocks:
-    """Makes the source of a worker that draws; travels to its process.
-
-    Attributes:
-        plan: What to draw.
-        preprocess: What is done to it.
-        size: Pictures in a block.
-        seed: Random seed of the run.
-        step: Where it begins: a resumed run must not draw the same pictures again.
-    """
-
-    plan: DrawingPlan
-    preprocess: TextPreprocess
-    size: int
-    seed: int
-    step: int
-
-    def __call__(self, worker: int) -> "DrawnSource":
-        """The source of one worker."""
-        return DrawnSource(self, worker)
-
-
-class DrawnSource:
-    """Draws blocks of pictures."""
-
-    def __init__(self, make: DrawnBlocks, worker: int) -> None:
-        self._make = make
-        self._drawer = TextDrawer(make.plan, TRAINING, make.seed, make.step, worker)
-
-    def block(self, kind: str) -> TextBlock:
-        """The next pictures of a kind."""
-        return drawn_block(self._drawer, kind, self._make.preprocess, self._make.size)
-
-
-def drawn_block(drawer: TextDrawer, kind: str, preprocess: TextPreprocess, count: int) -> TextBlock:
-    """So many drawn pictures of one kind."""
-    drawn = [drawer.draw(kind) for _ in range(count)]
-    batch = preprocess.to_batch([d.picture for d in drawn], [d.colour for d in drawn])
-    return TextBlock(prepared(batch), tuple(preprocess.rule.apply(d.text) for d in drawn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,32 +141,10 @@ class MemoryFeed:
         return TextBlock(self._pictures.inputs[chosen], tuple(words[at] for at in chosen))
 
 
-def drawing_feed(
-    make: DrawnBlocks, shares: dict[str, int], batch: int, *, workers: int, uses: int
-) -> TextFeed:
-    """A feed of drawn pictures.
-
-    Args:
-        make: Makes the workers' sources; the size of its blocks is set here.
-        shares: Shares of each kind.
-        batch: Pictures in a step, about.
-        workers: Processes.
-        uses: How often a picture is used at most.
-    """
-    total = sum(shares.values())
-    times = max(1, batch // (BLOCK * total))
-    size = max(1, batch // (times * total))
-    make = DrawnBlocks(make.plan, make.preprocess, size, make.seed, make.step)
-    kinds = {kind: share * times for kind, share in shares.items()}
-    # The seed of the feed numbers the workers; the run's is in `make`.
-    pool = _POOL_PICTURES // size
-    return TextFeed(make, kinds, seed=0, workers=workers, pool_blocks=pool, uses=uses)
-
-
 def reading_feed(make: FileBlocks, batch: int, *, workers: int) -> TextFeed:
     """A feed of pictures that do not fit into memory."""
     times = max(1, batch // BLOCK)
     size = max(1, batch // times)
     make = FileBlocks(make.pictures, make.preprocess, size, make.seed, make.step)
-    pool = _POOL_PICTURES // size
+    pool = POOL_PICTURES // size
     return TextFeed(make, {"": times}, seed=0, workers=workers, pool_blocks=pool, uses=1)

@@ -13,8 +13,7 @@ from classifier.text_preprocess import SCALE, TextPreprocess
 from classifier.text_reader import TextReader
 from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
-from training.core.onnx_export import ExportError, difference_of, graph_of
-from training.matcher.export import LICENCE
+from training.core.onnx_export import LICENCE, ExportError, difference_of, graph_of
 from training.text.measures import Alphabet
 
 

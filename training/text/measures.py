@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from classifier.ctc import best_path
-from training.matcher.joint_model import half_precision
+from training.core.device import half_precision
 from training.text.blocks import TextBlock
 from training.text.scoring import differing
 

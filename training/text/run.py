@@ -15,7 +15,9 @@ from rich.progress import track
 
 from classifier.text_network import Head, TextNetwork, Trunk, frames_of, needed_frames
 from labels.console import say
-from training.core.loop import Schedule, device_of_choice
+from training.core.checkpoint import load_checkpoint
+from training.core.device import default_device, use_threads
+from training.core.loop import Schedule
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     MISTAKES_FILE,
@@ -24,22 +26,18 @@ from training.core.run_folder import (
     how_to_serve,
     origin_of,
 )
-from training.core.threads import use_threads
 from training.errors import TextTrainingError
 from training.evaluation.failures import Lettering
-from training.matcher.joint_model import load_checkpoint
 from training.text.blocks import (
-    DrawnBlocks,
     FileBlocks,
     MemoryFeed,
     TextBlock,
     TextFeed,
-    drawing_feed,
-    drawn_block,
     read_block,
     reading_feed,
 )
 from training.text.data import TextSet, hold_out, labelled, read_records
+from training.text.drawn_blocks import DrawnBlocks, drawing_feed, drawn_block
 from training.text.export import TextModel, export_text, text_metadata
 from training.text.loop import METRIC, Enough, TextTraining, Variation
 from training.text.measures import Alphabet, answers_of, measures_of, to_input
@@ -282,7 +280,7 @@ def run_text_training(
     torch.manual_seed(settings.seed)
     plan = _Plan(settings, data, validation, console)
     schedule = plan.schedule
-    device = device_of_choice()
+    device = default_device()
     network = plan.network()
     if start is not None and not resume:
         _take_over(network, plan.alphabet, start, console)

@@ -12,13 +12,13 @@ from classifier import OnnxClassifier
 from labels.reading import read_annotations
 from siamese import SiameseMatcher
 from training.adapt.fine_tuning import TuningPlan, tune_matcher
+from training.adapt.own_pictures import OwnPictures, own_pictures
 from training.core.initial_weights import shipped_file
 from training.core.loop import Schedule
 from training.errors import TrainingError
 from training.matcher.imprinting import Glyphs, Imprinter
 from training.matcher.joint_model import JointModel, features_of, restore
 from training.matcher.onnx_import import charset_of_onnx, state_of_both, state_of_onnx
-from training.matcher.own_pictures import OwnPictures, own_pictures
 
 START = shipped_file("siamese"), shipped_file("classifier")
 WORDS = ("blob", "frame", "stripe")

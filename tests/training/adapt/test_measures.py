@@ -17,7 +17,7 @@ from training.core.initial_weights import shipped_file
 from training.detector.data import Sample as Scene
 from training.evaluation.evaluate import Outcome
 from training.evaluation.scoring import Reply, Score
-from training.matcher.own_pictures import Item
+from training.matcher.items import Item
 from training.matcher.pictures import Sample
 
 PUZZLE = Puzzle("a", "a.png", {"words": ("x",)}, ("x",), ((1, 1, 9, 9),))

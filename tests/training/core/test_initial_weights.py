@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from training.core.initial_weights import Role, has_ingredients, shipped_file, starting_files
+from training.core.initial_weights import Role, shipped_file, starting_files
 from training.errors import TrainingError
+from training.ingredients import has_ingredients
 
 
 @pytest.mark.parametrize("role", ["detector", "siamese", "classifier"])

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from training.core.loader import Block, Feed, FeedError, changed, join
+from training.core.loader import FeedError
+from training.matcher.pairs import Block, Feed, changed, join
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.core.loader import Block, join
 from training.matcher.joint_model import JointModel, Weighting, to_input
+from training.matcher.pairs import Block, join
 
 RNG = np.random.default_rng(3)
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 from siamese.lettering import draw_word
 from training.core.initial_weights import shipped_file
+from training.matcher.items import Group, Item
 from training.matcher.joint_model import JointModel, restore
 from training.matcher.onnx_import import state_of_both
-from training.matcher.own_pictures import Group, Item
 from training.matcher.pictures import Sample
 from training.matcher.rotation import measured_turns
 

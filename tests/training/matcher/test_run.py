@@ -18,18 +18,12 @@ from classifier import OnnxClassifier
 from labels.puzzles import read_puzzles
 from modelfile import OnnxSession
 from siamese import SiameseMatcher
+from training.core.checkpoint import CheckpointError, load_checkpoint
 from training.core.loop import DivergedError, Schedule
 from training.core.run_folder import RunError, RunFolder
 from training.matcher.classifier_trainer import run_classifier_training
 from training.matcher.imprinting import Imprinter, broad_faces, glyph_crop
-from training.matcher.joint_model import (
-    CheckpointError,
-    JointModel,
-    Weighting,
-    load_checkpoint,
-    restore,
-    to_input,
-)
+from training.matcher.joint_model import JointModel, Weighting, restore, to_input
 from training.matcher.loop import Training
 from training.matcher.onnx_import import state_of_onnx, unfold
 from training.matcher.run import Settings
@@ -190,7 +184,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
         drawn = 0
 
         def batch(self) -> object:
-            from training.core.loader import Block
+            from training.matcher.pairs import Block
 
             crops = np.zeros((4, 64, 64, 3), np.uint8)
             return Block(crops, crops, tuple("abcd"), np.full(4, -1))
@@ -208,7 +202,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_patience_lets_the_rate_fall(tmp_path: Path) -> None:
-    from training.core.loader import Block
+    from training.matcher.pairs import Block
 
     rng = np.random.default_rng(0)
 

@@ -15,10 +15,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from classifier.text_reader import TextReader
+from training.core.checkpoint import load_checkpoint
 from training.core.loop import DivergedError, Schedule
 from training.core.run_folder import RunError, RunFolder
 from training.errors import TextTrainingError
-from training.matcher.joint_model import load_checkpoint
 from training.text.blocks import TextBlock
 from training.text.cli import app
 from training.text.data import pack_entries, read_records

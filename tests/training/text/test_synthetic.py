@@ -10,14 +10,8 @@ from captcha import image
 from classifier.text_preprocess import TextPreprocess
 from training.errors import TextTrainingError
 from training.synthetic.palette import Palette
-from training.text.blocks import (
-    DrawnBlocks,
-    FileBlocks,
-    MemoryFeed,
-    TextBlock,
-    drawing_feed,
-    drawn_block,
-)
+from training.text.blocks import FileBlocks, MemoryFeed, TextBlock
+from training.text.drawn_blocks import DrawnBlocks, drawing_feed, drawn_block
 from training.text.synthetic import BENCHMARK, HELD_OUT, TRAINING, DrawingPlan, TextDrawer
 
 PLAN = DrawingPlan("0123456789ABC", (4, 6), (128, 64))

@@ -1,8 +1,23 @@
-"""How many CPU threads a training uses."""
+"""The device, precision and number of CPU threads of a training."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
+
+
+def default_device() -> str:
+    """`cuda` if a GPU is available, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def half_precision(device: str) -> AbstractContextManager[object]:
+    """Autocast to bfloat16 where the device computes with it, else nothing."""
+    if device == "cuda":
+        usable = torch.cuda.is_bf16_supported()
+    else:
+        usable = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.autocast(device, torch.bfloat16) if usable else nullcontext()
 
 
 def use_threads(asked: int) -> int:
