@@ -16,9 +16,10 @@ from rich.console import Console
 from labels.console import say
 from training.adapt.own_pictures import OwnPictures
 from training.core.initial_weights import DETECTOR_RATE, MATCHER_RATE
-from training.core.loop import Schedule
-from training.detector.data import DetectionData
-from training.detector.run import DetectorModel, DetectorResult, train_on
+from training.core.schedule import Schedule
+from training.detector.result import DetectorModel, DetectorResult
+from training.detector.run import train_on
+from training.detector.samples import DetectionData
 from training.detector.settings import DetectorSettings
 from training.errors import TrainingError
 from training.matcher.crop_inputs import network_input
@@ -30,8 +31,10 @@ from training.matcher.mixed_blocks import MixedBlocks
 from training.matcher.onnx_import import charset_of_onnx, state_of_both
 from training.matcher.picture_blocks import KIND, as_it_is
 from training.matcher.rotation import measured_turns
-from training.matcher.run import Settings, TrainingTask, run_course
+from training.matcher.run import run_task
+from training.matcher.settings import Settings
 from training.matcher.synthetic_blocks import SyntheticBlocks
+from training.matcher.task import TrainingTask
 
 _TURN_DEG, _FAR_TURN_DEG = 12.0, 40.0
 """By how much own items are turned either way; further where the site itself turns them far."""
@@ -113,7 +116,7 @@ def tune_matcher(
         say(console, "Items are turned far here; drawn ones are turned like them.")
     own = GroupBlocks(groups, charset, turn_deg=_FAR_TURN_DEG if turns else _TURN_DEG)
     kinds = _kinds(groups, frozenset(charset)) if plan.mix else {KIND: 8}
-    course = TrainingTask(
+    task = TrainingTask(
         trainer="siamese",
         charset=charset,
         weighting=Weighting(pairs=1.0, symbols=1.0),
@@ -142,9 +145,13 @@ def tune_matcher(
         minutes=plan.minutes,
     )
     settings = Settings(
-        schedule, trials=len(trials), threads=plan.threads, name=plan.name, version=plan.version
+        schedule,
+        trials=max(10, len(trials)),
+        threads=plan.threads,
+        name=plan.name,
+        version=plan.version,
     )
-    return run_course(course, out, settings, start=start, resume=resume, console=console)
+    return run_task(task, out, settings, start=start, resume=resume, console=console)
 
 
 def tune_detector(

@@ -23,7 +23,8 @@ from training.errors import TrainingError
 from training.matcher.imprinting import Imprinter
 from training.matcher.joint_model import JointModel, restore, to_input
 from training.matcher.match_metrics import measures
-from training.matcher.run import Settings, export_run
+from training.matcher.run import export_run
+from training.matcher.settings import Settings
 from training.matcher.synthetic_blocks import KINDS, SyntheticBlocks, draw_trials
 
 _BLOCKS = 30

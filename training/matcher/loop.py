@@ -8,8 +8,9 @@ from rich.console import Console
 from torch import Tensor
 
 from training.core.device import default_device
-from training.core.loop import Loop, Schedule
+from training.core.loop import Loop
 from training.core.run_folder import RunFolder
+from training.core.schedule import Schedule
 from training.matcher.imprinting import Imprinter
 from training.matcher.joint_model import JointModel, Weighting, same_items, to_input
 from training.matcher.pairs import Block

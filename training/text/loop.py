@@ -6,8 +6,9 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor, nn
 
-from training.core.loop import Loop, Schedule, usual_groups
+from training.core.loop import Loop, usual_groups
 from training.core.run_folder import RunFolder
+from training.core.schedule import Schedule
 from training.text.augment import varied
 from training.text.blocks import TextBlock
 from training.text.measures import Alphabet, answers_of, measures_of, to_input

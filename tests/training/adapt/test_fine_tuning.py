@@ -14,7 +14,7 @@ from siamese import SiameseMatcher
 from training.adapt.fine_tuning import TuningPlan, tune_matcher
 from training.adapt.own_pictures import OwnPictures, own_pictures
 from training.core.initial_weights import shipped_file
-from training.core.loop import Schedule
+from training.core.schedule import Schedule
 from training.errors import TrainingError
 from training.matcher.imprinting import Glyphs, Imprinter
 from training.matcher.joint_model import JointModel, features_of, restore

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from training.core.checkpoint import save_checkpoint
-from training.core.loop import Schedule
+from training.core.schedule import Schedule
 from training.matcher.averaging import AveragingError, _mean, average_runs
 from training.matcher.joint_model import JointModel
-from training.matcher.run import Settings
+from training.matcher.settings import Settings
 
 SETTINGS = Settings(Schedule(steps=1, decay_steps=1))
 

@@ -19,15 +19,15 @@ from labels.puzzles import read_puzzles
 from modelfile import OnnxSession
 from siamese import SiameseMatcher
 from training.core.checkpoint import CheckpointError, load_checkpoint
-from training.core.loop import DivergedError, Schedule
+from training.core.loop import DivergedError
 from training.core.run_folder import RunError, RunFolder
-from training.matcher.classifier_trainer import run_classifier_training
+from training.core.schedule import Schedule
 from training.matcher.imprinting import Imprinter, broad_faces, glyph_crop
 from training.matcher.joint_model import JointModel, Weighting, restore, to_input
 from training.matcher.loop import Training
 from training.matcher.onnx_import import state_of_onnx, unfold
-from training.matcher.run import Settings
-from training.matcher.siamese_trainer import run_siamese_training
+from training.matcher.run import run_training
+from training.matcher.settings import Settings
 from training.synthetic.palette import Palette
 
 LABELS = ("bar", "cross", "disc", "ring", "square", "wedge")
@@ -94,7 +94,7 @@ def ranked_above(right: np.ndarray, wrong: np.ndarray) -> float:
 @pytest.fixture(scope="module")
 def siamese_run(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "siamese"
-    assert run_siamese_training(shapes, out, settings(100, every=25))
+    assert run_training("siamese", shapes, out, settings(100, every=25))
     return out
 
 
@@ -137,8 +137,8 @@ def test_a_classifier_starts_from_a_matcher(
     siamese_run: Path, shapes: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "classifier"
-    run_classifier_training(
-        shapes, out, settings(60, every=20), start=(siamese_run / "siamese.onnx",)
+    run_training(
+        "classifier", shapes, out, settings(60, every=20), start=(siamese_run / "siamese.onnx",)
     )
     reader = OnnxClassifier.load(out / "classifier.onnx")
     assert reader.charset.symbols == LABELS
@@ -171,8 +171,8 @@ def test_an_interrupted_run_resumes_to_a_complete_one(shapes: Path, tmp_path: Pa
     stopped_at = int(load_checkpoint(out / "last.pt")["step"])
     assert stopped_at >= 3
     with pytest.raises(RunError, match="--resume"):
-        run_siamese_training(shapes, out, settings(stopped_at + 3, every=3))
-    assert run_siamese_training(shapes, out, settings(stopped_at + 3, every=3), resume=True)
+        run_training("siamese", shapes, out, settings(stopped_at + 3, every=3))
+    assert run_training("siamese", shapes, out, settings(stopped_at + 3, every=3), resume=True)
     assert int(load_checkpoint(out / "last.pt")["step"]) == stopped_at + 3
     assert (out / "siamese.onnx").is_file()
     steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from classifier.text_reader import TextReader
 from training.core.checkpoint import load_checkpoint
-from training.core.loop import DivergedError, Schedule
+from training.core.loop import DivergedError
 from training.core.run_folder import RunError, RunFolder
+from training.core.schedule import Schedule
 from training.errors import TextTrainingError
 from training.text.blocks import TextBlock
 from training.text.cli import app
