@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from labels.atomic import replacing
 from training.errors import TrainingError
 
 
@@ -13,10 +14,9 @@ class CheckpointError(TrainingError):
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint so that a kill in between leaves the old one."""
-    torn = path.with_name(path.name + ".part")
-    torch.save(state, torn)
-    torn.replace(path)
+    """Write a checkpoint; a kill in between leaves the old one."""
+    with replacing(path) as new:
+        torch.save(state, new)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

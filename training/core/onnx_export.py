@@ -41,18 +41,20 @@ def graph_of(
     Args:
         network: Traced as it is.
         examples: One for each input.
-        metadata: What the file says of itself.
-        inputs: Names, and names of free axes from the first on; None for one that is not free.
-        outputs: The same.
-        half: Whether weights are kept in 16 bits.
+        metadata: Metadata of the file.
+        inputs: Names of the inputs, each with the names of its axes: None for an axis of fixed
+            size, and an empty tuple where all are fixed.
+        outputs: The same of the outputs.
+        half: Whether weights are stored in 16 bits.
     """
     axes = {
         name: {at: axis for at, axis in enumerate(free) if axis is not None}
         for name, free in {**inputs, **outputs}.items()
+        if any(free)
     }
     with warnings.catch_warnings():
-        # The older exporter folds batch normalisation, needs no further package, and warns that
-        # it is the older one.
+        # The older exporter folds batch normalisation, traces the detector's head, needs no further
+        # package, and warns that it is the older one.
         warnings.simplefilter("ignore")
         buffer = BytesIO()
         torch.onnx.export(

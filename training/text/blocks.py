@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +103,7 @@ def read_block(pictures: TextSet, chosen: Sequence[int], preprocess: TextPreproc
 
 
 class MemoryFeed:
-    """Batches of pictures that are all in memory; a context manager as the other feeds are."""
+    """Batches of pictures that are all in memory."""
 
     def __init__(self, pictures: TextBlock, batch: int, seed: int) -> None:
         """Keep them.
@@ -120,17 +118,6 @@ class MemoryFeed:
         self._rng = np.random.default_rng(seed)
         self._order: list[int] = []
         self.drawn = len(pictures.words)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is to be let go."""
 
     def batch(self) -> TextBlock:
         """The next pictures; each comes once before any comes again."""
