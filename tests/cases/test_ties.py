@@ -16,8 +16,8 @@ from detector import Detections
 from labels.puzzles import Puzzle
 from modelfile import ModelMetadata
 from training.adapt.measures import all_found, named_right
-from training.detector.data import Sample as Scene
 from training.detector.metrics import Thresholds, average_precision, missed_and_spare, score
+from training.detector.samples import Sample as Scene
 from training.evaluation.scoring import Reply, score_reply
 from training.evaluation.statistics import expected_calibration_error, strictly_best
 from training.matcher.crop_inputs import Trial

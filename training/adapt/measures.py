@@ -10,7 +10,7 @@ from classifier import OnnxClassifier
 from detector import Detector, YoloDetector
 from training.adapt.own_pictures import OwnPictures
 from training.adapt.record import Compared, Share
-from training.detector.data import Sample as Scene
+from training.detector.samples import Sample as Scene
 from training.evaluation.evaluate import Outcome
 from training.evaluation.statistics import strictly_best
 from training.matcher.items import Group

@@ -12,8 +12,8 @@ import numpy as np
 
 from labels.annotations import Annotations, LabelledPicture, Layout
 from labels.puzzles import prompt_boxes, read_puzzles
-from training.detector.data import Sample as Scene
 from training.detector.data import strips_of
+from training.detector.samples import Sample as Scene
 from training.matcher.items import Group, labelled_groups, puzzle_group
 
 

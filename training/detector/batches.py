@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from training.detector.data import DetectionData
 from training.detector.frames import Frame, draw_frame
+from training.detector.samples import DetectionData
 
 
 class EpochOfFrames(Protocol):

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from labels.puzzles import Box
-from training.detector.data import Sample
 from training.detector.frames import Frame, draw_frame
+from training.detector.samples import Sample
 from training.synthetic.catalogue import Split
 from training.synthetic.clutter import encode
 from training.synthetic.palette import Palette

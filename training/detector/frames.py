@@ -15,7 +15,7 @@ from PIL import Image
 
 from detector import letterbox
 from detector.letterbox import PAD
-from training.detector.data import Sample
+from training.detector.samples import Sample
 
 _MIN_SIDE_PX = 3.0
 """Boxes smaller than this in the frame show nothing that could be learned."""

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from labels.puzzles import PUZZLES_FILE
-from training.detector.data import DetectionData, read_detection_data
+from training.detector.data import read_detection_data
+from training.detector.samples import DetectionData
 from training.errors import DetectionDataError
 from training.synthetic.families import FAMILIES
 from training.synthetic.generate import run_generate

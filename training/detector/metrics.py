@@ -1,5 +1,6 @@
 """How good boxes are: average precision, and whole pictures right."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from detector import Detections, iou_matrix
-from training.detector.data import Sample
+from training.detector.samples import Sample
 
 AP_IOUS = (0.5, 0.75)
 
@@ -58,6 +59,16 @@ class DetectionScores:
     def fitness(self) -> float:
         """The mean of what counts, in 0..1."""
         return float(np.nanmean([self.ap50, self.ap75, self.scenes_found, self.strips_right]))
+
+    @property
+    def summary(self) -> str:
+        """The metrics in words, without those that the pictures cannot tell."""
+        text = f"AP50 {self.ap50:.3f}, AP75 {self.ap75:.3f}"
+        if math.isfinite(self.scenes_found):
+            text += f", every item found in {self.scenes_found:.1%} of the pictures"
+        if math.isfinite(self.strips_right):
+            text += f", {self.strips_right:.1%} of the prompt pictures right"
+        return text
 
 
 def score(

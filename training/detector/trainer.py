@@ -22,11 +22,12 @@ from torch import nn
 from detector import Detections, Limits, decode, find_layout, letterbox
 from detector.network import DetectorNetwork, build_network
 from detector.selection import select
+from training.core.checkpoint import save_checkpoint
 from training.core.device import use_threads
 from training.detector.batches import EpochFrames, EpochOfFrames, FrameSource, batches
-from training.detector.data import DetectionData, Sample
 from training.detector.frames import plan_epoch
 from training.detector.metrics import DetectionScores, Thresholds, score
+from training.detector.samples import DetectionData, Sample
 from training.detector.settings import DetectorSettings, Progress, Tick
 from training.errors import DetectorTrainingError
 
@@ -82,18 +83,18 @@ class DetectorTrainer:
 
     def save(self, file: Path) -> None:
         """Write all that `restore` needs; a broken-off write leaves the old file as it was."""
-        state = {
-            "settings": asdict(self.settings),
-            "classes": self.data.classes,
-            "progress": asdict(self.progress),
-            "samples": len(self.data.train),
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        partial = file.with_suffix(".part")
-        torch.save(state, partial)
-        partial.replace(file)
+        save_checkpoint(
+            file,
+            {
+                "settings": asdict(self.settings),
+                "classes": self.data.classes,
+                "progress": asdict(self.progress),
+                "samples": len(self.data.train),
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            },
+        )
 
     def restore(self, file: Path) -> None:
         """Go on from a checkpoint.
