@@ -1,4 +1,4 @@
-"""Fine-tuning: shipped models, or others of ours, made better at the user's own pictures.
+"""Fine-tuning of our models on the user's own pictures.
 
 Half of what a model sees is the user's own and half is drawn by the generator, so that it does not
 forget what it knew. The rate is low, and the rows of the classifier's symbols stay as they are: few
@@ -26,11 +26,11 @@ from training.matcher.crop_inputs import network_input
 from training.matcher.group_blocks import GroupBlocks, GroupSource, by_word, group_trials
 from training.matcher.imprinting import Glyphs, Imprinter
 from training.matcher.items import Group
-from training.matcher.joint_model import JointModel, Weighting, restore
+from training.matcher.joint_model import JointModel, LossWeights, restore
 from training.matcher.mixed_blocks import MixedBlocks
 from training.matcher.onnx_import import charset_of_onnx, state_of_both
-from training.matcher.picture_blocks import KIND, as_it_is
-from training.matcher.rotation import measured_turns
+from training.matcher.picture_blocks import KIND, view_of
+from training.matcher.rotation import measured_rotations
 from training.matcher.run import run_task
 from training.matcher.settings import Settings
 from training.matcher.synthetic_blocks import SyntheticBlocks
@@ -50,7 +50,7 @@ class TuningPlan:
     """How to fine-tune.
 
     Attributes:
-        minutes: For one model at most, measuring and export not counted.
+        minutes: Time limit for one model, without validation and export.
         threads: CPU threads; 0 for torch's choice.
         seed: Random seed.
         mix: Whether to mix in generated pictures.
@@ -81,7 +81,7 @@ def tune_matcher(
     """Fine-tune matcher and classifier together, and export both into a run folder.
 
     Args:
-        learned: To learn from.
+        learned: Training pictures.
         held_out: To measure on while training; what it has no pictures for is measured on
             `learned`.
         start: `siamese.onnx` and `classifier.onnx` of one run.
@@ -119,7 +119,7 @@ def tune_matcher(
     task = TrainingTask(
         trainer="siamese",
         charset=charset,
-        weighting=Weighting(pairs=1.0, symbols=1.0),
+        weighting=LossWeights(pairs=1.0, symbols=1.0),
         metric="solved",
         make=(
             MixedBlocks(own, SyntheticBlocks(charset, cache=plan.cache), turns) if plan.mix else own
@@ -194,11 +194,11 @@ def tune_detector(
 def _turns(
     groups: tuple[Group, ...], start: tuple[Path, Path], plan: TuningPlan
 ) -> tuple[float, ...]:
-    """How far items are turned, by the models that are started from."""
+    """Rotations of the items, measured with the initial models."""
     state = state_of_both(*start)
     model = JointModel(tuple(state["charset"]))
     restore(model, state)
-    found: tuple[float, ...] = measured_turns(
+    found: tuple[float, ...] = measured_rotations(
         model.eval(), groups, np.random.default_rng(plan.seed)
     )
     return found
@@ -225,7 +225,7 @@ def _pictured(groups: tuple[Group, ...], words: tuple[str, ...], first: int) -> 
     """Crops of new words; their rows follow those of the known symbols."""
     shown = by_word(groups)
     crops = [
-        (network_input(as_it_is(item.scene), "classifier"), first + place)
+        (network_input(view_of(item.scene), "classifier"), first + place)
         for place, word in enumerate(words)
         for item in shown[word]
     ]

@@ -14,7 +14,7 @@ from training.detector.samples import Sample as Scene
 from training.evaluation.evaluate import Outcome
 from training.evaluation.statistics import strictly_best
 from training.matcher.items import Group
-from training.matcher.picture_blocks import as_it_is
+from training.matcher.picture_blocks import view_of
 
 NAMED = "named right, told all words"
 FOUND = "every item found"
@@ -82,7 +82,7 @@ def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequ
         part = items[at : at + _AT_ONCE]
         crops = []
         for item in part:
-            view = as_it_is(item.scene)
+            view = view_of(item.scene)
             crops += classifier.crop(view.picture, np.array([view.box], np.float32))
         scores = classifier.read(crops).score_words(known)
         for at_crop, item in enumerate(part):

@@ -1,4 +1,4 @@
-"""The user's own labelled pictures, as what the models learn from: scenes and groups of items.
+"""The user's own labelled pictures as training data: scenes and groups of items.
 
 Whatever the layout, a picture gives a scene with the boxes of all its items, for the detector, and
 a *group* of items that were seen together, for the matcher: those of one puzzle must be told apart.
@@ -40,7 +40,7 @@ class OwnPictures:
 
 
 def own_pictures(annotations: Annotations, chosen: Collection[Path]) -> OwnPictures:
-    """What some of the pictures of a folder teach.
+    """Training data from some of the pictures of a folder.
 
     Args:
         annotations: The folder; of a puzzle set, or with boxes, or with a class for each picture.

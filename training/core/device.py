@@ -12,7 +12,7 @@ def default_device() -> str:
 
 
 def half_precision(device: str) -> AbstractContextManager[object]:
-    """Autocast to bfloat16 where the device computes with it, else nothing."""
+    """Autocast to bfloat16 if the device supports it; otherwise do nothing."""
     if device == "cuda":
         usable = torch.cuda.is_bf16_supported()
     else:
@@ -21,17 +21,17 @@ def half_precision(device: str) -> AbstractContextManager[object]:
 
 
 def use_threads(asked: int) -> int:
-    """Set torch's threads.
+    """Set the number of CPU threads that torch uses.
 
-    On all cores a training that shares them with anything else is many times slower than on one
-    less: the threads of a step wait for each other.
+    If other work shares the cores, training on all of them is many times slower than on one fewer:
+    the threads of a step wait for each other.
 
     Args:
-        asked: 0 for one less than the cores that this process may use, at least one, unless
-            `OMP_NUM_THREADS` says how many.
+        asked: 0 for one fewer than the cores that this process may use, but at least one, unless
+            `OMP_NUM_THREADS` is set.
 
     Returns:
-        How many there are now.
+        The number of threads now in use.
     """
     if asked:
         torch.set_num_threads(asked)

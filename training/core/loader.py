@@ -26,36 +26,36 @@ _WAIT_S = 2.0
 _POLL_S = 0.25
 _QUEUE_BLOCKS = 24
 _NICE = 3
-"""On two cores a worker of equal right drew more crops than were used, and halved the speed of
+"""On two cores a worker of equal priority drew more crops than were used and halved the speed of
 training (107 pairs/s instead of 187)."""
 
 
-class FeedError(TrainingError):
-    """The processes that draw or read crops have ended."""
+class LoaderError(TrainingError):
+    """A worker process has ended."""
 
 
-class Worded(Protocol):
-    """What a worker makes at a time: some pictures, and what each shows."""
+class HasWords(Protocol):
+    """A block, which a worker makes at a time: some pictures, and the word that each shows."""
 
     @property
     def words(self) -> tuple[str, ...]:
-        """One for each."""
+        """The word of each picture."""
         ...
 
 
-B = TypeVar("B", bound=Worded)
-B_co = TypeVar("B_co", bound=Worded, covariant=True)
+B = TypeVar("B", bound=HasWords)
+B_co = TypeVar("B_co", bound=HasWords, covariant=True)
 
 
 class Source(Protocol[B_co]):
-    """Makes blocks of any sort, in a worker process."""
+    """Makes blocks in a worker process."""
 
     def block(self, kind: str) -> B_co:
         """The next block of a kind."""
         ...
 
 
-class Feeder(Generic[B]):
+class BlockLoader(Generic[B]):
     """Batches from blocks that worker processes make; a context manager."""
 
     def __init__(
@@ -72,11 +72,11 @@ class Feeder(Generic[B]):
 
         Args:
             make: Makes a worker's source from its seed; picklable.
-            kinds: How many blocks of each kind a batch has.
-            seed: Random seed of the workers' drawing, and of choosing and changing blocks.
+            kinds: Number of blocks of each kind in a batch.
+            seed: Random seed of the workers and of the choice and augmentation of blocks.
             workers: Number of processes.
-            pool_blocks: Blocks kept, of all kinds together.
-            uses: How often a block is used at most.
+            pool_blocks: Size of the pool in blocks, all kinds together.
+            uses: Maximum number of times that a block is used.
         """
         self._kinds = dict(kinds)
         self._rng = np.random.default_rng(seed)
@@ -120,10 +120,10 @@ class Feeder(Generic[B]):
         self._queue.close()
 
     def batch(self) -> B:
-        """The blocks of one batch, joined.
+        """The next batch: its blocks, joined.
 
         Raises:
-            FeedError: a worker has ended.
+            LoaderError: a worker has ended.
         """
         self._collect(wait=False)
         while any(len(self._ready(kind)) < n for kind, n in self._kinds.items()):
@@ -132,7 +132,7 @@ class Feeder(Generic[B]):
         for kind, count in self._kinds.items():
             pool = self._pools[kind]
             ready = self._ready(kind)
-            # What was never used comes first, the rest by chance.
+            # Unused blocks come first, the others in random order.
             order = sorted(ready, key=lambda i: (min(pool[i][1], 1), self._rng.random()))
             for i in order[:count]:
                 block, uses = pool[i]
@@ -145,14 +145,14 @@ class Feeder(Generic[B]):
         raise NotImplementedError
 
     def changed(self, block: B) -> B:
-        """A block that was used before, as it is used again."""
+        """The augmentation of a block that is used again."""
         return block
 
     def _ready(self, kind: str) -> list[int]:
         return [i for i, (_, uses) in enumerate(self._pools[kind]) if uses < self._uses]
 
     def _receive(self) -> None:
-        """Take blocks from the workers until the feed is closed; runs in its own thread."""
+        """Receive blocks from the workers until the loader is closed; runs in its own thread."""
         while not self._closing.is_set():
             try:
                 arrived = self._queue.get(timeout=_POLL_S)
@@ -172,7 +172,7 @@ class Feeder(Generic[B]):
                 kind, block = self._arrived.get(block=wait, timeout=_WAIT_S)
             except queue.Empty:
                 if any(not process.is_alive() for process in self._processes):
-                    raise FeedError(
+                    raise LoaderError(
                         "A process that draws crops has ended; its error is printed above."
                     ) from None
                 return
@@ -191,7 +191,7 @@ def _work(
     kinds: Sequence[str],
     seed: int,
 ) -> None:
-    """A worker process: makes blocks of all kinds, in proportion, until it is ended."""
+    """Run a worker process: make blocks of all kinds, in proportion, until it is terminated."""
     # Ctrl-C reaches the whole process group; the trainer ends the workers itself.
     import signal
 

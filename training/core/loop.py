@@ -1,4 +1,4 @@
-"""The training loop that the trainers of matcher, classifier and text reader share."""
+"""The training loop of matcher, classifier and text reader."""
 
 import math
 import signal
@@ -29,11 +29,11 @@ B_co = TypeVar("B_co", covariant=True)
 
 
 class Batches(Protocol[B_co]):
-    """Where batches come from."""
+    """An endless source of batches."""
 
     @property
     def drawn(self) -> int:
-        """What was made for them so far."""
+        """Number of pictures or crops made so far."""
         ...
 
     def batch(self) -> B_co:
@@ -42,17 +42,17 @@ class Batches(Protocol[B_co]):
 
 
 class DivergedError(TrainingError):
-    """The loss is no number any more."""
+    """The loss is not a number any more."""
 
 
 class Loop(Generic[B]):
-    """One run of the loop; what a batch is and how it is learned from, a trainer says."""
+    """A training run; a subclass defines the batch, its loss and the validation metrics."""
 
     unit = "pictures"
-    """What is counted, in the plural."""
+    """Name of the samples whose throughput is shown, in the plural."""
 
-    newest_of_equals = False
-    """Whether of two checkpoints that measure the same the newer is the best one."""
+    prefers_newest = False
+    """Whether the newer of two checkpoints with the same metric is the better one."""
 
     def __init__(
         self,
@@ -64,14 +64,15 @@ class Loop(Generic[B]):
         *,
         console: Console | None = None,
     ) -> None:
-        """Set everything up.
+        """Set up the optimiser.
 
         Args:
-            model: What to train, on the device.
+            model: The model to train, on the device.
             run: Where to leave checkpoints and metrics.
             schedule: How long and how fast.
-            metric: The name of the measure that decides what is best; larger is better.
-            groups: Parameters, as AdamW takes them.
+            metric: Name of the validation metric by which the best weights are chosen; larger is
+                better.
+            groups: Parameter groups of AdamW.
             console: Where progress is shown.
         """
         self._device = default_device()
@@ -89,32 +90,32 @@ class Loop(Generic[B]):
         self._elapsed_s = 0.0
 
     def losses(self, batch: B) -> tuple[Tensor, dict[str, float], int]:
-        """The loss of a batch, its parts for the records, and how much was in it."""
+        """The loss of a batch, its parts by name for the log, and the number of samples."""
         raise NotImplementedError
 
-    def measures(self) -> dict[str, float]:
-        """The model in evaluation mode, measured; the names become those of metrics."""
+    def validate(self) -> dict[str, float]:
+        """Validation metrics of the model, which is in evaluation mode, by name."""
         raise NotImplementedError
 
-    def facts(self) -> dict[str, Any]:
-        """What a checkpoint holds of the model beside its weights."""
+    def checkpoint_fields(self) -> dict[str, Any]:
+        """Fields of a checkpoint that describe the model beside its weights."""
         return {}
 
-    def begin(self) -> None:
-        """Called before the first step of a run, resumed or not."""
+    def on_start(self) -> None:
+        """Called before the first step of a run, whether new or resumed."""
 
-    def follow(self) -> None:
+    def on_step_end(self) -> None:
         """Called after every step."""
 
-    def finished(self, measures: dict[str, float]) -> str | None:  # noqa: ARG002
-        """Why training is over before the end of its schedule; None where it is not."""
+    def stop_reason(self, measures: dict[str, float]) -> str | None:  # noqa: ARG002
+        """The reason to stop before the end of the schedule; None to continue."""
         return None
 
     def resume(self, *, finish: bool = False) -> None:
-        """Go on from the run's newest checkpoint.
+        """Continue from the run's newest checkpoint.
 
         Args:
-            finish: Whether to begin the decay now.
+            finish: Whether to begin the learning-rate decay now.
         """
         state = load_checkpoint(self._run.last)
         self._model.load_state_dict(state["model"])
@@ -129,20 +130,20 @@ class Loop(Generic[B]):
             self._schedule = replace(self._schedule, steps=ends, decay_steps=decay)
         self._elapsed_s = float(state.get("elapsed_s", 0.0))
         if finish:
-            self._schedule = self._schedule.ending_after(self.step)
+            self._schedule = self._schedule.decaying_from(self.step)
         self._run.rewind(self.step)
 
     def fit(self, feed: Batches[B]) -> bool:
         """Train to the end of the schedule.
 
         Args:
-            feed: Gives the batches.
+            feed: Source of the batches.
 
         Returns:
-            False where Ctrl-C or a termination signal ended it before; a checkpoint is left.
+            False if Ctrl-C or a termination signal ended it early; a checkpoint is left.
 
         Raises:
-            DivergedError: the loss is no number any more.
+            DivergedError: the loss is not a number any more.
         """
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
@@ -179,7 +180,7 @@ class Loop(Generic[B]):
             loss=0.0,
             metric=0.0,
         )
-        self.begin()
+        self.on_start()
         saved_at = logged_at = clock = time.monotonic()
         seen = summed = 0
         sums: dict[str, float] = {}
@@ -188,7 +189,7 @@ class Loop(Generic[B]):
             self._elapsed_s += time.monotonic() - clock
             clock = time.monotonic()
             if self._schedule.minutes:
-                self._schedule = self._schedule.in_time(self.step, self._elapsed_s)
+                self._schedule = self._schedule.fitted_to_time(self.step, self._elapsed_s)
                 bar.update(task, total=self._schedule.steps)
             seen += count
             for name, value in parts.items():
@@ -201,7 +202,7 @@ class Loop(Generic[B]):
                 self._run.log(
                     self.step,
                     **means,
-                    learning_rate=self._schedule.rate_at(self.step),
+                    learning_rate=self._schedule.learning_rate_at(self.step),
                     drawn=feed.drawn,
                     **{f"{self.unit}_per_s": speed},
                 )
@@ -209,13 +210,13 @@ class Loop(Generic[B]):
                 logged_at, seen, summed, sums = now, 0, 0, {}
             bar.update(task, completed=self.step)
             if self.step % self._schedule.check_every == 0 or self.step == self._schedule.steps:
-                measures = self.measured()
+                measures = self.validated()
                 better = self._keep_best(measures[self._metric])
                 self._since_best = 0 if better else self._since_best + 1
-                self._mind_patience()
+                self._check_patience()
                 bar.update(task, metric=self.best, total=self._schedule.steps)
                 self._save(self._run.last)
-                enough = self.finished(measures)
+                enough = self.stop_reason(measures)
                 if enough is not None:
                     say(self._console, enough)
                     return
@@ -225,12 +226,12 @@ class Loop(Generic[B]):
                 self._save(self._run.last)
                 saved_at = time.monotonic()
 
-    def _mind_patience(self) -> None:
-        """Begin the decay where the plateau has stopped to pay."""
+    def _check_patience(self) -> None:
+        """Begin the decay once the metric has stopped improving on the plateau."""
         schedule = self._schedule
         early = self.step < schedule.steps - schedule.decay_steps
         if schedule.patience and early and self._since_best >= schedule.patience:
-            self._schedule = schedule.ending_after(self.step)
+            self._schedule = schedule.decaying_from(self.step)
             say(
                 self._console,
                 f"No better {self._metric} in {schedule.patience} measurements: the learning rate "
@@ -239,7 +240,7 @@ class Loop(Generic[B]):
 
     def _one_step(self, feed: Batches[B]) -> tuple[dict[str, float], int]:
         batch = feed.batch()
-        rate = self._schedule.rate_at(self.step)
+        rate = self._schedule.learning_rate_at(self.step)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._model.train()
@@ -255,20 +256,20 @@ class Loop(Generic[B]):
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP_NORM)
         self._optimiser.step()
         self.step += 1
-        self.follow()
+        self.on_step_end()
         return parts, count
 
-    def measured(self) -> dict[str, float]:
-        """Measure and note it."""
+    def validated(self) -> dict[str, float]:
+        """Validate the model and log the metrics."""
         self._model.eval()
-        measures = self.measures()
+        measures = self.validate()
         self._run.log(self.step, **measures)
         return measures
 
     def _keep_best(self, value: float) -> bool:
-        """Keep the weights where they are the best so far, and say whether they are."""
+        """Save the weights if they are the best so far, and say whether they are."""
         better = value > self.best
-        if better or (self.newest_of_equals and value == self.best):
+        if better or (self.prefers_newest and value == self.best):
             self.best = value
             self._save(self._run.best)
         return better
@@ -279,7 +280,7 @@ class Loop(Generic[B]):
             {
                 "model": self._model.state_dict(),
                 "optimiser": self._optimiser.state_dict(),
-                **self.facts(),
+                **self.checkpoint_fields(),
                 "step": self.step,
                 "best": self.best,
                 "since_best": self._since_best,
@@ -290,8 +291,8 @@ class Loop(Generic[B]):
         )
 
 
-def usual_groups(model: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
-    """All parameters: weights decay, biases and scales do not."""
+def parameter_groups(model: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
+    """Parameter groups of AdamW: weights are decayed, biases and scales are not."""
     every = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in every if p.ndim >= 2], "weight_decay": schedule.weight_decay},
@@ -300,5 +301,5 @@ def usual_groups(model: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """A termination signal ends a run as Ctrl-C does."""
+    """End a run on a termination signal as on Ctrl-C."""
     raise KeyboardInterrupt

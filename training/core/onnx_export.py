@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file, and whether the file does what the network does."""
+"""Export of a network to ONNX, and a check that file and network agree."""
 
 import warnings
 from io import BytesIO
@@ -24,7 +24,7 @@ _TOLERANCE = 0.12
 
 
 class ExportError(TrainingError):
-    """The exported file does not do what the trained network does."""
+    """The exported file differs from the trained network."""
 
 
 def graph_of(
@@ -36,7 +36,7 @@ def graph_of(
     outputs: dict[str, tuple[str | None, ...]],
     half: bool = True,
 ) -> bytes:
-    """The network as ONNX, with our metadata.
+    """Export a network to ONNX, with our metadata.
 
     Args:
         network: Traced as it is.
@@ -77,7 +77,7 @@ def graph_of(
 
 
 def difference_of(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
-    """The largest difference of a logit.
+    """The largest difference between two arrays of logits.
 
     Raises:
         ExportError: it is too large.

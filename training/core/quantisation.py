@@ -32,7 +32,7 @@ from training.errors import TrainingError
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-Feed = Mapping[str, F32]
+PairLoader = Mapping[str, F32]
 
 _CROPS_AT_ONCE = 32
 _COMPARED = 4
@@ -121,7 +121,7 @@ def run_quantise(source: Path, folders: Sequence[Path], out: Path, pictures: int
     )
 
 
-def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed], kind: str) -> onnx.ModelProto:
+def _quantised(model: onnx.ModelProto, feeds: Sequence[PairLoader], kind: str) -> onnx.ModelProto:
     from onnxruntime.quantization import (  # heavy, and only needed here
         CalibrationDataReader,
         QuantFormat,
@@ -134,7 +134,7 @@ def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed], kind: str) -> onnx
         def __init__(self) -> None:
             self._rest = iter(feeds)
 
-        def get_next(self) -> Feed | None:
+        def get_next(self) -> PairLoader | None:
             return next(self._rest, None)
 
     logging.getLogger().setLevel(logging.ERROR)
@@ -164,7 +164,7 @@ def _outer(nodes: Sequence[str]) -> list[str]:
     return [name for name, module in modules.items() if module in ends]
 
 
-def _feeds(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> Iterator[Feed]:
+def _feeds(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> Iterator[PairLoader]:
     """Inputs of the kind that the service gives a model."""
     puzzles = [(s.folder, p) for s in sets for p in s.puzzles]
     step = max(1, len(puzzles) // max(count, 1))
@@ -194,7 +194,7 @@ def _feeds(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> It
             crops = crops[_CROPS_AT_ONCE:]
 
 
-def _crop_feed(metadata: ModelMetadata, crops: Sequence[U8]) -> Feed:
+def _crop_feed(metadata: ModelMetadata, crops: Sequence[U8]) -> PairLoader:
     batch = to_batch(
         crops,
         metadata.input_size[0],

@@ -1,29 +1,29 @@
-"""How long and how fast a training learns."""
+"""Length and learning rate of a training."""
 
 from dataclasses import dataclass, replace
 
 _PLATEAU = 0.5
-"""Share of a limited time that the rate stays up."""
+"""Share of a time limit before the decay begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast to learn: warm-up, a plateau, a decay to nothing.
+    """Learning-rate schedule: linear warm-up, a plateau, and linear decay to zero.
 
-    The plateau can be ended at any time: the rate then falls over the next `decay_steps`.
+    The plateau can be ended at any time; the rate then decays over the next `decay_steps`.
 
     Attributes:
         steps: Total number of batches.
-        decay_steps: How many of them, at the end, the rate falls in.
-        warmup_steps: How many of them, at the start, it rises in.
+        decay_steps: Number of final steps of the decay.
+        warmup_steps: Number of first steps of the warm-up.
         rate: Peak learning rate.
         weight_decay: Weight decay of AdamW.
-        check_every: Steps between two measurements.
-        save_every_s: Seconds between two checkpoints at most.
-        patience: Measurements on the plateau without a better metric after which the decay begins
-            at once; 0 never does so.
+        check_every: Steps between two validations.
+        save_every_s: Maximum time between two checkpoints in seconds.
+        patience: Validations on the plateau without improvement after which the decay begins; 0
+            for never.
         seed: Random seed of the weights and of the batches.
-        minutes: Time for all of it at most, the decay being half of it; 0 for no limit.
+        minutes: Time limit in minutes, half of it for the decay; 0 for no limit.
     """
 
     steps: int
@@ -37,16 +37,16 @@ class Schedule:
     seed: int = 1
     minutes: float = 0.0
 
-    def ending_after(self, step: int) -> "Schedule":
-        """The schedule whose decay begins at a step, unless its own begins earlier."""
+    def decaying_from(self, step: int) -> "Schedule":
+        """The schedule with its decay moved to begin at a step, if that is earlier."""
         return replace(self, steps=min(self.steps, step + self.decay_steps))
 
-    def in_time(self, step: int, elapsed_s: float) -> "Schedule":
-        """The schedule that ends in time, which begins its decay when half of the time is over.
+    def fitted_to_time(self, step: int, elapsed_s: float) -> "Schedule":
+        """The schedule adjusted to the time limit: the decay begins after half of the time.
 
         Args:
-            step: Steps made, at least one.
-            elapsed_s: What they took.
+            step: Steps done so far, at least one.
+            elapsed_s: Time that they took, in seconds.
         """
         limit_s = 60 * self.minutes
         if elapsed_s < _PLATEAU * limit_s or step >= self.steps - self.decay_steps:
@@ -55,7 +55,7 @@ class Schedule:
         steps = min(self.steps, step + left)
         return replace(self, steps=steps, decay_steps=steps - step)
 
-    def rate_at(self, step: int) -> float:
+    def learning_rate_at(self, step: int) -> float:
         """The learning rate of one step."""
         rise = min(1.0, (step + 1) / max(self.warmup_steps, 1))
         left = max(self.steps - step, 0)

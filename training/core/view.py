@@ -1,4 +1,4 @@
-"""One item in the picture that it lies on."""
+"""A view of an item: a picture and the item's box in it."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ U8 = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One item as one picture shows it.
+    """One item in one picture.
 
     Attributes:
         picture: `(H, W, 3)` uint8 RGB, the whole picture that it lies on.
-        box: `x1, y1, x2, y2` in pixels of `picture`, inexact as a detector's, end exclusive.
+        box: `x1, y1, x2, y2` in pixels of `picture`, as inexact as a detector's; end exclusive.
     """
 
     picture: U8

@@ -1,7 +1,7 @@
-"""What a detector learns from: labelImg folders, `data.yaml` files and puzzle sets.
+"""Training data of a detector: labelImg folders, `data.yaml` files and puzzle sets.
 
-Everything that could spoil a training is looked for before it starts, and every fault is reported
-with the name of its file.
+All data are checked before training starts, and every fault is reported with the name of its
+file.
 """
 
 from collections import Counter
@@ -43,14 +43,14 @@ def read_detection_data(
     classes: str = AUTO,
     verify: bool = True,
 ) -> DetectionData:
-    """Read and check what is to be learned.
+    """Read and check the data.
 
     Args:
         paths: Puzzle sets, labelImg folders (`classes.txt`, pictures and a `.txt` for each),
             `data.yaml` files, or folders that hold one.
-        validation: The same, to check against. Where it is empty and no `data.yaml` names any,
-            a tenth of the pictures is set aside, the same ones each time, but none that has the
-            last boxes of a class.
+        validation: Validation data in the same formats. Where it is empty and no `data.yaml` names
+            any, a tenth of the pictures is set aside, the same ones each time, but none that has
+            the last boxes of a class.
         classes: Which classes are learnt, see `choose_classes`.
         verify: Whether to decode every picture now, so that a broken one is found before training.
 
@@ -80,7 +80,7 @@ def read_detection_data(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one path holds."""
+    """The samples of one path."""
 
     source: Path
     classes: tuple[str, ...]
@@ -220,7 +220,7 @@ def _read_yaml(file: Path, faults: Faults) -> _Part:
 
 
 def _set_aside(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
-    """A tenth of the pictures for validation, a file and its crops on the same side.
+    """Set aside a tenth of the pictures for validation, a file and its crops on the same side.
 
     A picture with the last boxes of a class is learnt from, since nothing else shows that class.
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from labels.console import say
 from training.core.run_folder import RunFolder
-from training.detector.settings import Tick
+from training.detector.settings import StepReport
 from training.detector.trainer import DetectorTrainer
 
 
@@ -41,7 +41,7 @@ def run_epochs(trainer: DetectorTrainer, run: RunFolder, console: Console) -> bo
         bar = bars.add_task("Training", total=1.0)
         metric = ""
 
-        def report(tick: Tick) -> None:
+        def report(tick: StepReport) -> None:
             text = (
                 f"epoch {done.epoch + 1}/{settings.epochs}, {done.batch}/{tick.batches}, "
                 f"loss {sum(tick.losses):.2f}, {tick.frames_per_s:.0f} frames/s{metric}"

@@ -1,4 +1,4 @@
-"""From a trained detector to an ONNX file with our metadata, and a check that both agree."""
+"""Export of a trained detector to ONNX, checked against the network."""
 
 import copy
 import math
@@ -21,7 +21,7 @@ from training.detector.metrics import DetectionScores, Thresholds
 from training.errors import DetectorTrainingError
 
 LICENCE = "AGPL-3.0-only"
-"""Of weights trained with Ultralytics, as its licence demands."""
+"""Licence of weights trained with Ultralytics, as its own licence requires."""
 
 # Weights are stored with 11 bits of precision; this is what that may do to a box and its score.
 _BOX_TOLERANCE_PX = 0.75
@@ -35,11 +35,11 @@ def export_detector(
     file: Path,
     pictures: Sequence[NDArray[np.uint8]],
 ) -> float:
-    """Write the ONNX file and make sure that it finds what the network finds.
+    """Export the network and check that the file finds the same boxes.
 
     Args:
         network: From `build_network`, trained.
-        metadata: What the file says of itself.
+        metadata: Metadata of the file.
         file: Where it goes; replaced only by a file that passed the check.
         pictures: `(H, W, 3)` uint8 RGB, at least one, to compare on.
 

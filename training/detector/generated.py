@@ -1,4 +1,4 @@
-"""Generated puzzles beside the user's own pictures, so that a detector forgets nothing."""
+"""Generated puzzles mixed with the user's own pictures, against forgetting."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from training.synthetic.families import FAMILIES
 from training.synthetic.generate import run_generate
 
 GENERATED = "generated"
-"""Folder of a run that holds them."""
+"""Folder of a run for the generated puzzles."""
 
 
 def mixed(

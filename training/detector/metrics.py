@@ -1,4 +1,4 @@
-"""How good boxes are: average precision, and whole pictures right."""
+"""Metrics of a detector: average precision, and share of pictures that are right."""
 
 import math
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class DetectionScores:
-    """Figures over a set of pictures.
+    """Metrics over a set of pictures.
 
     Attributes:
         ap50: Average precision at IoU 0.5 over all boxes, classes told apart.
@@ -46,7 +46,6 @@ class DetectionScores:
         spare: Counted boxes of scenes whose centre lies in no item, for each scene.
         strips_right: Share of the prompt pictures with as many counted boxes as items, each
             item's centre in a box of its own; NaN where there are no prompt pictures.
-        fitness: What the best weights are chosen by.
     """
 
     ap50: float
@@ -57,12 +56,12 @@ class DetectionScores:
 
     @property
     def fitness(self) -> float:
-        """The mean of what counts, in 0..1."""
+        """Mean of the metrics by which the best weights are chosen, 0..1."""
         return float(np.nanmean([self.ap50, self.ap75, self.scenes_found, self.strips_right]))
 
     @property
     def summary(self) -> str:
-        """The metrics in words, without those that the pictures cannot tell."""
+        """The metrics in words, without those that do not apply to the pictures."""
         text = f"AP50 {self.ap50:.3f}, AP75 {self.ap75:.3f}"
         if math.isfinite(self.scenes_found):
             text += f", every item found in {self.scenes_found:.1%} of the pictures"
@@ -74,7 +73,7 @@ class DetectionScores:
 def score(
     samples: Sequence[Sample], found: Sequence[Detections], thresholds: Thresholds
 ) -> DetectionScores:
-    """Compare boxes with the truth.
+    """Compare detections with the labels.
 
     Args:
         samples: Pictures with their true boxes.

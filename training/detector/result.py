@@ -1,4 +1,4 @@
-"""What a training of a detector leaves: curves, mistakes and the exported file."""
+"""Results of a detector's training: curves, mistakes and the exported file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from rich.console import Console
 from detector import Detections
 from labels.console import say
 from modelfile import ModelMetadata
-from training.core.run_folder import MISTAKES_FILE, RunFolder, code_revision, how_to_serve
+from training.core.run_folder import MISTAKES_FILE, RunFolder, code_revision, serve_command
 from training.detector.export import LICENCE, describe, export_detector
 from training.detector.metrics import (
     DetectionScores,
@@ -40,7 +40,7 @@ _PARITY_PICTURES = 8
 
 @dataclass(frozen=True, slots=True)
 class DetectorModel:
-    """What the exported file says of itself.
+    """Metadata of the exported file.
 
     Attributes:
         name: Without the version.
@@ -57,13 +57,13 @@ class DetectorModel:
 
 @dataclass(frozen=True, slots=True)
 class DetectorResult:
-    """What a training left.
+    """Results of a training.
 
     Attributes:
         model: The exported file; None where there was nothing to export yet.
         scores: Scores of the best weights on the validation pictures.
         thresholds: Scores from which boxes count.
-        stopped: Whether somebody stopped it before its end.
+        stopped: Whether it was interrupted.
     """
 
     model: Path | None
@@ -128,7 +128,7 @@ def conclude(
         f"{file}: {size_mb:.1f} MB, within {difference:.2f} px of the trained network on "
         f"{len(pictures)} pictures.",
     )
-    say(console, how_to_serve(run.path))
+    say(console, serve_command(run.path))
     return DetectorResult(file, scores, thresholds, stopped)
 
 
@@ -159,7 +159,7 @@ def _metadata(trainer: DetectorTrainer, model: DetectorModel) -> ModelMetadata:
 
 
 def _seen(trainer: DetectorTrainer) -> str:
-    """How many pictures a network has learnt from."""
+    """Number of training pictures, in words."""
     if not trainer.draws:
         return f"{len(trainer.data.train)} pictures"
     return f"{trainer.progress.step * trainer.settings.batch} pictures"

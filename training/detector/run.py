@@ -1,4 +1,4 @@
-"""One training of a detector from the first look at the data to the exported file."""
+"""A training run of a detector, from reading the data to the exported file."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     RunFolder,
     code_revision,
-    origin_of,
+    initial_weights_of,
 )
 from training.detector.batches import FrameSource
 from training.detector.classes import AUTO
@@ -52,16 +52,16 @@ def run_detector_training(
     """Train, keep the best weights, and export them.
 
     Args:
-        paths: What to learn from, see `read_detection_data`.
+        paths: Training data, see `read_detection_data`.
         out: The run folder.
-        settings: How to train.
-        validation: What to check against; empty sets a tenth of the pictures aside.
-        model: What the exported file says of itself.
-        start: A checkpoint or an exported file to start from; None for random weights.
+        settings: Settings of the training.
+        validation: Validation data; empty sets a tenth of the pictures aside.
+        model: Metadata of the exported file.
+        start: A checkpoint or an exported file with the initial weights; None for random ones.
         mix: How many generated puzzles to mix in; None for as many as there are pictures, where
             they can be drawn and the data have a single class.
-        classes: Which classes are learnt: `auto`, `keep`, `one`, or names separated by commas.
-        resume: Whether to go on with the run in `out`.
+        classes: Which classes are trained: `auto`, `keep`, `one`, or names separated by commas.
+        resume: Whether to continue the run in `out`.
         console: Where progress goes; None for the terminal's error stream.
 
     Raises:
@@ -108,12 +108,12 @@ def run_prompt_training(
         paths: Puzzle sets, of which the prompt pictures count, or folders of labelled prompt
             pictures; may be empty where pictures are drawn.
         out: The run folder.
-        settings: How to train.
+        settings: Settings of the training.
         validation: What to check against; empty takes drawn pictures, or sets a tenth aside.
-        model: What the exported file says of itself.
-        start: A checkpoint or an exported file to start from; None for random weights.
+        model: Metadata of the exported file.
+        start: A checkpoint or an exported file with the initial weights; None for random ones.
         drawn: Whether to draw pictures from the ingredients all the time, beside those of `paths`.
-        resume: Whether to go on with the run in `out`.
+        resume: Whether to continue the run in `out`.
         console: Where progress goes; None for the terminal's error stream.
 
     Raises:
@@ -167,14 +167,14 @@ def train_on(
     """Train on data that have been read, keep the best weights, and export them.
 
     Args:
-        data: What to learn from and to check against.
+        data: Training and validation pictures.
         out: The run folder.
-        settings: How to train.
+        settings: Settings of the training.
         validation: Where the latter came from, for the records.
-        model: What the exported file says of itself.
-        start: A checkpoint or an exported file to start from; None for random weights.
+        model: Metadata of the exported file.
+        start: A checkpoint or an exported file with the initial weights; None for random ones.
         classes: How the classes were chosen, for the records.
-        resume: Whether to go on with the run in `out`.
+        resume: Whether to continue the run in `out`.
         newest: Take the last weights and not those that measured best, and keep the thresholds of
             the file that was started from: for data of which little can be held back.
         source: Draws the frames to learn from, in place of `data.train`.
@@ -191,7 +191,7 @@ def train_on(
         "data": list(data.sources),
         "validation": [str(path) for path in validation],
         "classes": classes,
-        "from": origin_of(out) if resume else str(start) if start else None,
+        "from": initial_weights_of(out) if resume else str(start) if start else None,
         "code_revision": code_revision(),
     }
     keep_freed_memory()
@@ -215,7 +215,7 @@ def train_on(
 
 
 def _thresholds_of(file: Path | None) -> Thresholds | None:
-    """Those of an exported file; None where there is none."""
+    """Thresholds of an exported file; None for a checkpoint or no file."""
     if file is None or file.suffix.lower() != ".onnx":
         return None
     metadata = ModelMetadata.from_properties(OnnxSession(file).properties, source=str(file))

@@ -1,4 +1,4 @@
-"""Options of `train-detector`, and where its training stands."""
+"""Options of `train-detector`, and the progress of a training."""
 
 import dataclasses
 from pathlib import Path
@@ -171,7 +171,7 @@ class DetectorSettings:
 
 @dataclasses.dataclass(slots=True)
 class Progress:
-    """Where a training stands; saved with every checkpoint.
+    """Progress of a training; saved with every checkpoint.
 
     Attributes:
         epoch: Epochs completed.
@@ -191,16 +191,16 @@ class Progress:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Tick:
-    """What is shown while training.
+class StepReport:
+    """Progress after a step, for display.
 
     Attributes:
-        progress: Where it stands.
+        progress: Progress of the training.
         batches: Batches of this epoch.
         losses: Box, class and distance loss, averaged over the last steps.
-        frames_per_s: Lately.
+        frames_per_s: Recent throughput.
         rate: The learning rate.
-        share: How much of the whole training is done, 0..1.
+        share: Share of the whole training that is done, 0..1.
     """
 
     progress: Progress

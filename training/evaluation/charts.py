@@ -1,4 +1,4 @@
-"""Bars with intervals, and lines over steps, as SVG to stand inside a page of HTML.
+"""Bar charts with intervals, and line charts over steps, as SVG inside a page of HTML.
 
 Colours come from custom properties that `STYLE` sets, so that a chart follows the page's scheme.
 """

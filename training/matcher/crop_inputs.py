@@ -1,4 +1,4 @@
-"""From a view of an item to what a network is fed: the models' own preprocessing, nothing else."""
+"""Inputs of the networks, cut from views with the models' own preprocessing."""
 
 from dataclasses import dataclass
 from typing import Literal

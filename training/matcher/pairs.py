@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.core.loader import Feeder
+from training.core.loader import BlockLoader
 
 U8 = NDArray[np.uint8]
 
@@ -28,19 +28,19 @@ class Block:
     Attributes:
         prompt: `(N, side, side, 3)` uint8 RGB, the network's input before scaling.
         scene: `(N, side, side, 3)` uint8 RGB, the same items in the same order.
-        words: What each pair shows; equal words are no negatives of each other.
+        words: What each pair shows; equal words are not negatives of each other.
         labels: `(N,)` int64, index into the charset, -1 for what it does not have.
-        scene_strangers: `(S, side, side, 3)` uint8 RGB, crops of scenes that show no item of the
-            batch: ground, parts, clutter. S may be 0.
-        prompt_strangers: `(P, side, side, 3)` uint8 RGB, the same of prompt pictures.
+        scene_negatives: `(S, side, side, 3)` uint8 RGB, crops of scenes that show no item of the
+            batch: background, parts of items, clutter. S may be 0.
+        prompt_negatives: `(P, side, side, 3)` uint8 RGB, the same of prompt pictures.
     """
 
     prompt: U8
     scene: U8
     words: tuple[str, ...]
     labels: NDArray[np.int64]
-    scene_strangers: U8 = field(default_factory=no_crops)
-    prompt_strangers: U8 = field(default_factory=no_crops)
+    scene_negatives: U8 = field(default_factory=no_crops)
+    prompt_negatives: U8 = field(default_factory=no_crops)
 
 
 class BlockSource(Protocol):
@@ -51,27 +51,27 @@ class BlockSource(Protocol):
         ...
 
 
-class Feed(Feeder[Block]):
+class PairLoader(BlockLoader[Block]):
     """Batches of pairs."""
 
     def join(self, blocks: Sequence[Block]) -> Block:
-        """Several blocks as one."""
+        """Join several blocks."""
         return join(blocks)
 
     def changed(self, block: Block) -> Block:
-        """The block a little changed."""
+        """The block with its crops augmented."""
         return changed(block, self._rng)
 
 
 def join(blocks: Sequence[Block]) -> Block:
-    """Several blocks as one."""
+    """Join several blocks."""
     return Block(
         np.concatenate([block.prompt for block in blocks]),
         np.concatenate([block.scene for block in blocks]),
         tuple(word for block in blocks for word in block.words),
         np.concatenate([block.labels for block in blocks]),
-        _joined([block.scene_strangers for block in blocks]),
-        _joined([block.prompt_strangers for block in blocks]),
+        _joined([block.scene_negatives for block in blocks]),
+        _joined([block.prompt_negatives for block in blocks]),
     )
 
 
@@ -82,14 +82,14 @@ def _joined(parts: Sequence[U8]) -> U8:
 
 
 def changed(block: Block, rng: Generator) -> Block:
-    """The block with its crops shifted by a pixel or two, and in other colours now and then."""
+    """Augment the crops of a block: shifts of up to two pixels, and sometimes other colours."""
     return Block(
         _changed(block.prompt, rng),
         _changed(block.scene, rng),
         block.words,
         block.labels,
-        _changed(block.scene_strangers, rng),
-        _changed(block.prompt_strangers, rng),
+        _changed(block.scene_negatives, rng),
+        _changed(block.prompt_negatives, rng),
     )
 
 

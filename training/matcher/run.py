@@ -1,4 +1,4 @@
-"""A whole run of a matching trainer: data, loop, export, curves, mistakes."""
+"""A training run of matcher or classifier: data, loop, export, curves, mistakes."""
 
 import shutil
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from training.core.run_folder import (
     MISTAKES_FILE,
     RunFolder,
     code_revision,
-    how_to_serve,
-    origin_of,
+    initial_weights_of,
+    serve_command,
 )
 from training.matcher.crop_inputs import Trial
 from training.matcher.export import (
@@ -36,7 +36,7 @@ from training.matcher.loop import Training
 from training.matcher.match_metrics import match_outcomes, measures, read_outcomes
 from training.matcher.mistakes import draw_mistakes
 from training.matcher.onnx_import import state_of_both, state_of_onnx, unfold
-from training.matcher.pairs import Feed
+from training.matcher.pairs import PairLoader
 from training.matcher.settings import Settings
 from training.matcher.task import Trainer, TrainingTask, picture_task, synthetic_task
 from training.synthetic.crops import CHARSET
@@ -119,11 +119,11 @@ def run_task(
     Args:
         task: What is learned from what.
         out: Folder of the run.
-        settings: The user's choice.
+        settings: Settings of the training.
         start: A run folder, checkpoint or ONNX file of ours to start from, or `siamese.onnx` and
             `classifier.onnx` of one run; empty for scratch.
-        resume: Whether to go on with the run in `out`.
-        finish: With `resume`: let the learning rate fall now.
+        resume: Whether to continue the run in `out`.
+        finish: With `resume`: begin the final decay of the learning rate now.
         console: Where progress is shown.
 
     Returns:
@@ -132,7 +132,7 @@ def run_task(
     Raises:
         RunError: `out` is not as `resume` says.
         CheckpointError: `start` cannot be used.
-        DivergedError: the loss is no number any more.
+        DivergedError: the loss is not a number any more.
         ExportError: an exported file differs from the network.
     """
     console = console or Console(stderr=True)
@@ -145,7 +145,7 @@ def run_task(
         "trainer": task.trainer,
         "code": revision,
         "device": default_device(),
-        "from": origin_of(out) if resume else ", ".join(map(str, start)) or None,
+        "from": initial_weights_of(out) if resume else ", ".join(map(str, start)) or None,
         "symbols": len(task.charset),
         "weighting": asdict(task.weighting),
         "kinds": dict(task.kinds),
@@ -180,7 +180,7 @@ def run_task(
     )
     if resume:
         training.resume(finish=finish)
-    with Feed(
+    with PairLoader(
         task.make,
         task.kinds,
         # A resumed run must not draw the same crops again.
@@ -199,7 +199,7 @@ def run_task(
 def export_run(
     run: RunFolder, settings: Settings, trials: list[Trial], statement: str, revision: str
 ) -> tuple[Path, ...]:
-    """Export the best weights of a run, also while it is still going on.
+    """Export the best weights of a run, which may still be in progress.
 
     Args:
         run: With a best checkpoint.
@@ -260,7 +260,7 @@ def _conclude(
         f"Best {task.metric} {float(state['best']):.4f} at step {state['step']}; wrote {sizes}, "
         f"curves.png and {MISTAKES_FILE} with {wrong} mistakes.",
     )
-    say(console, how_to_serve(run.path))
+    say(console, serve_command(run.path))
 
 
 def _starting_state(start: Sequence[Path]) -> dict[str, Any]:

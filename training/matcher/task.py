@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from training.matcher.crop_inputs import Trial
 from training.matcher.imprinting import Imprinter
-from training.matcher.joint_model import Weighting
+from training.matcher.joint_model import LossWeights
 from training.matcher.mixed_blocks import MixedBlocks, mixed_kinds
 from training.matcher.pairs import BlockSource
-from training.matcher.picture_blocks import KIND, PictureBlocks, divide, picture_trials
+from training.matcher.picture_blocks import KIND, PictureBlocks, picture_trials, split_classes
 from training.matcher.pictures import read_classes
 from training.matcher.settings import Settings
 from training.matcher.synthetic_blocks import PLAIN_PAIRS, SyntheticBlocks, draw_trials
@@ -45,7 +45,7 @@ class TrainingTask:
 
     trainer: Trainer
     charset: tuple[str, ...]
-    weighting: Weighting
+    weighting: LossWeights
     metric: str
     make: Callable[[int], BlockSource]
     kinds: Mapping[str, int]
@@ -83,7 +83,7 @@ def synthetic_task(
     return TrainingTask(
         trainer=trainer,
         charset=charset,
-        weighting=Weighting(pairs=1.0, symbols=1.0),
+        weighting=LossWeights(pairs=1.0, symbols=1.0),
         metric="solved" if trainer == "siamese" else "top1",
         make=SyntheticBlocks(charset, plain_pairs=PLAIN_PAIRS if fresh else 0),
         kinds=kinds,
@@ -121,13 +121,13 @@ def picture_task(
     """
     seed, matches = settings.schedule.seed, trainer == "siamese"
     classes = read_classes(data, skip_faulty=skip_faulty, single=matches)
-    division = divide(classes, seed=seed, single=matches)
+    division = split_classes(classes, seed=seed, single=matches)
     charset = () if matches else classes.labels
     if matches:
-        weighting = Weighting(pairs=1.0, symbols=0.0)
+        weighting = LossWeights(pairs=1.0, symbols=0.0)
     else:
         # Drawn crops teach by pairs: few of them have a label of the user's.
-        weighting = Weighting(pairs=0.5 if mix else 0.0, symbols=1.0)
+        weighting = LossWeights(pairs=0.5 if mix else 0.0, symbols=1.0)
     own = PictureBlocks(division.train, charset, trainer)
 
     def trials() -> list[Trial]:

@@ -1,4 +1,4 @@
-"""Variations of pictures of text: the same text, written a little otherwise.
+"""Augmentation of text pictures.
 
 Where only twenty thousand pictures exist, a network learns them by heart within minutes; it must
 not see any of them twice.
@@ -28,7 +28,9 @@ _CUT_SIDES = (0.16, 0.35)
 """Of a cut-out, as shares of width and height, at most."""
 
 
-def varied(inputs: Tensor, strength: float, *, wanted: bool = False, sharp: bool = False) -> Tensor:
+def augmented(
+    inputs: Tensor, strength: float, *, wanted: bool = False, sharp: bool = False
+) -> Tensor:
     """Pictures, each changed by chance.
 
     Args:

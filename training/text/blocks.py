@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.text_preprocess import TextPreprocess
-from training.core.loader import Feeder
+from training.core.loader import BlockLoader
 from training.text.data import TextSet
 
 U8 = NDArray[np.uint8]
 
 BLOCK = 16
-"""Pictures that a worker sends at a time, about."""
+"""Approximate number of pictures that a worker sends at a time."""
 
 POOL_PICTURES = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Pictures as the network wants them, but for the scale.
+    """Pictures as inputs of the network, before scaling.
 
     Attributes:
         inputs: `(N, C, height, width)` uint8, 255 times the network's input.
@@ -32,7 +32,7 @@ class TextBlock:
     words: tuple[str, ...]
 
     def seen(self, at: int) -> Image.Image:
-        """A picture as the network sees it, but for the channel of the wanted colour."""
+        """A picture as the network sees it, without the channel of the target colour."""
         planes = self.inputs[at]
         if len(planes) < 3:
             return Image.fromarray(planes[0]).convert("RGB")
@@ -40,11 +40,11 @@ class TextBlock:
 
 
 def prepared(batch: NDArray[np.float32]) -> U8:
-    """A batch of `TextPreprocess.to_batch` in a quarter of its size."""
+    """A batch of `TextPreprocess.to_batch` as uint8, a quarter of its size."""
     return np.rint(batch * 255).astype(np.uint8)
 
 
-class TextFeed(Feeder[TextBlock]):
+class TextLoader(BlockLoader[TextBlock]):
     """Batches from blocks of workers."""
 
     def join(self, blocks: Sequence[TextBlock]) -> TextBlock:
@@ -57,7 +57,7 @@ class TextFeed(Feeder[TextBlock]):
 
 @dataclass(frozen=True, slots=True)
 class FileBlocks:
-    """Makes the source of a worker that reads pictures; travels to its process.
+    """Makes the source of a worker that reads pictures; picklable.
 
     Attributes:
         pictures: To read from, again and again.
@@ -79,7 +79,7 @@ class FileBlocks:
 
 
 class FileSource:
-    """Reads pictures in an order of its own, all of them before any comes again."""
+    """Reads pictures in random order, each once per pass."""
 
     def __init__(self, make: FileBlocks, worker: int) -> None:
         self._make = make
@@ -102,11 +102,11 @@ def read_block(pictures: TextSet, chosen: Sequence[int], preprocess: TextPreproc
     return TextBlock(prepared(batch), tuple(pictures.texts[at] for at in chosen))
 
 
-class MemoryFeed:
+class MemoryLoader:
     """Batches of pictures that are all in memory."""
 
     def __init__(self, pictures: TextBlock, batch: int, seed: int) -> None:
-        """Keep them.
+        """Keep the pictures.
 
         Args:
             pictures: All of them.
@@ -120,7 +120,7 @@ class MemoryFeed:
         self.drawn = len(pictures.words)
 
     def batch(self) -> TextBlock:
-        """The next pictures; each comes once before any comes again."""
+        """The next batch; each picture comes once per pass."""
         if len(self._order) < self._batch:
             self._order = self._rng.permutation(len(self._pictures.words)).tolist()
         chosen, self._order = self._order[: self._batch], self._order[self._batch :]
@@ -128,10 +128,10 @@ class MemoryFeed:
         return TextBlock(self._pictures.inputs[chosen], tuple(words[at] for at in chosen))
 
 
-def reading_feed(make: FileBlocks, batch: int, *, workers: int) -> TextFeed:
-    """A feed of pictures that do not fit into memory."""
+def reading_loader(make: FileBlocks, batch: int, *, workers: int) -> TextLoader:
+    """A loader for pictures that do not fit into memory."""
     times = max(1, batch // BLOCK)
     size = max(1, batch // times)
     make = FileBlocks(make.pictures, make.preprocess, size, make.seed, make.step)
     pool = POOL_PICTURES // size
-    return TextFeed(make, {"": times}, seed=0, workers=workers, pool_blocks=pool, uses=1)
+    return TextLoader(make, {"": times}, seed=0, workers=workers, pool_blocks=pool, uses=1)

@@ -9,7 +9,8 @@ from labels.console import App
 from training.command_line import Given, errors_as_sentences, flags_of
 from training.core.options import build
 from training.errors import TextTrainingError
-from training.text.settings import PLACES, TextRun, TextSettings, read_config, settings_of
+from training.text.config import PLACES, TextRun, read_config
+from training.text.settings import TextSettings, settings_of
 
 app = App(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 

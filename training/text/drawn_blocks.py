@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from classifier.text_preprocess import TextPreprocess
-from training.text.blocks import BLOCK, POOL_PICTURES, TextBlock, TextFeed, prepared
+from training.text.blocks import BLOCK, POOL_PICTURES, TextBlock, TextLoader, prepared
 from training.text.synthetic import TRAINING, DrawingPlan, TextDrawer
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnBlocks:
-    """Makes the source of a worker that draws; travels to its process.
+    """Makes the source of a worker that draws; picklable.
 
     Attributes:
         plan: What to draw.
@@ -43,16 +43,16 @@ class DrawnSource:
 
 
 def drawn_block(drawer: TextDrawer, kind: str, preprocess: TextPreprocess, count: int) -> TextBlock:
-    """So many drawn pictures of one kind."""
+    """Draw pictures of one kind."""
     drawn = [drawer.draw(kind) for _ in range(count)]
     batch = preprocess.to_batch([d.picture for d in drawn], [d.colour for d in drawn])
     return TextBlock(prepared(batch), tuple(preprocess.rule.apply(d.text) for d in drawn))
 
 
-def drawing_feed(
+def drawing_loader(
     make: DrawnBlocks, shares: dict[str, int], batch: int, *, workers: int, uses: int
-) -> TextFeed:
-    """A feed of drawn pictures.
+) -> TextLoader:
+    """A loader of drawn pictures.
 
     Args:
         make: Makes the workers' sources; the size of its blocks is set here.
@@ -68,4 +68,4 @@ def drawing_feed(
     kinds = {kind: share * times for kind, share in shares.items()}
     # The seed of the feed numbers the workers; the run's is in `make`.
     pool = POOL_PICTURES // size
-    return TextFeed(make, kinds, seed=0, workers=workers, pool_blocks=pool, uses=uses)
+    return TextLoader(make, kinds, seed=0, workers=workers, pool_blocks=pool, uses=uses)

@@ -1,4 +1,4 @@
-"""From a trained text network to an ONNX file that reads the same."""
+"""Export of a trained text network to ONNX, checked against the network."""
 
 import copy
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from training.text.measures import Alphabet
 
 @dataclass(frozen=True, slots=True)
 class TextModel:
-    """What a file says of itself beside its charset and preprocessing.
+    """Metadata of a file beside its charset and preprocessing.
 
     Attributes:
         name: Name of the model.
@@ -61,7 +61,7 @@ def text_metadata(
 
 
 def export_text(network: nn.Module, metadata: ModelMetadata, file: Path, inputs: Tensor) -> float:
-    """Write the network and make sure that the file answers as it does.
+    """Export the network and check the file against it.
 
     Args:
         network: Trained.

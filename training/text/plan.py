@@ -1,4 +1,4 @@
-"""Everything of a text reader's training that is decided before its first step."""
+"""The plan of a text reader's training, made before its first step."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,14 +14,14 @@ from training.core.schedule import Schedule
 from training.errors import TextTrainingError
 from training.text.blocks import (
     FileBlocks,
-    MemoryFeed,
+    MemoryLoader,
     TextBlock,
-    TextFeed,
+    TextLoader,
     read_block,
-    reading_feed,
+    reading_loader,
 )
 from training.text.data import TextSet, hold_out, labelled, read_records
-from training.text.drawn_blocks import DrawnBlocks, drawing_feed, drawn_block
+from training.text.drawn_blocks import DrawnBlocks, drawing_loader, drawn_block
 from training.text.measures import Alphabet
 from training.text.settings import TextSettings
 from training.text.synthetic import HELD_OUT, DrawingPlan, TextDrawer
@@ -65,7 +65,7 @@ class TextPlan:
     def _read(
         self, data: Sequence[Path], validation: Sequence[Path]
     ) -> tuple[TextSet, TextSet, str]:
-        """Pictures to train on and to measure on, and the charset."""
+        """Training and validation pictures, and the charset."""
         settings = self.settings
         records = read_records(data, settings.pattern, skip_faulty=settings.skip_faulty)
         others = (
@@ -90,7 +90,7 @@ class TextPlan:
         return pictures.only(rest), pictures.only(chosen[:_MOST_HELD_OUT]), characters
 
     def network(self) -> TextNetwork:
-        """The network, untrained."""
+        """A new, untrained network."""
         settings, preprocess = self.settings, self.preprocess
         return TextNetwork(
             len(self.alphabet.symbols),
@@ -105,7 +105,7 @@ class TextPlan:
 
     @property
     def drawing(self) -> DrawingPlan:
-        """What is drawn."""
+        """What the workers draw."""
         settings = self.settings
         # Folding is for labels: pictures keep both cases.
         characters = TextSettings(
@@ -117,7 +117,7 @@ class TextPlan:
         )
 
     def held_out(self) -> TextBlock:
-        """Pictures to measure on."""
+        """The validation pictures."""
         if self.held_out_pictures is not None:
             return self._all(self.held_out_pictures, "Reading held-out pictures")
         kinds = self.settings.kinds
@@ -132,20 +132,20 @@ class TextPlan:
             tuple(word for block in blocks for word in block.words),
         )
 
-    def feed(self, step: int) -> "AbstractContextManager[MemoryFeed | TextFeed]":
-        """Where batches come from."""
+    def feed(self, step: int) -> "AbstractContextManager[MemoryLoader | TextLoader]":
+        """A source of batches, from a step on."""
         settings, preprocess = self.settings, self.preprocess
         if self.pictures is None:
             make = DrawnBlocks(self.drawing, preprocess, 1, settings.seed, step)
-            return drawing_feed(
+            return drawing_loader(
                 make, settings.kinds, settings.batch, workers=settings.workers, uses=settings.uses
             )
         size = preprocess.channels * preprocess.height * preprocess.width * len(self.pictures)
         if size <= settings.memory_mb * 1e6:
             block = self._all(self.pictures, "Reading pictures")
-            return nullcontext(MemoryFeed(block, settings.batch, settings.seed + step))
+            return nullcontext(MemoryLoader(block, settings.batch, settings.seed + step))
         files = FileBlocks(self.pictures, preprocess, 1, settings.seed, step)
-        return reading_feed(files, settings.batch, workers=settings.workers)
+        return reading_loader(files, settings.batch, workers=settings.workers)
 
     def _all(self, pictures: TextSet, told: str) -> TextBlock:
         shape = (self.preprocess.channels, self.preprocess.height, self.preprocess.width)
@@ -157,7 +157,7 @@ class TextPlan:
 
     @property
     def schedule(self) -> Schedule:
-        """How long and how fast."""
+        """Length and learning rate of the training."""
         settings = self.settings
         epoch = None if self.pictures is None else -(-len(self.pictures) // settings.batch)
         if settings.steps:
@@ -187,14 +187,14 @@ class TextPlan:
         )
 
     def lengths_of(self, held_out: Sequence[str]) -> set[int]:
-        """How long the texts are that the model learns, and those that it is measured on."""
+        """Lengths of the training texts and of the validation texts."""
         learnt = self.settings.lengths or (4, 4) if self.pictures is None else ()
         read = () if self.pictures is None else map(len, self.pictures.texts)
         return {*learnt, *read, *map(len, held_out)}
 
     @property
     def statement(self) -> str:
-        """What the weights were trained on."""
+        """Description of the training data."""
         settings = self.settings
         if settings.statement:
             return settings.statement

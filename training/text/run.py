@@ -1,4 +1,4 @@
-"""A whole run of the text reader's trainer: data, loop, export, curves, mistakes."""
+"""A training run of a text reader: data, loop, export, curves, mistakes."""
 
 import os
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from training.core.run_folder import (
     MISTAKES_FILE,
     RunFolder,
     code_revision,
-    how_to_serve,
-    origin_of,
+    initial_weights_of,
+    serve_command,
 )
 from training.errors import TextTrainingError
 from training.evaluation.failures import Lettering
@@ -28,8 +28,8 @@ from training.text.blocks import (
     TextBlock,
 )
 from training.text.export import TextModel, export_text, text_metadata
-from training.text.loop import METRIC, Enough, TextTraining, Variation
-from training.text.measures import Alphabet, answers_of, measures_of, to_input
+from training.text.loop import METRIC, Augmentation, StoppingCriteria, TextTraining
+from training.text.measures import Alphabet, metrics_of, predict, to_input
 from training.text.plan import TextPlan
 from training.text.settings import TextSettings
 from training.text.sheet import SheetReading, draw_text_sheet
@@ -61,13 +61,13 @@ def run_text_training(
     """Train, then export the best weights and draw curves and mistakes.
 
     Args:
-        settings: The user's choice.
+        settings: Settings of the training.
         out: Folder of the run.
         data: Folders and packs of labelled pictures; empty where pictures are drawn.
-        validation: The same, to measure on; empty holds some of `data` back.
-        start: A run folder or checkpoint to start from; None for scratch.
-        resume: Whether to go on with the run in `out`.
-        finish: With `resume`: let the learning rate fall now.
+        validation: Folders and packs to validate on; empty holds out some of `data`.
+        start: A run folder or checkpoint with the initial weights; None for random ones.
+        resume: Whether to continue the run in `out`.
+        finish: With `resume`: begin the final decay of the learning rate now.
         console: Where progress is shown.
 
     Returns:
@@ -77,7 +77,7 @@ def run_text_training(
         TextTrainingError: the data or the settings cannot be used.
         RunError: `out` is not as `resume` says.
         CheckpointError: `start` cannot be used.
-        DivergedError: the loss is no number any more.
+        DivergedError: the loss is not a number any more.
         ExportError: the exported file differs from the network.
     """
     console = console or Console(stderr=True)
@@ -98,7 +98,7 @@ def run_text_training(
         "trainer": "text",
         "code": revision,
         "device": device,
-        "from": origin_of(out) if resume else (str(start) if start else None),
+        "from": initial_weights_of(out) if resume else (str(start) if start else None),
         "data": [os.fspath(path) for path in data],
         "validation": [os.fspath(path) for path in validation],
         "characters": plan.characters,
@@ -106,7 +106,7 @@ def run_text_training(
     }
     run = RunFolder.start(out, config, resume=resume)
     held_out = plan.held_out()
-    vary = Variation(settings.strength, plan.preprocess.colours, plan.preprocess.binarise)
+    vary = Augmentation(settings.strength, plan.preprocess.colours, plan.preprocess.binarise)
     network = network.to(device).to(memory_format=torch.channels_last)
     training = TextTraining(
         network,
@@ -115,7 +115,7 @@ def run_text_training(
         plan.alphabet,
         held_out,
         vary,
-        enough=Enough(settings.end_acc, settings.end_cost),
+        enough=StoppingCriteria(settings.end_acc, settings.end_cost),
         facts=facts,
         console=console,
     )
@@ -132,7 +132,7 @@ def run_text_training(
 
 
 def _beginning(plan: TextPlan, held_out: TextBlock) -> str:
-    """What training begins with, in a sentence."""
+    """Number of pictures and characters, in a sentence."""
     count = "drawn" if plan.pictures is None else str(len(plan.pictures))
     return (
         f"Training on {count} pictures of {len(plan.characters)} characters, measured on "
@@ -141,7 +141,7 @@ def _beginning(plan: TextPlan, held_out: TextBlock) -> str:
 
 
 def _take_over(network: TextNetwork, alphabet: Alphabet, start: Path, console: Console) -> None:
-    """Start from other weights, as far as they fit; characters keep theirs."""
+    """Load initial weights as far as they fit; known characters keep theirs."""
     file = RunFolder(start).best if start.is_dir() else start
     state = load_checkpoint(file)
     old = {symbol: at for at, symbol in enumerate(state.get("charset", ()))}
@@ -180,14 +180,14 @@ def _check_same(state: dict[str, Any], facts: dict[str, Any], out: Path) -> None
 
 
 def _conclude(plan: TextPlan, run: RunFolder, held_out: TextBlock, revision: str) -> None:
-    """Export what was best, and draw curves and mistakes."""
+    """Export the best weights, and draw curves and mistakes."""
     settings = plan.settings
     state = load_checkpoint(run.best)
     network = plan.network()
     network.load_state_dict(state["model"])
     network.eval()
-    answers = answers_of(network, plan.alphabet, held_out, "cpu")
-    measures = measures_of(answers, held_out.words)
+    answers = predict(network, plan.alphabet, held_out, "cpu")
+    measures = metrics_of(answers, held_out.words)
     figures = {f"held_out_{name}": round(value, 6) for name, value in measures.items()}
     model = TextModel(settings.name, settings.version, plan.statement, revision, figures)
     counts = plan.lengths_of(held_out.words)
@@ -213,4 +213,4 @@ def _conclude(plan: TextPlan, run: RunFolder, held_out: TextBlock, revision: str
         f"({file.stat().st_size / 1e6:.1f} MB, within {off:.3f} of the trained network), "
         f"curves.png and {MISTAKES_FILE} with the worst of {wrong} mistakes.",
     )
-    say(plan.console, how_to_serve(run.path))
+    say(plan.console, serve_command(run.path))

@@ -23,7 +23,7 @@ from training.core.loop import DivergedError
 from training.core.run_folder import RunError, RunFolder
 from training.core.schedule import Schedule
 from training.matcher.imprinting import Imprinter, broad_faces, glyph_crop
-from training.matcher.joint_model import JointModel, Weighting, restore, to_input
+from training.matcher.joint_model import JointModel, LossWeights, restore, to_input
 from training.matcher.loop import Training
 from training.matcher.onnx_import import state_of_onnx, unfold
 from training.matcher.run import run_training
@@ -194,7 +194,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
         model.siamese.trunk.features_of.bias.fill_(float("nan"))
     run = RunFolder.start(tmp_path, {}, resume=False)
     training = Training(
-        model, run, settings(5).schedule, Weighting(1, 0), lambda m, d: {"match": 0.0}, "match"
+        model, run, settings(5).schedule, LossWeights(1, 0), lambda m, d: {"match": 0.0}, "match"
     )
     with pytest.raises(DivergedError, match="smaller --rate"):
         training.fit(BrokenFeed())  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ def test_patience_lets_the_rate_fall(tmp_path: Path) -> None:
     )
     run = RunFolder.start(tmp_path, {}, resume=False)
     training = Training(
-        JointModel(), run, schedule, Weighting(1, 0), lambda m, d: {"match": 0.5}, "match"
+        JointModel(), run, schedule, LossWeights(1, 0), lambda m, d: {"match": 0.5}, "match"
     )
     assert training.fit(EvenFeed())  # type: ignore[arg-type]
     # The first measurement is the best; three more end the plateau, and the rate falls for four.
@@ -227,12 +227,12 @@ def test_patience_lets_the_rate_fall(tmp_path: Path) -> None:
 
 def test_the_schedule_rises_stays_and_falls() -> None:
     schedule = Schedule(steps=100, decay_steps=20, warmup_steps=10, rate=1.0)
-    assert schedule.rate_at(0) == pytest.approx(0.1)
-    assert schedule.rate_at(50) == 1.0
-    assert schedule.rate_at(90) == pytest.approx(0.5)
-    assert schedule.rate_at(100) == 0.0
-    assert schedule.ending_after(30).steps == 50
-    assert schedule.ending_after(95).steps == 100
+    assert schedule.learning_rate_at(0) == pytest.approx(0.1)
+    assert schedule.learning_rate_at(50) == 1.0
+    assert schedule.learning_rate_at(90) == pytest.approx(0.5)
+    assert schedule.learning_rate_at(100) == 0.0
+    assert schedule.decaying_from(30).steps == 50
+    assert schedule.decaying_from(95).steps == 100
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
