@@ -133,11 +133,11 @@ class Loop(Generic[B]):
             self._schedule = self._schedule.decaying_from(self.step)
         self._run.rewind(self.step)
 
-    def fit(self, feed: Batches[B]) -> bool:
+    def fit(self, loader: Batches[B]) -> bool:
         """Train to the end of the schedule.
 
         Args:
-            feed: Source of the batches.
+            loader: Source of the batches.
 
         Returns:
             False if Ctrl-C or a termination signal ended it early; a checkpoint is left.
@@ -148,7 +148,7 @@ class Loop(Generic[B]):
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             with self._bar() as bar:
-                self._run_steps(feed, bar)
+                self._run_steps(loader, bar)
         except KeyboardInterrupt:
             self._save(self._run.last)
             say(
@@ -171,7 +171,7 @@ class Loop(Generic[B]):
             console=self._console,
         )
 
-    def _run_steps(self, feed: Batches[B], bar: Progress) -> None:
+    def _run_steps(self, loader: Batches[B], bar: Progress) -> None:
         task = bar.add_task(
             "Training",
             total=self._schedule.steps,
@@ -185,7 +185,7 @@ class Loop(Generic[B]):
         seen = summed = 0
         sums: dict[str, float] = {}
         while self.step < self._schedule.steps:
-            parts, count = self._one_step(feed)
+            parts, count = self._one_step(loader)
             self._elapsed_s += time.monotonic() - clock
             clock = time.monotonic()
             if self._schedule.minutes:
@@ -203,7 +203,7 @@ class Loop(Generic[B]):
                     self.step,
                     **means,
                     learning_rate=self._schedule.learning_rate_at(self.step),
-                    drawn=feed.drawn,
+                    drawn=loader.drawn,
                     **{f"{self.unit}_per_s": speed},
                 )
                 bar.update(task, rate=speed, loss=sum(means.values()))
@@ -238,8 +238,8 @@ class Loop(Generic[B]):
                 f"now falls, and training ends at step {self._schedule.steps}.",
             )
 
-    def _one_step(self, feed: Batches[B]) -> tuple[dict[str, float], int]:
-        batch = feed.batch()
+    def _one_step(self, loader: Batches[B]) -> tuple[dict[str, float], int]:
+        batch = loader.batch()
         rate = self._schedule.learning_rate_at(self.step)
         for group in self._optimiser.param_groups:
             group["lr"] = rate

@@ -23,8 +23,8 @@ _MIN_SIDE_PX = 3.0
 _STRIP_GAP_PX = 6
 
 _PART_SHARE = 0.35
-"""Of the scenes only a part fills the frame: a close look at a puzzle (`detector.closer`) asks the
-network for parts."""
+"""Share of the scenes of which only a part fills the frame, as in the second pass over a puzzle
+(`detector.closer`)."""
 
 _PART_SIDES = (0.5, 0.95)
 """Width and height of such a part, relative to the picture."""

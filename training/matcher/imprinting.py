@@ -87,7 +87,7 @@ class Imprinter:
 
     @cached_property
     def glyphs(self) -> Glyphs:
-        """Of the charset, ordered by symbol."""
+        """Glyphs of the charset, ordered by symbol."""
         if self._given is not None:
             return self._given
         if self._faces is None:

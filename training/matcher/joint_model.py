@@ -164,7 +164,7 @@ class JointModel(nn.Module):
         )
         target = torch.zeros_like(logits)
         target[:, 0] = 1
-        # A partner counts as much as all its strangers, so that 0 stays the fair threshold.
+        # A partner counts as much as all its negatives, so that 0 stays the fair threshold.
         weight = torch.where(target > 0, 1.0, 1.0 / count).masked_fill(known, 0)
         calibrated = functional.binary_cross_entropy_with_logits(logits, target, weight=weight)
         return choice + calibrated

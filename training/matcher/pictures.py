@@ -34,7 +34,7 @@ _DEEPEST = 3
 _CONTENT_DIFFERENCE = 24
 _CACHED_PICTURES = 256
 _BLANK_RANGE = 8
-"""Of 255: in a picture whose values differ by less there is nothing to see."""
+"""Smallest difference of pixel values, 0..255, at which a picture shows anything."""
 
 
 class PicturesError(TrainingError):

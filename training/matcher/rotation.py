@@ -21,11 +21,11 @@ STEP_DEG = 30
 _MOST_ITEMS = 160
 _FAR_DEG = 75
 _SHARE = 0.45
-"""Of the items that are turned far, from which on it is the site's way. Icons that look alike when
-turned by a right angle, and icons the models do not know, give shares of up to 0.4."""
+"""Share of items rotated far from which on the site is taken to rotate its items. Icons that look
+alike at right angles, and icons the models do not know, give shares of up to 0.4."""
 
 _CLEAR = 0.1
-"""By how much an item must look more like what it is, once it is turned back."""
+"""Minimum gain in similarity of an item to its prompt, once it is rotated back."""
 
 
 @torch.inference_mode()

@@ -187,8 +187,8 @@ def run_task(
         seed=schedule.seed + training.step,
         workers=settings.workers,
         uses=settings.uses,
-    ) as feed:
-        if not training.fit(feed):
+    ) as loader:
+        if not training.fit(loader):
             return False
     if task.newest:
         shutil.copyfile(run.last, run.best)

@@ -25,7 +25,7 @@ _NOISE = 0.07
 _BLURRED = 0.15
 _CUT = 0.4
 _CUT_SIDES = (0.16, 0.35)
-"""Of a cut-out, as shares of width and height, at most."""
+"""Maximum width and height of an erased rectangle, relative to the picture."""
 
 
 def augmented(

@@ -66,6 +66,6 @@ def drawing_loader(
     size = max(1, batch // (times * total))
     make = DrawnBlocks(make.plan, make.preprocess, size, make.seed, make.step)
     kinds = {kind: share * times for kind, share in shares.items()}
-    # The seed of the feed numbers the workers; the run's is in `make`.
+    # The seed of the loader numbers the workers; the run's is in `make`.
     pool = POOL_PICTURES // size
     return TextLoader(make, kinds, seed=0, workers=workers, pool_blocks=pool, uses=uses)

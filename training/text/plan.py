@@ -132,7 +132,7 @@ class TextPlan:
             tuple(word for block in blocks for word in block.words),
         )
 
-    def feed(self, step: int) -> "AbstractContextManager[MemoryLoader | TextLoader]":
+    def loader(self, step: int) -> "AbstractContextManager[MemoryLoader | TextLoader]":
         """A source of batches, from a step on."""
         settings, preprocess = self.settings, self.preprocess
         if self.pictures is None:

@@ -124,8 +124,8 @@ def run_text_training(
     say(console, _beginning(plan, held_out))
     say(console, f"Characters in use ({len(plan.characters)}): {plan.characters[:_SHOWN]}")
     say(console, f"Training on {device}, {threads} CPU thread(s).")
-    with plan.feed(training.step) as feed:
-        done = training.fit(feed)
+    with plan.loader(training.step) as loader:
+        done = training.fit(loader)
     if run.best.is_file():
         _conclude(plan, run, held_out, revision)
     return done
