@@ -4,13 +4,12 @@ import contextlib
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, *, keep_access: bool = False) -> None:
     """Write a file so that a reader, or a kill in between, sees the old one or the new one.
-
-    A kill may leave a hidden `.part` file beside it, which no reader looks at.
 
     Args:
         path: Path of the file.
@@ -20,15 +19,28 @@ def write_atomically(path: Path, content: bytes, *, keep_access: bool = False) -
     Raises:
         OSError: it cannot be written; what was there is as before.
     """
-    writer = f"{os.getpid()}-{threading.get_ident()}"
-    torn = path.with_name(f".{path.name}.{writer}.part")
-    try:
-        torn.write_bytes(content)
+    with replacing(path) as new:
+        new.write_bytes(content)
         if keep_access and path.exists():
-            _give_access_of(path, torn)
-        torn.replace(path)
+            _give_access_of(path, new)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the path of a new file that takes the place of another one once it is complete.
+
+    A kill may leave a hidden `.part` file beside it, which no reader looks at.
+
+    Args:
+        path: Path of the file to replace; it stays as it is where the block raises an error.
+    """
+    writer = f"{os.getpid()}-{threading.get_ident()}"
+    new = path.with_name(f".{path.name}.{writer}.part")
+    try:
+        yield new
+        new.replace(path)
     except BaseException:
-        torn.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
 
 

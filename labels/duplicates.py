@@ -121,39 +121,15 @@ def near_groups(prints: Sequence[Fingerprint]) -> list[list[int]]:
 
     Groups are in the order of their first member; a picture of its own is a group of one.
     """
-    sets = DisjointSets(len(prints))
+    from scipy.cluster.hierarchy import DisjointSet  # slow to import
+
+    sets = DisjointSet(range(len(prints)))
     for group in exact_groups(prints):
         for index in group[1:]:
-            sets.join(group[0], index)
+            sets.merge(group[0], index)
     for i, j in near_pairs(prints):
-        sets.join(i, j)
-    return sets.groups()
-
-
-class DisjointSets:
-    """Union-find over the numbers below a count."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def find(self, index: int) -> int:
-        """The number that stands for its set, the smallest in it."""
-        while self._parent[index] != index:
-            self._parent[index] = self._parent[self._parent[index]]
-            index = self._parent[index]
-        return index
-
-    def join(self, one: int, other: int) -> None:
-        """Make one set of two."""
-        low, high = sorted((self.find(one), self.find(other)))
-        self._parent[high] = low
-
-    def groups(self) -> list[list[int]]:
-        """The sets, each ascending, in the order of their first members."""
-        found: defaultdict[int, list[int]] = defaultdict(list)
-        for index in range(len(self._parent)):
-            found[self.find(index)].append(index)
-        return list(found.values())
+        sets.merge(i, j)
+    return sorted(sorted(group) for group in sets.subsets())
 
 
 def _look_same(one: Fingerprint, other: Fingerprint) -> bool:

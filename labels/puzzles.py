@@ -13,7 +13,7 @@ import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 from labels.atomic import write_atomically
 from labels.errors import PuzzleSetError
@@ -29,6 +29,7 @@ __all__ = [
     "PuzzleSet",
     "PuzzleWriter",
     "check_pictures",
+    "prompt_boxes",
     "read_puzzles",
     "write_puzzles",
 ]
@@ -107,6 +108,24 @@ def read_puzzles(folder: Path, *, recorded: bool = False) -> PuzzleSet:
     if not puzzles:
         raise PuzzleSetError(f"{file} holds no puzzle; generate the set again.")
     return PuzzleSet(folder, tuple(puzzles.values()))
+
+
+def prompt_boxes(puzzle: Puzzle) -> list[Box]:
+    """Boxes of the items in a prompt picture, in its pixels; in a region, in the background's.
+
+    Raises:
+        PuzzleSetError: `meta.prompt_boxes` is something else.
+    """
+    value = puzzle.meta.get("prompt_boxes", [])
+    if not isinstance(value, list) or not all(
+        isinstance(box, list) and len(box) == 4 and all(isinstance(n, int) for n in box)
+        for box in value
+    ):
+        raise PuzzleSetError(
+            f"Puzzle {puzzle.id} has meta.prompt_boxes {value!r}; each is four whole numbers "
+            "[x1, y1, x2, y2] in pixels of the prompt picture."
+        )
+    return [cast("Box", tuple(box)) for box in value]
 
 
 def write_puzzles(folder: Path, puzzles: Iterable[Puzzle]) -> None:

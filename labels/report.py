@@ -7,6 +7,7 @@ from rich.table import Table
 
 from labels.check import MOVABLE, MOVED, Report
 from labels.console import cell
+from labels.fault_report import add_counts, advice_on_the_rest, faults_json
 from labels.quarantine import Change
 from labels.split import PARTS, Split
 
@@ -35,9 +36,9 @@ def check_tables(report: Report) -> list[Table]:
         classes.add_row(f"... {len(shown) - 2 * half} more ...", "")
         for name, count in shown[-half:]:
             classes.add_row(cell(name), str(count))
-    faults = Table("fault", "count", title="Faults", title_justify="left")
-    for kind, count in report.by_kind.items():
-        faults.add_row(kind.value, str(count))
+    faults = add_counts(
+        Table("fault", "count", title="Faults", title_justify="left"), report.by_kind
+    )
     tables = [summary]
     if counts:
         tables.append(classes)
@@ -65,20 +66,7 @@ def check_json(report: Report, changes: Sequence[Change] = ()) -> dict[str, obje
         "boxes": sum(len(picture.boxes) for picture in annotations.pictures),
         "classes": dict(annotations.counts),
         "charset": report.charset,
-        "moved": len(changes),
-        "changes": [
-            {"file": str(one.file), "kept": str(one.kept), "lines": one.lines} for one in changes
-        ],
-        "fault_counts": {kind.value: count for kind, count in report.by_kind.items()},
-        "faults": [
-            {
-                "kind": fault.kind.value,
-                "file": name(fault.file),
-                "line": fault.line,
-                "sentence": fault.sentence,
-            }
-            for fault in report.faults
-        ],
+        **faults_json(report.faults, report.by_kind, changes, name),
     }
 
 
@@ -101,8 +89,4 @@ def split_table(report: Report, split: Split) -> Table:
 
 def left_to_the_user(report: Report) -> list[str]:
     """A sentence on how to have moved what `--fix` alone leaves; none where there is nothing."""
-    kept = [kind for kind in report.by_kind if kind in MOVABLE - MOVED]
-    if not kept:
-        return []
-    options = " ".join(f"--also {kind.value}" for kind in kept)
-    return [f"--fix leaves {', '.join(kept)} to you; it moves them too with {options}."]
+    return advice_on_the_rest(report.by_kind, MOVABLE, MOVED)

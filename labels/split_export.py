@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labels.annotations import Annotations, Layout
-from labels.atomic import write_atomically
+from labels.atomic import replacing, write_atomically
 from labels.class_lists import CLASSES_FILE, YAML_SUFFIXES, class_list_of
 from labels.click_order import ORDER_FILE, picture_key, read_order
 from labels.errors import LayoutError
@@ -61,9 +61,8 @@ class _Wanted:
             with contextlib.suppress(OSError):  # another file system, or one without links
                 os.link(self.source.resolve(), target)
                 return
-        torn = target.with_name(f".{target.name}.part")
-        shutil.copyfile(self.source, torn)
-        torn.replace(target)
+        with replacing(target) as new:
+            shutil.copyfile(self.source, new)
 
 
 def write_parts(annotations: Annotations, split: Split, out: Path) -> Written:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from labels.console import cell
+from labels.fault_report import add_counts, advice_on_the_rest, faults_json
 from labels.quarantine import Change
 from labels.text_check import MOVABLE, MOVED, TextReport
 
@@ -24,9 +25,7 @@ def text_tables(report: TextReport) -> list[Table]:
     summary.add_row("lengths of labels", ", ".join(lengths))
     characters = "".join(report.characters)
     summary.add_row(f"characters ({len(characters)})", cell(characters))
-    faults = Table("fault", "count")
-    for kind, count in report.by_kind.items():
-        faults.add_row(kind.value, str(count))
+    faults = add_counts(Table("fault", "count"), report.by_kind)
     return [summary, faults] if report.faults else [summary]
 
 
@@ -42,27 +41,10 @@ def text_check_json(report: TextReport, changes: Sequence[Change] = ()) -> dict[
         "sizes": [{"width": w, "height": h, "count": n} for (w, h), n in report.sizes.items()],
         "lengths": {str(length): count for length, count in report.lengths.items()},
         "characters": dict(report.characters),
-        "moved": len(changes),
-        "changes": [
-            {"file": str(one.file), "kept": str(one.kept), "lines": one.lines} for one in changes
-        ],
-        "fault_counts": {kind.value: count for kind, count in report.by_kind.items()},
-        "faults": [
-            {
-                "kind": fault.kind.value,
-                "file": str(fault.file),
-                "line": fault.line,
-                "sentence": fault.sentence,
-            }
-            for fault in report.faults
-        ],
+        **faults_json(report.faults, report.by_kind, changes),
     }
 
 
 def text_left_to_the_user(report: TextReport) -> list[str]:
     """A sentence on how to have moved what `--fix` alone leaves; none where there is nothing."""
-    kept = [kind for kind in report.by_kind if kind in MOVABLE - MOVED]
-    if not kept:
-        return []
-    options = " ".join(f"--also {kind.value}" for kind in kept)
-    return [f"--fix leaves {', '.join(kept)} to you; it moves them too with {options}."]
+    return advice_on_the_rest(report.by_kind, MOVABLE, MOVED)

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from clickorder.errors import UsageError
 from labels.puzzles import Box, PromptValue, Puzzle, read_puzzles
@@ -82,46 +82,6 @@ class Question:
                 "--icon, --image, --region."
             )
         return cls(Path(), str(background), prompt)
-
-    def put_to(
-        self,
-        url: str,
-        api_key: str | None,
-        min_confidence: float | None,
-        where: Mapping[str, str | None],
-    ) -> dict[str, Any]:
-        """The body that a service answers.
-
-        Args:
-            url: URL of the service.
-            api_key: Where it wants one; None for what CLICKORDER_API_KEY holds.
-            min_confidence: Below this the service abstains; None leaves that to it.
-            where: `model`, `site` and `type` of the request.
-
-        Raises:
-            ClientError: there is no answer.
-        """
-        from clickorder.client import Client
-
-        words = cast("tuple[str, ...] | None", self.prompt.get("words"))
-        icons = cast("tuple[str, ...] | None", self.prompt.get("icons"))
-        image = cast("str | None", self.prompt.get("image"))
-        with Client(url, api_key=api_key) as client:
-            answer = client.solve(
-                self.folder / self.background,
-                words=words,
-                icons=None if icons is None else [self.folder / icon for icon in icons],
-                image=None if image is None else self.folder / image,
-                region=cast("Box | None", self.prompt.get("region")),
-                min_confidence=min_confidence,
-                model=where.get("model"),
-                site=where.get("site"),
-                type=where.get("type"),
-            )
-        body = asdict(answer)
-        del body["drawing"]
-        body["clicks"], body["boxes"] = list(body["clicks"]), list(body["boxes"])
-        return body
 
 
 def answer_lines(body: Mapping[str, Any]) -> list[str]:

@@ -59,7 +59,7 @@ def generate(
     - `clickorder text generate --charset numeric --length 4-6 --count 10000 --out digits`
     - `clickorder text generate --synthetic two-colours --charset alphanumeric --out coloured`
     """
-    from training.text.settings import TextSettings
+    from training.text.settings import settings_of
 
     try:
         from training.text.writing import write_texts
@@ -68,17 +68,19 @@ def generate(
             f"Drawing pictures needs packages that are not installed ({error.name}); install them "
             'with pip install -e ".[texts]".'
         ) from error
-    settings = TextSettings(
-        synthetic=synthetic,
-        charset=charset,
-        exclude=exclude,
-        often=often,
-        length=length,
-        draw=size,
-        fold=fold or "",
-        replace=replace,
-        seed=seed,
-        grey=False,
+    settings = settings_of(
+        {
+            "synthetic": synthetic,
+            "charset": charset,
+            "exclude": exclude,
+            "often": often,
+            "length": length,
+            "draw": size,
+            "fold": str(fold or ""),
+            "replace": replace,
+            "seed": seed,
+            "grey": False,
+        }
     )
     with report_os_errors(out):
         for _ in through("Drawing pictures", write_texts(settings, count, out), count):

@@ -15,9 +15,6 @@ CacheOption = Annotated[
 ]
 
 
-_TWO_SOLVERS = "--backend chooses what solves in this process; a service at --url has its own."
-
-
 class Split(StrEnum):
     """Which fonts, icon collections and photos are drawn from."""
 
@@ -102,9 +99,9 @@ def average(
     - `clickorder average runs/siamese-1 runs/siamese-2 --out runs/siamese-mean`
     """
     try:
-        from training.core.loop import Schedule
+        from training.core.schedule import Schedule
         from training.matcher.averaging import average_runs
-        from training.matcher.run import Settings
+        from training.matcher.settings import Settings
     except ImportError as error:
         raise CommandError(
             f"Averaging needs packages that are not installed ({error.name}); install them with "

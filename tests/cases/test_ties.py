@@ -18,16 +18,16 @@ from labels.text_check import check_texts, mend_texts
 from labels.texts import NAME_PATTERN, TextFaultKind, read_texts
 from modelfile import ModelMetadata
 from training.adapt.measures import all_found, named_right
-from training.detector.data import Sample as Scene
 from training.detector.metrics import Thresholds, average_precision, missed_and_spare, score
+from training.detector.samples import Sample as Scene
 from training.errors import TextTrainingError
 from training.evaluation.scoring import Reply, score_reply
 from training.evaluation.statistics import expected_calibration_error, strictly_best
 from training.matcher.crop_inputs import Trial
+from training.matcher.items import Item
 from training.matcher.joint_model import JointModel
 from training.matcher.match_metrics import TIE, _outcome, match_outcomes, measures, read_outcomes
 from training.matcher.mistakes import draw_mistakes
-from training.matcher.own_pictures import Item
 from training.matcher.pictures import PicturesError, Sample, read_classes
 from training.text.data import read_records
 from training.text.measures import Answers, measures_of

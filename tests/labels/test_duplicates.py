@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from labels.duplicates import (
-    DisjointSets,
     Fingerprint,
     are_near,
     exact_groups,
@@ -181,14 +180,16 @@ def test_groups_go_by_way_of_a_third() -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(1, 30), st.data())
-def test_disjoint_sets(count: int, data: st.DataObject) -> None:
-    number = st.integers(0, count - 1)
-    pairs = data.draw(st.lists(st.tuples(number, number), max_size=40))
-    sets, slow = DisjointSets(count), [{n} for n in range(count)]
-    for i, j in pairs:
-        sets.join(i, j)
+@given(
+    st.lists(
+        st.builds(made, st.integers(0, 9), st.sampled_from([0, 2**64 - 1, 7]), st.integers(0, 90)),
+        max_size=30,
+    )
+)
+def test_groups_are_all_that_pairs_lead_to(prints: list[Fingerprint]) -> None:
+    slow = [{n} for n in range(len(prints))]
+    for i, j in [*near_pairs(prints), *((g[0], n) for g in exact_groups(prints) for n in g)]:
         merged = slow[i] | slow[j]
         for n in merged:
             slow[n] = merged
-    assert sets.groups() == sorted(map(sorted, {frozenset(group) for group in slow}))
+    assert near_groups(prints) == sorted(map(sorted, {frozenset(group) for group in slow}))

@@ -22,9 +22,9 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.service_process import ServiceProcess
 from labels.puzzles import Puzzle, PuzzleWriter
 from modelfile import ModelMetadata, OnnxSession
+from training.core.checkpoint import load_checkpoint
 from training.core.initial_weights import shipped_file
 from training.detector.trainer import read_checkpoint
-from training.matcher.joint_model import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
 LETTERS = "HAKE"

@@ -1,4 +1,4 @@
-"""Fine-tuning: shipped models, or others of ours, made better at the user's own pictures.
+"""Fine-tuning of our models on the user's own pictures.
 
 Half of what a model sees is the user's own and half is drawn by the generator, so that it does not
 forget what it knew. The rate is low, and the rows of the classifier's symbols stay as they are: few
@@ -14,23 +14,27 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from labels.console import say
+from training.adapt.own_pictures import OwnPictures
 from training.core.initial_weights import DETECTOR_RATE, MATCHER_RATE
-from training.core.loop import Schedule
-from training.detector.data import DetectionData
-from training.detector.run import DetectorModel, DetectorResult, train_on
+from training.core.schedule import Schedule
+from training.detector.result import DetectorModel, DetectorResult
+from training.detector.run import train_on
+from training.detector.samples import DetectionData
 from training.detector.settings import DetectorSettings
 from training.errors import TrainingError
 from training.matcher.crop_inputs import network_input
 from training.matcher.group_blocks import GroupBlocks, GroupSource, by_word, group_trials
 from training.matcher.imprinting import Glyphs, Imprinter
-from training.matcher.joint_model import JointModel, Weighting, restore
+from training.matcher.items import Group
+from training.matcher.joint_model import JointModel, LossWeights, restore
 from training.matcher.mixed_blocks import MixedBlocks
 from training.matcher.onnx_import import charset_of_onnx, state_of_both
-from training.matcher.own_pictures import Group, OwnPictures
-from training.matcher.picture_blocks import KIND, as_it_is
-from training.matcher.rotation import measured_turns
-from training.matcher.run import Settings, TrainingTask, run_course
+from training.matcher.picture_blocks import KIND, view_of
+from training.matcher.rotation import measured_rotations
+from training.matcher.run import run_task
+from training.matcher.settings import Settings
 from training.matcher.synthetic_blocks import SyntheticBlocks
+from training.matcher.task import TrainingTask
 
 _TURN_DEG, _FAR_TURN_DEG = 12.0, 40.0
 """By how much own items are turned either way; further where the site itself turns them far."""
@@ -46,7 +50,7 @@ class TuningPlan:
     """How to fine-tune.
 
     Attributes:
-        minutes: For one model at most, measuring and export not counted.
+        minutes: Time limit for one model, without validation and export.
         threads: CPU threads; 0 for torch's choice.
         seed: Random seed.
         mix: Whether to mix in generated pictures.
@@ -77,7 +81,7 @@ def tune_matcher(
     """Fine-tune matcher and classifier together, and export both into a run folder.
 
     Args:
-        learned: To learn from.
+        learned: Training pictures.
         held_out: To measure on while training; what it has no pictures for is measured on
             `learned`.
         start: `siamese.onnx` and `classifier.onnx` of one run.
@@ -112,10 +116,10 @@ def tune_matcher(
         say(console, "Items are turned far here; drawn ones are turned like them.")
     own = GroupBlocks(groups, charset, turn_deg=_FAR_TURN_DEG if turns else _TURN_DEG)
     kinds = _kinds(groups, frozenset(charset)) if plan.mix else {KIND: 8}
-    course = TrainingTask(
+    task = TrainingTask(
         trainer="siamese",
         charset=charset,
-        weighting=Weighting(pairs=1.0, symbols=1.0),
+        weighting=LossWeights(pairs=1.0, symbols=1.0),
         metric="solved",
         make=(
             MixedBlocks(own, SyntheticBlocks(charset, cache=plan.cache), turns) if plan.mix else own
@@ -141,9 +145,13 @@ def tune_matcher(
         minutes=plan.minutes,
     )
     settings = Settings(
-        schedule, trials=len(trials), threads=plan.threads, name=plan.name, version=plan.version
+        schedule,
+        trials=max(10, len(trials)),
+        threads=plan.threads,
+        name=plan.name,
+        version=plan.version,
     )
-    return run_course(course, out, settings, start=start, resume=resume, console=console)
+    return run_task(task, out, settings, start=start, resume=resume, console=console)
 
 
 def tune_detector(
@@ -186,11 +194,11 @@ def tune_detector(
 def _turns(
     groups: tuple[Group, ...], start: tuple[Path, Path], plan: TuningPlan
 ) -> tuple[float, ...]:
-    """How far items are turned, by the models that are started from."""
+    """Rotations of the items, measured with the initial models."""
     state = state_of_both(*start)
     model = JointModel(tuple(state["charset"]))
     restore(model, state)
-    found: tuple[float, ...] = measured_turns(
+    found: tuple[float, ...] = measured_rotations(
         model.eval(), groups, np.random.default_rng(plan.seed)
     )
     return found
@@ -217,7 +225,7 @@ def _pictured(groups: tuple[Group, ...], words: tuple[str, ...], first: int) -> 
     """Crops of new words; their rows follow those of the known symbols."""
     shown = by_word(groups)
     crops = [
-        (network_input(as_it_is(item.scene), "classifier"), first + place)
+        (network_input(view_of(item.scene), "classifier"), first + place)
         for place, word in enumerate(words)
         for item in shown[word]
     ]

@@ -8,12 +8,13 @@ from scipy.optimize import linear_sum_assignment
 
 from classifier import OnnxClassifier
 from detector import Detector, YoloDetector
+from training.adapt.own_pictures import OwnPictures
 from training.adapt.record import Compared, Share
-from training.detector.data import Sample as Scene
+from training.detector.samples import Sample as Scene
 from training.evaluation.evaluate import Outcome
 from training.evaluation.statistics import strictly_best
-from training.matcher.own_pictures import Group, OwnPictures
-from training.matcher.picture_blocks import as_it_is
+from training.matcher.items import Group
+from training.matcher.picture_blocks import view_of
 
 NAMED = "named right, told all words"
 FOUND = "every item found"
@@ -81,7 +82,7 @@ def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequ
         part = items[at : at + _AT_ONCE]
         crops = []
         for item in part:
-            view = as_it_is(item.scene)
+            view = view_of(item.scene)
             crops += classifier.crop(view.picture, np.array([view.box], np.float32))
         scores = classifier.read(crops).score_words(known)
         for at_crop, item in enumerate(part):

@@ -46,7 +46,7 @@ _MEASURES = {
     "words": "named, told the words",
     "top1": "named, told nothing",
 }
-"""Of metrics, as the trainers log them, to what a reader of the page is told; all 0..1."""
+"""Names of metrics in the trainers' logs, and as the page shows them; all 0..1."""
 
 _PAGE_STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --soft: #f1f3f5; }

@@ -1,1 +1,1 @@
-"""What every trainer shares: loop, run folders, loading of batches, ONNX export, quantisation."""
+"""Shared by every trainer: options, loop, run folders, data loading, ONNX export, quantisation."""

@@ -1,9 +1,9 @@
-"""The feed: worker processes draw blocks of pairs, and a pool of them keeps the trainer busy.
+"""Batches from blocks that worker processes make.
 
-Drawing a pair costs about as much as a training step on it. Where both share few cores, a block
-may therefore be used a few times, each time a little changed; new ones always come first, and
-replace the most used. A thread takes them from the workers all the time: a pipe holds less than a
-block, so that a worker would wait for the trainer's next look.
+Making a block costs about as much as a training step on it. Where both share few cores, a block
+may therefore be used several times, each time slightly changed; new blocks always come first and
+replace the most used. A thread takes blocks from the workers at any time: a pipe holds less than
+one block, so a worker would otherwise wait until the trainer asks again.
 """
 
 import multiprocessing
@@ -11,13 +11,11 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from multiprocessing.queues import Queue
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.errors import TrainingError
@@ -28,71 +26,36 @@ _WAIT_S = 2.0
 _POLL_S = 0.25
 _QUEUE_BLOCKS = 24
 _NICE = 3
-"""On two cores a worker of equal right drew more crops than were used, and halved the speed of
+"""On two cores a worker of equal priority drew more crops than were used and halved the speed of
 training (107 pairs/s instead of 187)."""
 
 
-class FeedError(TrainingError):
-    """The processes that draw or read crops have ended."""
+class LoaderError(TrainingError):
+    """A worker process has ended."""
 
 
-def no_crops() -> U8:
-    """`(0, 64, 64, 3)` uint8."""
-    return np.zeros((0, 64, 64, 3), np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Pairs that belong into one batch because they are hard to tell apart.
-
-    Attributes:
-        prompt: `(N, side, side, 3)` uint8 RGB, the network's input before scaling.
-        scene: `(N, side, side, 3)` uint8 RGB, the same items in the same order.
-        words: What each pair shows; equal words are no negatives of each other.
-        labels: `(N,)` int64, index into the charset, -1 for what it does not have.
-        scene_strangers: `(S, side, side, 3)` uint8 RGB, crops of scenes that show no item of the
-            batch: ground, parts, clutter. S may be 0.
-        prompt_strangers: `(P, side, side, 3)` uint8 RGB, the same of prompt pictures.
-    """
-
-    prompt: U8
-    scene: U8
-    words: tuple[str, ...]
-    labels: NDArray[np.int64]
-    scene_strangers: U8 = field(default_factory=no_crops)
-    prompt_strangers: U8 = field(default_factory=no_crops)
-
-
-class BlockSource(Protocol):
-    """Makes blocks, in a worker process."""
-
-    def block(self, kind: str) -> Block:
-        """The next block of a kind."""
-        ...
-
-
-class Worded(Protocol):
-    """What a worker makes at a time: some pictures, and what each shows."""
+class HasWords(Protocol):
+    """A block, which a worker makes at a time: some pictures, and the word that each shows."""
 
     @property
     def words(self) -> tuple[str, ...]:
-        """One for each."""
+        """The word of each picture."""
         ...
 
 
-B = TypeVar("B", bound=Worded)
-B_co = TypeVar("B_co", bound=Worded, covariant=True)
+B = TypeVar("B", bound=HasWords)
+B_co = TypeVar("B_co", bound=HasWords, covariant=True)
 
 
 class Source(Protocol[B_co]):
-    """Makes blocks of any sort, in a worker process."""
+    """Makes blocks in a worker process."""
 
     def block(self, kind: str) -> B_co:
         """The next block of a kind."""
         ...
 
 
-class Feeder(Generic[B]):
+class BlockLoader(Generic[B]):
     """Batches from blocks that worker processes make; a context manager."""
 
     def __init__(
@@ -109,11 +72,11 @@ class Feeder(Generic[B]):
 
         Args:
             make: Makes a worker's source from its seed; picklable.
-            kinds: How many blocks of each kind a batch has.
-            seed: Random seed of the workers' drawing, and of choosing and changing blocks.
+            kinds: Number of blocks of each kind in a batch.
+            seed: Random seed of the workers and of the choice and augmentation of blocks.
             workers: Number of processes.
-            pool_blocks: Blocks kept, of all kinds together.
-            uses: How often a block is used at most.
+            pool_blocks: Size of the pool in blocks, all kinds together.
+            uses: Maximum number of times that a block is used.
         """
         self._kinds = dict(kinds)
         self._rng = np.random.default_rng(seed)
@@ -157,10 +120,10 @@ class Feeder(Generic[B]):
         self._queue.close()
 
     def batch(self) -> B:
-        """The blocks of one batch, joined.
+        """The next batch: its blocks, joined.
 
         Raises:
-            FeedError: a worker has ended.
+            LoaderError: a worker has ended.
         """
         self._collect(wait=False)
         while any(len(self._ready(kind)) < n for kind, n in self._kinds.items()):
@@ -169,7 +132,7 @@ class Feeder(Generic[B]):
         for kind, count in self._kinds.items():
             pool = self._pools[kind]
             ready = self._ready(kind)
-            # What was never used comes first, the rest by chance.
+            # Unused blocks come first, the others in random order.
             order = sorted(ready, key=lambda i: (min(pool[i][1], 1), self._rng.random()))
             for i in order[:count]:
                 block, uses = pool[i]
@@ -182,14 +145,14 @@ class Feeder(Generic[B]):
         raise NotImplementedError
 
     def changed(self, block: B) -> B:
-        """A block that was used before, as it is used again."""
+        """The augmentation of a block that is used again."""
         return block
 
     def _ready(self, kind: str) -> list[int]:
         return [i for i, (_, uses) in enumerate(self._pools[kind]) if uses < self._uses]
 
     def _receive(self) -> None:
-        """Take blocks from the workers until the feed is closed; runs in its own thread."""
+        """Receive blocks from the workers until the loader is closed; runs in its own thread."""
         while not self._closing.is_set():
             try:
                 arrived = self._queue.get(timeout=_POLL_S)
@@ -209,7 +172,7 @@ class Feeder(Generic[B]):
                 kind, block = self._arrived.get(block=wait, timeout=_WAIT_S)
             except queue.Empty:
                 if any(not process.is_alive() for process in self._processes):
-                    raise FeedError(
+                    raise LoaderError(
                         "A process that draws crops has ended; its error is printed above."
                     ) from None
                 return
@@ -222,70 +185,13 @@ class Feeder(Generic[B]):
                 return
 
 
-class Feed(Feeder[Block]):
-    """Batches of pairs."""
-
-    def join(self, blocks: Sequence[Block]) -> Block:
-        """Several blocks as one."""
-        return join(blocks)
-
-    def changed(self, block: Block) -> Block:
-        """The block a little changed."""
-        return changed(block, self._rng)
-
-
-def join(blocks: Sequence[Block]) -> Block:
-    """Several blocks as one."""
-    return Block(
-        np.concatenate([block.prompt for block in blocks]),
-        np.concatenate([block.scene for block in blocks]),
-        tuple(word for block in blocks for word in block.words),
-        np.concatenate([block.labels for block in blocks]),
-        _joined([block.scene_strangers for block in blocks]),
-        _joined([block.prompt_strangers for block in blocks]),
-    )
-
-
-def _joined(parts: Sequence[U8]) -> U8:
-    """Crops of several blocks; those without any may have another side."""
-    some = [part for part in parts if len(part)]
-    return np.concatenate(some) if some else no_crops()
-
-
-def changed(block: Block, rng: Generator) -> Block:
-    """The block with its crops shifted by a pixel or two, and in other colours now and then."""
-    return Block(
-        _changed(block.prompt, rng),
-        _changed(block.scene, rng),
-        block.words,
-        block.labels,
-        _changed(block.scene_strangers, rng),
-        _changed(block.prompt_strangers, rng),
-    )
-
-
-def _changed(crops: U8, rng: Generator) -> U8:
-    count, side = crops.shape[:2]
-    steps = np.arange(side)
-    shift = rng.integers(-2, 3, (2, count))
-    rows = np.clip(steps[None] + shift[0][:, None], 0, side - 1)
-    columns = np.clip(steps[None] + shift[1][:, None], 0, side - 1)
-    moved: U8 = crops[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
-    for i in range(count):
-        if rng.random() < 0.3:
-            moved[i] = moved[i][..., rng.permutation(3)]
-        if rng.random() < 0.15:
-            moved[i] = 255 - moved[i]
-    return moved
-
-
 def _work(
     blocks: "Queue[tuple[str, B]]",
     make: Callable[[int], Source[B]],
     kinds: Sequence[str],
     seed: int,
 ) -> None:
-    """A worker process: makes blocks of all kinds, in proportion, until it is ended."""
+    """Run a worker process: make blocks of all kinds, in proportion, until it is terminated."""
     # Ctrl-C reaches the whole process group; the trainer ends the workers itself.
     import signal
 

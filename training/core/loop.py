@@ -1,10 +1,10 @@
-"""The training loop that the trainers of matcher, classifier and text reader share."""
+"""The training loop of matcher, classifier and text reader."""
 
 import math
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,26 +15,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from labels.console import say
+from training.core.checkpoint import load_checkpoint, save_checkpoint
+from training.core.device import default_device, half_precision
 from training.core.run_folder import RunFolder
+from training.core.schedule import Schedule
 from training.errors import TrainingError
-from training.matcher.joint_model import half_precision, load_checkpoint, save_checkpoint
 
 _LOG_EVERY = 25
 _CLIP_NORM = 5.0
-
-_PLATEAU = 0.5
-"""Share of a limited time that the rate stays up."""
 
 B = TypeVar("B")
 B_co = TypeVar("B_co", covariant=True)
 
 
 class Batches(Protocol[B_co]):
-    """Where batches come from."""
+    """An endless source of batches."""
 
     @property
     def drawn(self) -> int:
-        """What was made for them so far."""
+        """Number of pictures or crops made so far."""
         ...
 
     def batch(self) -> B_co:
@@ -43,79 +42,17 @@ class Batches(Protocol[B_co]):
 
 
 class DivergedError(TrainingError):
-    """The loss is no number any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long and how fast to learn: warm-up, a plateau, a decay to nothing.
-
-    The plateau can be ended at any time: the rate then falls over the next `decay_steps`.
-
-    Attributes:
-        steps: Total number of batches.
-        decay_steps: How many of them, at the end, the rate falls in.
-        warmup_steps: How many of them, at the start, it rises in.
-        rate: Peak learning rate.
-        weight_decay: Weight decay of AdamW.
-        check_every: Steps between two measurements.
-        save_every_s: Seconds between two checkpoints at most.
-        patience: Measurements on the plateau without a better metric after which the decay begins
-            at once; 0 never does so.
-        seed: Random seed of the weights and of the batches.
-        minutes: Time for all of it at most, the decay being half of it; 0 for no limit.
-    """
-
-    steps: int
-    decay_steps: int
-    warmup_steps: int = 200
-    rate: float = 2e-3
-    weight_decay: float = 0.02
-    check_every: int = 400
-    save_every_s: float = 120.0
-    patience: int = 0
-    seed: int = 1
-    minutes: float = 0.0
-
-    def ending_after(self, step: int) -> "Schedule":
-        """The schedule whose decay begins at a step, unless its own begins earlier."""
-        return replace(self, steps=min(self.steps, step + self.decay_steps))
-
-    def in_time(self, step: int, elapsed_s: float) -> "Schedule":
-        """The schedule that ends in time, which begins its decay when half of the time is over.
-
-        Args:
-            step: Steps made, at least one.
-            elapsed_s: What they took.
-        """
-        limit_s = 60 * self.minutes
-        if elapsed_s < _PLATEAU * limit_s or step >= self.steps - self.decay_steps:
-            return self
-        left = max(1, int(step / elapsed_s * max(limit_s - elapsed_s, 0)))
-        steps = min(self.steps, step + left)
-        return replace(self, steps=steps, decay_steps=steps - step)
-
-    def rate_at(self, step: int) -> float:
-        """The learning rate of one step."""
-        rise = min(1.0, (step + 1) / max(self.warmup_steps, 1))
-        left = max(self.steps - step, 0)
-        fall = min(1.0, left / max(self.decay_steps, 1))
-        return self.rate * rise * fall
-
-
-def device_of_choice() -> str:
-    """`cuda` where there is one, else `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """The loss is not a number any more."""
 
 
 class Loop(Generic[B]):
-    """One run of the loop; what a batch is and how it is learned from, a trainer says."""
+    """A training run; a subclass defines the batch, its loss and the validation metrics."""
 
     unit = "pictures"
-    """What is counted, in the plural."""
+    """Name of the samples whose throughput is shown, in the plural."""
 
-    newest_of_equals = False
-    """Whether of two checkpoints that measure the same the newer is the best one."""
+    prefers_newest = False
+    """Whether the newer of two checkpoints with the same metric is the better one."""
 
     def __init__(
         self,
@@ -127,17 +64,18 @@ class Loop(Generic[B]):
         *,
         console: Console | None = None,
     ) -> None:
-        """Set everything up.
+        """Set up the optimiser.
 
         Args:
-            model: What to train, on the device.
+            model: The model to train, on the device.
             run: Where to leave checkpoints and metrics.
             schedule: How long and how fast.
-            metric: The name of the measure that decides what is best; larger is better.
-            groups: Parameters, as AdamW takes them.
+            metric: Name of the validation metric by which the best weights are chosen; larger is
+                better.
+            groups: Parameter groups of AdamW.
             console: Where progress is shown.
         """
-        self._device = device_of_choice()
+        self._device = default_device()
         self._model = model
         self._run = run
         self._schedule = schedule
@@ -152,32 +90,32 @@ class Loop(Generic[B]):
         self._elapsed_s = 0.0
 
     def losses(self, batch: B) -> tuple[Tensor, dict[str, float], int]:
-        """The loss of a batch, its parts for the records, and how much was in it."""
+        """The loss of a batch, its parts by name for the log, and the number of samples."""
         raise NotImplementedError
 
-    def measures(self) -> dict[str, float]:
-        """The model in evaluation mode, measured; the names become those of metrics."""
+    def validate(self) -> dict[str, float]:
+        """Validation metrics of the model, which is in evaluation mode, by name."""
         raise NotImplementedError
 
-    def facts(self) -> dict[str, Any]:
-        """What a checkpoint holds of the model beside its weights."""
+    def checkpoint_fields(self) -> dict[str, Any]:
+        """Fields of a checkpoint that describe the model beside its weights."""
         return {}
 
-    def begin(self) -> None:
-        """Called before the first step of a run, resumed or not."""
+    def on_start(self) -> None:
+        """Called before the first step of a run, whether new or resumed."""
 
-    def follow(self) -> None:
+    def on_step_end(self) -> None:
         """Called after every step."""
 
-    def finished(self, measures: dict[str, float]) -> str | None:  # noqa: ARG002
-        """Why training is over before the end of its schedule; None where it is not."""
+    def stop_reason(self, measures: dict[str, float]) -> str | None:  # noqa: ARG002
+        """The reason to stop before the end of the schedule; None to continue."""
         return None
 
     def resume(self, *, finish: bool = False) -> None:
-        """Go on from the run's newest checkpoint.
+        """Continue from the run's newest checkpoint.
 
         Args:
-            finish: Whether to begin the decay now.
+            finish: Whether to begin the learning-rate decay now.
         """
         state = load_checkpoint(self._run.last)
         self._model.load_state_dict(state["model"])
@@ -192,25 +130,25 @@ class Loop(Generic[B]):
             self._schedule = replace(self._schedule, steps=ends, decay_steps=decay)
         self._elapsed_s = float(state.get("elapsed_s", 0.0))
         if finish:
-            self._schedule = self._schedule.ending_after(self.step)
+            self._schedule = self._schedule.decaying_from(self.step)
         self._run.rewind(self.step)
 
-    def fit(self, feed: Batches[B]) -> bool:
+    def fit(self, loader: Batches[B]) -> bool:
         """Train to the end of the schedule.
 
         Args:
-            feed: Gives the batches.
+            loader: Source of the batches.
 
         Returns:
-            False where Ctrl-C or a termination signal ended it before; a checkpoint is left.
+            False if Ctrl-C or a termination signal ended it early; a checkpoint is left.
 
         Raises:
-            DivergedError: the loss is no number any more.
+            DivergedError: the loss is not a number any more.
         """
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             with self._bar() as bar:
-                self._run_steps(feed, bar)
+                self._run_steps(loader, bar)
         except KeyboardInterrupt:
             self._save(self._run.last)
             say(
@@ -233,7 +171,7 @@ class Loop(Generic[B]):
             console=self._console,
         )
 
-    def _run_steps(self, feed: Batches[B], bar: Progress) -> None:
+    def _run_steps(self, loader: Batches[B], bar: Progress) -> None:
         task = bar.add_task(
             "Training",
             total=self._schedule.steps,
@@ -242,16 +180,16 @@ class Loop(Generic[B]):
             loss=0.0,
             metric=0.0,
         )
-        self.begin()
+        self.on_start()
         saved_at = logged_at = clock = time.monotonic()
         seen = summed = 0
         sums: dict[str, float] = {}
         while self.step < self._schedule.steps:
-            parts, count = self._one_step(feed)
+            parts, count = self._one_step(loader)
             self._elapsed_s += time.monotonic() - clock
             clock = time.monotonic()
             if self._schedule.minutes:
-                self._schedule = self._schedule.in_time(self.step, self._elapsed_s)
+                self._schedule = self._schedule.fitted_to_time(self.step, self._elapsed_s)
                 bar.update(task, total=self._schedule.steps)
             seen += count
             for name, value in parts.items():
@@ -264,21 +202,21 @@ class Loop(Generic[B]):
                 self._run.log(
                     self.step,
                     **means,
-                    learning_rate=self._schedule.rate_at(self.step),
-                    drawn=feed.drawn,
+                    learning_rate=self._schedule.learning_rate_at(self.step),
+                    drawn=loader.drawn,
                     **{f"{self.unit}_per_s": speed},
                 )
                 bar.update(task, rate=speed, loss=sum(means.values()))
                 logged_at, seen, summed, sums = now, 0, 0, {}
             bar.update(task, completed=self.step)
             if self.step % self._schedule.check_every == 0 or self.step == self._schedule.steps:
-                measures = self.measured()
+                measures = self.validated()
                 better = self._keep_best(measures[self._metric])
                 self._since_best = 0 if better else self._since_best + 1
-                self._mind_patience()
+                self._check_patience()
                 bar.update(task, metric=self.best, total=self._schedule.steps)
                 self._save(self._run.last)
-                enough = self.finished(measures)
+                enough = self.stop_reason(measures)
                 if enough is not None:
                     say(self._console, enough)
                     return
@@ -288,21 +226,21 @@ class Loop(Generic[B]):
                 self._save(self._run.last)
                 saved_at = time.monotonic()
 
-    def _mind_patience(self) -> None:
-        """Begin the decay where the plateau has stopped to pay."""
+    def _check_patience(self) -> None:
+        """Begin the decay once the metric has stopped improving on the plateau."""
         schedule = self._schedule
         early = self.step < schedule.steps - schedule.decay_steps
         if schedule.patience and early and self._since_best >= schedule.patience:
-            self._schedule = schedule.ending_after(self.step)
+            self._schedule = schedule.decaying_from(self.step)
             say(
                 self._console,
                 f"No better {self._metric} in {schedule.patience} measurements: the learning rate "
                 f"now falls, and training ends at step {self._schedule.steps}.",
             )
 
-    def _one_step(self, feed: Batches[B]) -> tuple[dict[str, float], int]:
-        batch = feed.batch()
-        rate = self._schedule.rate_at(self.step)
+    def _one_step(self, loader: Batches[B]) -> tuple[dict[str, float], int]:
+        batch = loader.batch()
+        rate = self._schedule.learning_rate_at(self.step)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._model.train()
@@ -318,20 +256,20 @@ class Loop(Generic[B]):
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), _CLIP_NORM)
         self._optimiser.step()
         self.step += 1
-        self.follow()
+        self.on_step_end()
         return parts, count
 
-    def measured(self) -> dict[str, float]:
-        """Measure and note it."""
+    def validated(self) -> dict[str, float]:
+        """Validate the model and log the metrics."""
         self._model.eval()
-        measures = self.measures()
+        measures = self.validate()
         self._run.log(self.step, **measures)
         return measures
 
     def _keep_best(self, value: float) -> bool:
-        """Keep the weights where they are the best so far, and say whether they are."""
+        """Save the weights if they are the best so far, and say whether they are."""
         better = value > self.best
-        if better or (self.newest_of_equals and value == self.best):
+        if better or (self.prefers_newest and value == self.best):
             self.best = value
             self._save(self._run.best)
         return better
@@ -342,7 +280,7 @@ class Loop(Generic[B]):
             {
                 "model": self._model.state_dict(),
                 "optimiser": self._optimiser.state_dict(),
-                **self.facts(),
+                **self.checkpoint_fields(),
                 "step": self.step,
                 "best": self.best,
                 "since_best": self._since_best,
@@ -353,8 +291,8 @@ class Loop(Generic[B]):
         )
 
 
-def usual_groups(model: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
-    """All parameters: weights decay, biases and scales do not."""
+def parameter_groups(model: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
+    """Parameter groups of AdamW: weights are decayed, biases and scales are not."""
     every = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in every if p.ndim >= 2], "weight_decay": schedule.weight_decay},
@@ -363,5 +301,5 @@ def usual_groups(model: nn.Module, schedule: Schedule) -> list[dict[str, Any]]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """A termination signal ends a run as Ctrl-C does."""
+    """End a run on a termination signal as on Ctrl-C."""
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Keeps the memory of a training step for the next one.
+"""Reuse of freed memory between training steps.
 
 The C library gives large blocks back to the system as soon as they are freed. A training step on
 the CPU asks for the same hundreds of them again and again, and the system clears each page anew.

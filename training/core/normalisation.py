@@ -1,10 +1,10 @@
-"""What batch normalisations keep of the batches they have seen."""
+"""Running statistics of batch normalisation."""
 
 from torch import Tensor, nn
 
 
 def running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """The mean and the variance that a normalisation uses outside of training, to be changed.
+    """The running mean and variance of a layer, to be read or changed in place.
 
     Returns:
         Two of shape `(C,)`.

@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file, and whether the file does what the network does."""
+"""Export of a network to ONNX, and a check that file and network agree."""
 
 import warnings
 from io import BytesIO
@@ -15,13 +15,16 @@ from modelfile import ModelMetadata
 from training.core.onnx_weights import halved
 from training.errors import TrainingError
 
+LICENCE = "Apache-2.0"
+"""Licence of the weights that the project trains with code of its own."""
+
 _OPSET = 17
 # Weights are stored with 11 bits of precision; logits reach 20 and more.
 _TOLERANCE = 0.12
 
 
 class ExportError(TrainingError):
-    """The exported file does not do what the trained network does."""
+    """The exported file differs from the trained network."""
 
 
 def graph_of(
@@ -33,23 +36,25 @@ def graph_of(
     outputs: dict[str, tuple[str | None, ...]],
     half: bool = True,
 ) -> bytes:
-    """The network as ONNX, with our metadata.
+    """Export a network to ONNX, with our metadata.
 
     Args:
         network: Traced as it is.
         examples: One for each input.
-        metadata: What the file says of itself.
-        inputs: Names, and names of free axes from the first on; None for one that is not free.
-        outputs: The same.
-        half: Whether weights are kept in 16 bits.
+        metadata: Metadata of the file.
+        inputs: Names of the inputs, each with the names of its axes: None for an axis of fixed
+            size, and an empty tuple where all are fixed.
+        outputs: The same of the outputs.
+        half: Whether weights are stored in 16 bits.
     """
     axes = {
         name: {at: axis for at, axis in enumerate(free) if axis is not None}
         for name, free in {**inputs, **outputs}.items()
+        if any(free)
     }
     with warnings.catch_warnings():
-        # The older exporter folds batch normalisation, needs no further package, and warns that
-        # it is the older one.
+        # The older exporter folds batch normalisation, traces the detector's head, needs no further
+        # package, and warns that it is the older one.
         warnings.simplefilter("ignore")
         buffer = BytesIO()
         torch.onnx.export(
@@ -72,7 +77,7 @@ def graph_of(
 
 
 def difference_of(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
-    """The largest difference of a logit.
+    """The largest difference between two arrays of logits.
 
     Raises:
         ExportError: it is too large.

@@ -1,4 +1,4 @@
-"""How weights are stored in ONNX files: in 32 bits, halved, or quantised to 8."""
+"""Storage of weights in ONNX files: 32 bits, 16 bits, or quantised to 8 bits."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ _HALVED_FROM = 256
 
 
 def floats_of(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with all weights in 32 bits and without quantisation, to train on from.
+    """The model with all weights in 32 bits and without quantisation, for further training.
 
     Args:
         model: As a trainer exported it, or quantised.

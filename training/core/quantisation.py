@@ -32,7 +32,7 @@ from training.errors import TrainingError
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-Feed = Mapping[str, F32]
+Inputs = Mapping[str, F32]
 
 _CROPS_AT_ONCE = 32
 _COMPARED = 4
@@ -75,22 +75,22 @@ def quantise(source: Path, sets: Sequence[PuzzleSet], out: Path, *, pictures: in
     """
     before = OnnxSession(source)
     metadata = ModelMetadata.from_properties(before.properties, source=str(source))
-    feeds = list(_feeds(metadata, sets, pictures))
-    if len(feeds) < 2 * _COMPARED:
+    batches = list(_batches(metadata, sets, pictures))
+    if len(batches) < 2 * _COMPARED:
         raise QuantisationError(
-            f"{len(feeds)} batches of pictures are too few to measure activations on; give more "
+            f"{len(batches)} batches of pictures are too few to measure activations on; give more "
             "puzzles."
         )
     given = onnx.load(str(source))
     if any(node.op_type == "QuantizeLinear" for node in given.graph.node):
         raise QuantisationError(f"{source} is quantised already; give the file it was made from.")
-    model = _quantised(widened(given), feeds[_COMPARED:], metadata.kind)
+    model = _quantised(widened(given), batches[_COMPARED:], metadata.kind)
     helper.set_model_props(model, dict(before.properties))
     model = halved(model)
     onnx.checker.check_model(model)
     content = model.SerializeToString()
     after = OnnxSession(content, source="The quantised file")
-    pairs = [(before.run(feed)[0], after.run(feed)[0]) for feed in feeds[:_COMPARED]]
+    pairs = [(before.run(batch)[0], after.run(batch)[0]) for batch in batches[:_COMPARED]]
     correlation = min(float(np.corrcoef(one.ravel(), two.ravel())[0, 1]) for one, two in pairs)
     if not correlation >= _LEAST_CORRELATION:
         raise QuantisationError(
@@ -121,7 +121,7 @@ def run_quantise(source: Path, folders: Sequence[Path], out: Path, pictures: int
     )
 
 
-def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed], kind: str) -> onnx.ModelProto:
+def _quantised(model: onnx.ModelProto, batches: Sequence[Inputs], kind: str) -> onnx.ModelProto:
     from onnxruntime.quantization import (  # heavy, and only needed here
         CalibrationDataReader,
         QuantFormat,
@@ -132,9 +132,9 @@ def _quantised(model: onnx.ModelProto, feeds: Sequence[Feed], kind: str) -> onnx
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped
         def __init__(self) -> None:
-            self._rest = iter(feeds)
+            self._rest = iter(batches)
 
-        def get_next(self) -> Feed | None:
+        def get_next(self) -> Inputs | None:
             return next(self._rest, None)
 
     logging.getLogger().setLevel(logging.ERROR)
@@ -164,7 +164,7 @@ def _outer(nodes: Sequence[str]) -> list[str]:
     return [name for name, module in modules.items() if module in ends]
 
 
-def _feeds(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> Iterator[Feed]:
+def _batches(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> Iterator[Inputs]:
     """Inputs of the kind that the service gives a model."""
     puzzles = [(s.folder, p) for s in sets for p in s.puzzles]
     step = max(1, len(puzzles) // max(count, 1))
@@ -190,11 +190,11 @@ def _feeds(metadata: ModelMetadata, sets: Sequence[PuzzleSet], count: int) -> It
             for crop in cut(picture, np.array(boxes, np.float32), margin=margin)
         ]
         while len(crops) >= _CROPS_AT_ONCE:
-            yield _crop_feed(metadata, crops[:_CROPS_AT_ONCE])
+            yield _crop_batch(metadata, crops[:_CROPS_AT_ONCE])
             crops = crops[_CROPS_AT_ONCE:]
 
 
-def _crop_feed(metadata: ModelMetadata, crops: Sequence[U8]) -> Feed:
+def _crop_batch(metadata: ModelMetadata, crops: Sequence[U8]) -> Inputs:
     batch = to_batch(
         crops,
         metadata.input_size[0],

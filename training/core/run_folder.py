@@ -1,4 +1,4 @@
-"""Run folders: what a training leaves behind, and what it resumes from.
+"""Run folders: the files of a training, from which it can be resumed.
 
 config.json      the settings and the code revision
 metrics.jsonl    an object a line, each with `step`
@@ -41,7 +41,7 @@ class RunFolder:
 
     @classmethod
     def start(cls, path: Path, config: Mapping[str, object], *, resume: bool) -> "RunFolder":
-        """Make a new folder, or go on in one.
+        """Make a new run folder, or continue in an existing one.
 
         Args:
             path: The folder.
@@ -71,12 +71,12 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """Where the newest checkpoint lies."""
+        """Path of the newest checkpoint."""
         return self.path / LAST_FILE
 
     @property
     def best(self) -> Path:
-        """Where the best checkpoint lies."""
+        """Path of the best checkpoint."""
         return self.path / BEST_FILE
 
     def config(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class RunFolder:
         return config
 
     def log(self, step: int, **metrics: float) -> None:
-        """Append one line to the metrics; what is not finite is written as null."""
+        """Append one line to the metrics; values that are not finite are written as null."""
         row = {
             name: value if math.isfinite(value) else None
             for name, value in {"step": step, **metrics}.items()
@@ -101,13 +101,13 @@ class RunFolder:
             file.write(json.dumps(row) + "\n")
 
     def rewind(self, step: int) -> None:
-        """Forget metrics after `step`: a resumed run measures those steps again."""
+        """Remove the metrics after `step`, since a resumed run logs those steps again."""
         rows = [row for row in self.metrics() if row["step"] <= step]
         text = "".join(json.dumps(row) + "\n" for row in rows)
         write_atomically(self.path / METRICS_FILE, text.encode())
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The metrics so far; a last line that a kill tore is left out."""
+        """All metrics logged so far; a last line that was cut off by a kill is left out."""
         try:
             lines = (self.path / METRICS_FILE).read_text("utf-8").splitlines()
         except FileNotFoundError:
@@ -121,7 +121,7 @@ class RunFolder:
         return rows
 
     def draw_curves(self, panels: Mapping[str, tuple[str, ...]]) -> Path | None:
-        """Draw the metrics over the steps.
+        """Plot the metrics over the steps.
 
         Args:
             panels: Title of each panel to the names of the metrics in it; panels without any
@@ -155,13 +155,13 @@ class RunFolder:
         return path
 
 
-def how_to_serve(run: Path) -> str:
-    """The command that serves what a run exported, as its last line says it."""
+def serve_command(run: Path) -> str:
+    """A sentence with the command that serves the exported models of a run."""
     return f"Serve it with: clickorder serve --models-dir {shlex.quote(str(run))}"
 
 
-def origin_of(run: Path) -> str | None:
-    """What an earlier part of a run started from; None for scratch, or where there is no run."""
+def initial_weights_of(run: Path) -> str | None:
+    """Initial weights of an existing run; None for random ones, or if there is no run."""
     try:
         origin = RunFolder(run).config().get("from")
     except RunError:
@@ -170,7 +170,7 @@ def origin_of(run: Path) -> str | None:
 
 
 def code_revision(folder: Path | None = None) -> str:
-    """The revision of this checkout, with `+` where files differ from it; `unknown` without git."""
+    """The git revision of this checkout, with `+` if files differ; `unknown` without git."""
     where = folder or Path(__file__).parent
     try:
         revision = _git(where, "rev-parse", "--short=12", "HEAD")

@@ -1,4 +1,4 @@
-"""Batches of an epoch for torch."""
+"""Batches of an epoch, as a torch data loader."""
 
 import signal
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from training.detector.data import DetectionData
 from training.detector.frames import Frame, draw_frame
+from training.detector.samples import DetectionData
 
 
 class EpochOfFrames(Protocol):
-    """The frames that an epoch still has, in order."""
+    """The remaining frames of an epoch, in order."""
 
     def __len__(self) -> int:
         """How many are left."""
@@ -25,7 +25,7 @@ class EpochOfFrames(Protocol):
 
 
 class FrameSource(Protocol):
-    """Draws training frames without an end; see `training.detector.drawn_prompts`."""
+    """An endless source of training frames; see `training.detector.drawn_prompts`."""
 
     @property
     def epoch_size(self) -> int:
@@ -72,7 +72,7 @@ def _ignore_signals(number: int) -> None:  # noqa: ARG001  (as torch calls it)
 
 
 class EpochFrames(Dataset[Frame]):
-    """The frames that an epoch still has; each depends on seed, epoch and its number only."""
+    """The remaining frames of an epoch; each depends only on seed, epoch and index."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class EpochFrames(Dataset[Frame]):
         key: tuple[int, int],
         skip: int,
     ) -> None:
-        """Remember what to draw.
+        """Keep what the frames are made from.
 
         Args:
             data: Whose training pictures the plan counts.
@@ -112,7 +112,7 @@ class EpochFrames(Dataset[Frame]):
 
 
 def collate(frames: Sequence[Frame]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """One batch in the form of the loss: pixels `(B, H, W, 3)` uint8 and boxes as shares."""
+    """Collate frames for the loss: pixels `(B, H, W, 3)` uint8 and relative boxes."""
     height, width = frames[0].pixels.shape[:2]
     sides = np.array([width, height, width, height], np.float32)
     boxes = np.concatenate([frame.boxes for frame in frames]) / sides

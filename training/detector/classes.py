@@ -25,7 +25,7 @@ _MOST_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class ClassChoice:
-    """What becomes of the classes of the labels.
+    """Mapping from the labels' classes to those that are trained.
 
     Attributes:
         names: What the detector learns, in the order of its outputs.
@@ -42,7 +42,7 @@ class ClassChoice:
 def choose_classes(
     lists: Sequence[tuple[str, Sequence[str]]], counts: Counter[str], choice: str = AUTO
 ) -> ClassChoice:
-    """Decide on the classes.
+    """Choose the classes to train.
 
     Args:
         lists: Lists of each source its name and its class names, in the order of their numbers.

@@ -1,120 +1,39 @@
-"""What a detector learns from: labelImg folders, `data.yaml` files and puzzle sets.
+"""Training data of a detector: labelImg folders, `data.yaml` files and puzzle sets.
 
-Everything that could spoil a training is looked for before it starts, and every fault is reported
-with the name of its file.
+All data are checked before training starts, and every fault is reported with the name of its
+file.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from typing import cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from labels.annotations import ITEM, PICTURE_SUFFIXES
+from labels.annotations import ITEM
 from labels.class_lists import YAML_SUFFIXES, class_list_of, described_names, read_description
-from labels.errors import LayoutError, PuzzleSetError
+from labels.errors import LayoutError
 from labels.pictures import (
     UNREADABLE,
-    as_on_disk,
-    displayed_size,
-    find_pictures,
-    load_rgb,
     unreadable,
 )
-from labels.puzzles import PUZZLES_FILE, Box, Puzzle, read_puzzles
-from labels.sidecar import shared_label
-from labels.yolo import label_file_of, labels_folder, read_class_list, read_label_file
+from labels.puzzles import PUZZLES_FILE, Puzzle, prompt_boxes, read_puzzles
+from labels.yolo import labels_folder, read_class_list
 from training.detector.classes import AUTO, ClassChoice, choose_classes
+from training.detector.samples import DetectionData, Sample, item_sample
+from training.detector.yolo_folders import (
+    Faults,
+    folder_samples,
+    label_beside,
+    listed_pictures,
+    place_of,
+    samples_of,
+)
 from training.errors import DetectionDataError
 
-_MOST_REPORTED = 12
 _VALIDATION_SHARE = 0.1
 _SEED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One picture with its boxes.
-
-    Attributes:
-        picture: Its file.
-        boxes: `(N, 4)` float32, `x1, y1, x2, y2` in pixels of the picture (of the crop, where
-            there is one), `x2`/`y2` exclusive. N may be 0.
-        classes: `(N,)` int64, index into the class names.
-        strip: Whether it is a prompt picture, all of whose items are read from left to right.
-        crop: The part of the file that counts, in its pixels; None for all of it.
-    """
-
-    picture: Path
-    boxes: NDArray[np.float32]
-    classes: NDArray[np.int64]
-    strip: bool = False
-    crop: Box | None = None
-
-    def load(self) -> NDArray[np.uint8]:
-        """The picture as displayed, transparent parts on white, `(H, W, 3)` uint8 RGB."""
-        picture = load_rgb(self.picture)
-        if self.crop is None:
-            return picture
-        x1, y1, x2, y2 = self.crop
-        return np.ascontiguousarray(picture[y1:y2, x1:x2])
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionData:
-    """All that a training needs.
-
-    Attributes:
-        classes: Names in the order of the labels' numbers.
-        train: Pictures to learn from.
-        validation: Pictures to choose the best weights by.
-        sources: Where they came from, for the model's own statement.
-        note: What was decided about the classes, a sentence; empty where nothing was.
-    """
-
-    classes: tuple[str, ...]
-    train: tuple[Sample, ...]
-    validation: tuple[Sample, ...]
-    sources: tuple[str, ...]
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.train or not self.validation:
-            count = len(self.train) + len(self.validation)
-            raise DetectionDataError(
-                f"There {'is' if count == 1 else 'are'} only {count} labelled "
-                f"picture{'' if count == 1 else 's'} in {', '.join(self.sources)}; at least 2 are "
-                "needed, one to learn from and one to check against."
-            )
-        used = {int(c) for sample in self.train for c in np.unique(sample.classes)}
-        if missing := [name for i, name in enumerate(self.classes) if i not in used]:
-            raise DetectionDataError(
-                f"{'The class' if len(missing) == 1 else 'The classes'} {', '.join(missing)} "
-                f"{'has' if len(missing) == 1 else 'have'} no box in the training pictures of "
-                f"{', '.join(self.sources)}; label some, take the name out of the class list, or "
-                "choose --classes one to learn all boxes as one class."
-            )
-
-
-@dataclass(slots=True)
-class _Faults:
-    """Collects sentences, to report many at once."""
-
-    sentences: list[str] = field(default_factory=list)
-
-    def add(self, sentence: str) -> None:
-        self.sentences.append(sentence)
-
-    def raise_any(self) -> None:
-        if not self.sentences:
-            return
-        shown = self.sentences[:_MOST_REPORTED]
-        if more := len(self.sentences) - len(shown):
-            shown.append(f"... and {more} more like these.")
-        raise DetectionDataError("\n".join(shown))
 
 
 def read_detection_data(
@@ -124,14 +43,14 @@ def read_detection_data(
     classes: str = AUTO,
     verify: bool = True,
 ) -> DetectionData:
-    """Read and check what is to be learned.
+    """Read and check the data.
 
     Args:
         paths: Puzzle sets, labelImg folders (`classes.txt`, pictures and a `.txt` for each),
             `data.yaml` files, or folders that hold one.
-        validation: The same, to check against. Where it is empty and no `data.yaml` names any,
-            a tenth of the pictures is set aside, the same ones each time, but none that has the
-            last boxes of a class.
+        validation: Validation data in the same formats. Where it is empty and no `data.yaml` names
+            any, a tenth of the pictures is set aside, the same ones each time, but none that has
+            the last boxes of a class.
         classes: Which classes are learnt, see `choose_classes`.
         verify: Whether to decode every picture now, so that a broken one is found before training.
 
@@ -139,7 +58,7 @@ def read_detection_data(
         DetectionDataError: a sentence for each fault, one a line.
         PuzzleSetError: a puzzle set does not fit its format.
     """
-    faults = _Faults()
+    faults = Faults()
     parts = [_read(path, faults) for path in paths]
     checks = [_read(path, faults) for path in validation]
     faults.raise_any()
@@ -161,7 +80,7 @@ def read_detection_data(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one path holds."""
+    """The samples of one path."""
 
     source: Path
     classes: tuple[str, ...]
@@ -192,7 +111,7 @@ def _mapped(part: _Part, choice: ClassChoice) -> _Part:
     return _Part(part.source, choice.names, mapped(part.train), mapped(part.validation))
 
 
-def _read(path: Path, faults: _Faults) -> _Part:
+def _read(path: Path, faults: Faults) -> _Part:
     if path.is_file() and path.suffix in (".yaml", ".yml"):
         return _read_yaml(path, faults)
     if not path.is_dir():
@@ -206,7 +125,7 @@ def _read(path: Path, faults: _Faults) -> _Part:
         return _Part(path, (ITEM,), tuple(samples))
     if (listed := _class_list(path)).is_file() and listed.suffix not in YAML_SUFFIXES:
         classes = _read_classes(listed)
-        return _Part(path, classes, tuple(_of_folder(path, path, classes, faults)))
+        return _Part(path, classes, tuple(folder_samples(path, path, classes, faults)))
     if len(descriptions := sorted({*path.glob("*.yaml"), *path.glob("*.yml")})) == 1:
         return _read_yaml(descriptions[0], faults)
     if (path / "data.yaml").is_file():
@@ -227,7 +146,7 @@ def _of_puzzle(folder: Path, puzzle: Puzzle) -> Iterator[Sample]:
             # Items that nobody boxed must not be taught to be ground.
             return
         boxes += in_prompt
-    yield _item_sample(folder / puzzle.background, boxes)
+    yield item_sample(folder / puzzle.background, boxes)
     yield from strips_of(folder, puzzle)
 
 
@@ -239,34 +158,9 @@ def strips_of(folder: Path, puzzle: Puzzle) -> Iterator[Sample]:
     if puzzle.kind == "region":
         left, top = puzzle.region[:2]
         moved = [(a - left, b - top, c - left, d - top) for a, b, c, d in boxes]
-        yield _item_sample(folder / puzzle.background, moved, strip=True, crop=puzzle.region)
+        yield item_sample(folder / puzzle.background, moved, strip=True, crop=puzzle.region)
     elif puzzle.image is not None:
-        yield _item_sample(folder / puzzle.image, boxes, strip=True)
-
-
-def prompt_boxes(puzzle: Puzzle) -> list[Box]:
-    """Boxes of the items in a prompt picture, in its pixels; in a region, in the background's.
-
-    Raises:
-        PuzzleSetError: `meta.prompt_boxes` is something else.
-    """
-    value = puzzle.meta.get("prompt_boxes", [])
-    if not isinstance(value, list) or not all(
-        isinstance(box, list) and len(box) == 4 and all(isinstance(n, int) for n in box)
-        for box in value
-    ):
-        raise PuzzleSetError(
-            f"Puzzle {puzzle.id} has meta.prompt_boxes {value!r}; each is four whole numbers "
-            "[x1, y1, x2, y2] in pixels of the prompt picture."
-        )
-    return [cast("Box", tuple(box)) for box in value]
-
-
-def _item_sample(
-    picture: Path, boxes: Sequence[Box], *, strip: bool = False, crop: Box | None = None
-) -> Sample:
-    array = np.array(boxes, np.float32).reshape(-1, 4)
-    return Sample(picture, array, np.zeros(len(array), np.int64), strip, crop)
+        yield item_sample(folder / puzzle.image, boxes, strip=True)
 
 
 def _class_list(folder: Path) -> Path:
@@ -291,123 +185,7 @@ def _checked_classes(names: Sequence[str], file: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _of_folder(
-    pictures: Path,
-    labels: Path,
-    classes: tuple[str, ...],
-    faults: _Faults,
-    *,
-    unlabelled_empty: bool = False,
-) -> list[Sample]:
-    """Every picture of a folder with its label file of the same stem.
-
-    Without one it shows no item where `unlabelled_empty` says so; else that is a fault.
-    """
-    if not pictures.is_dir():
-        faults.add(f"{pictures} is not a folder of pictures; correct the path.")
-        return []
-    files = find_pictures(pictures)
-
-    def label_of(file: Path) -> Path:
-        label = as_on_disk((labels / file.relative_to(pictures)).with_suffix(".txt"))
-        return label if label.is_file() else label_file_of(file, pictures)
-
-    if not files:
-        faults.add(f"{pictures} holds no picture ({', '.join(sorted(PICTURE_SUFFIXES))}).")
-    return _of_pictures(files, label_of, classes, faults, unlabelled_empty=unlabelled_empty)
-
-
-def _of_pictures(
-    files: Sequence[Path],
-    label_of: Callable[[Path], Path],
-    classes: tuple[str, ...],
-    faults: _Faults,
-    *,
-    unlabelled_empty: bool,
-) -> list[Sample]:
-    """Pictures with their label files; see `_of_folder`."""
-    of_label = {file: label_of(file) for file in files}
-    label_files: dict[Path, list[Path]] = {}
-    for file, label in of_label.items():
-        label_files.setdefault(label, []).append(file)
-    samples = []
-    for file, label in of_label.items():
-        if label.is_file() and len(label_files[label]) > 1:
-            if file == label_files[label][0]:
-                faults.add(shared_label(label_files[label]).sentence)
-        elif not label.is_file() and unlabelled_empty:
-            samples.append(_item_sample(file, []))
-        elif not label.is_file():
-            faults.add(
-                f"{file} has no label file {label.name} beside it; label it, or make the file "
-                "empty where the picture shows no item."
-            )
-        elif sample := _labelled(file, label, classes, faults):
-            samples.append(sample)
-    return samples
-
-
-def _label_beside(file: Path) -> Path:
-    """The label file of a listed picture: in `labels/` for one in `images/`, else beside it."""
-    return as_on_disk(labels_folder(Path(), file.parent) / file.with_suffix(".txt").name)
-
-
-def _place_of(root: Path, name: str) -> Path:
-    """A folder or list that a `data.yaml` names.
-
-    Roboflow writes `../train/images` where it means `train/images` beside the file, and CVAT
-    `data/obj_train_data` where the folder `data` is the set itself.
-    """
-    place = root / name
-    if place.exists():
-        return place
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    shorter = (root.joinpath(*parts[at:]) for at in range(1, len(parts)))
-    return next((other for other in shorter if other.exists()), place)
-
-
-def _listed_pictures(file: Path, root: Path, faults: _Faults) -> list[Path]:
-    """The pictures that a list names, a path each line, relative to the set or to the list."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        faults.add(f"{file} cannot be read ({error}); it must be UTF-8 text.")
-        return []
-    found = []
-    for number, line in enumerate(map(str.strip, lines), start=1):
-        if not line:
-            continue
-        places = (_place_of(root, line), _place_of(file.parent, line))
-        place = next((as_on_disk(one) for one in places if as_on_disk(one).is_file()), None)
-        if place is None:
-            faults.add(f"{file}, line {number}, names {line}, which is not there; correct it.")
-        else:
-            found.append(place)
-    if not found:
-        faults.add(f"{file} names no picture that is there.")
-    return list(dict.fromkeys(found))
-
-
-def _labelled(
-    picture: Path, label: Path, classes: tuple[str, ...], faults: _Faults
-) -> Sample | None:
-    """One picture with its YOLO lines: class, centre and sides as shares of the picture."""
-    try:
-        width, height = displayed_size(picture)
-    except UNREADABLE as error:
-        faults.add(unreadable(picture, error).sentence)
-        return None
-    lines, wrong = read_label_file(label, len(classes))
-    for fault in wrong:
-        faults.add(fault.sentence)
-    if lines is None:
-        return None
-    rows = [line.box(width, height) for line in lines]
-    boxes = np.array(rows, np.float32).reshape(-1, 4)
-    return Sample(picture, boxes, np.array([line.index for line in lines], np.int64))
-
-
-def _read_yaml(file: Path, faults: _Faults) -> _Part:
+def _read_yaml(file: Path, faults: Faults) -> _Part:
     """The form of Ultralytics: `path`, `train`, `val`, `names`."""
     try:
         data = read_description(file)
@@ -428,40 +206,21 @@ def _read_yaml(file: Path, faults: _Faults) -> _Part:
         for name in places:
             if name in (None, "", "null", "~"):
                 continue
-            place = _place_of(root, str(name))
+            place = place_of(root, str(name))
             # In Ultralytics' form a picture without label file is one of the ground alone.
             if place.is_file():
-                files = _listed_pictures(place, root, faults)
-                found += _of_pictures(files, _label_beside, classes, faults, unlabelled_empty=True)
+                files = listed_pictures(place, root, faults)
+                found += samples_of(files, label_beside, classes, faults, unlabelled_empty=True)
                 continue
             labels = labels_folder(Path(), place)
-            found += _of_folder(place, labels, classes, faults, unlabelled_empty=True)
+            found += folder_samples(place, labels, classes, faults, unlabelled_empty=True)
         return tuple(found)
 
     return _Part(file, classes, samples("train"), samples("val"))
 
 
-def prompts_only(data: DetectionData) -> DetectionData:
-    """Only the prompt pictures; of a labelled folder, which cannot say, every picture.
-
-    Raises:
-        DetectionDataError: there are none to learn from or none to check against.
-    """
-    classes = (ITEM,)
-    kept = []
-    for samples in (data.train, data.validation):
-        strips = [sample for sample in samples if sample.strip]
-        kept.append(
-            tuple(
-                replace(sample, strip=True, classes=np.zeros(len(sample.boxes), np.int64))
-                for sample in (strips or samples)
-            )
-        )
-    return DetectionData(classes, kept[0], kept[1], data.sources)
-
-
 def _set_aside(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
-    """A tenth of the pictures for validation, a file and its crops on the same side.
+    """Set aside a tenth of the pictures for validation, a file and its crops on the same side.
 
     A picture with the last boxes of a class is learnt from, since nothing else shows that class.
 
@@ -494,7 +253,7 @@ def _set_aside(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     )
 
 
-def _verify(samples: Sequence[Sample], faults: _Faults) -> None:
+def _verify(samples: Sequence[Sample], faults: Faults) -> None:
     for file, sample in {sample.picture: sample for sample in samples}.items():
         try:
             sample.load()

@@ -1,4 +1,4 @@
-"""Prompt pictures that are drawn while a prompt detector learns from them."""
+"""Prompt pictures drawn during the training of a prompt detector."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from labels.puzzles import Box
-from training.detector.data import Sample
 from training.detector.frames import Frame, draw_frame
+from training.detector.samples import Sample
 from training.synthetic.catalogue import Split
 from training.synthetic.clutter import resaved
 from training.synthetic.palette import Palette
@@ -25,7 +25,7 @@ VALIDATION_PICTURES = 400
 _VALIDATION_SEED = 41
 
 _SAVED_SHARE = 0.3
-"""Of the pictures are saved lossily, as sites do; the others stay as drawn."""
+"""Share of the pictures that are compressed lossily, as sites do."""
 
 
 @lru_cache(maxsize=2)
@@ -36,7 +36,7 @@ def _painter(split: Split, cache: Path | None) -> PromptPainter:
 
 @dataclass(frozen=True, slots=True)
 class _DrawnSample(Sample):
-    """A prompt picture that is in no file."""
+    """A prompt picture that exists in memory only."""
 
     pixels: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((1, 1, 3), np.uint8))
 
@@ -86,12 +86,12 @@ class DrawnPrompts:
 
 
 class DrawnFrames:
-    """The frames that one epoch still has; each depends on seed, epoch and its number only."""
+    """The remaining frames of an epoch; each depends only on seed, epoch and index."""
 
     def __init__(
         self, source: DrawnPrompts, size: tuple[int, int], key: tuple[int, int], skip: int
     ) -> None:
-        """Remember what to draw; arguments as of `FrameSource.frames`."""
+        """Keep what the frames are made from; arguments as of `FrameSource.frames`."""
         self._source = source
         self._size = size
         self._key = key

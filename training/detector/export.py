@@ -1,8 +1,7 @@
-"""From a trained detector to an ONNX file with our metadata, and a check that both agree."""
+"""Export of a trained detector to ONNX, checked against the network."""
 
 import copy
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,21 +10,18 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import helper
 from torch import nn
 
 from detector import YoloDetector, letterbox, to_tensor
 from detector.network import DetectorNetwork
 from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
-from training.core.onnx_weights import halved
+from training.core.onnx_export import graph_of
 from training.detector.metrics import DetectionScores, Thresholds
 from training.errors import DetectorTrainingError
 
 LICENCE = "AGPL-3.0-only"
-"""Of weights trained with Ultralytics, as its licence demands."""
-
-_OPSET = 17
+"""Licence of weights trained with Ultralytics, as its own licence requires."""
 
 # Weights are stored with 11 bits of precision; this is what that may do to a box and its score.
 _BOX_TOLERANCE_PX = 0.75
@@ -39,11 +35,11 @@ def export_detector(
     file: Path,
     pictures: Sequence[NDArray[np.uint8]],
 ) -> float:
-    """Write the ONNX file and make sure that it finds what the network finds.
+    """Export the network and check that the file finds the same boxes.
 
     Args:
         network: From `build_network`, trained.
-        metadata: What the file says of itself.
+        metadata: Metadata of the file.
         file: Where it goes; replaced only by a file that passed the check.
         pictures: `(H, W, 3)` uint8 RGB, at least one, to compare on.
 
@@ -58,30 +54,10 @@ def export_detector(
     network.trace_for_onnx()
     width, height = metadata.input_size
     example = torch.zeros(1, 3, height, width)
-    partial = file.with_name(f"{file.stem}.part.onnx")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # The newer exporter cannot trace the head, and the older one says that it is the older.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (example,),
-            partial,
-            dynamo=False,
-            opset_version=_OPSET,
-            input_names=["images"],
-            output_names=["output"],
-        )
-    try:
-        model = halved(onnx.load(partial))
-        helper.set_model_props(model, metadata.to_properties())
-        model.producer_name, model.producer_version = metadata.name, metadata.version
-        onnx.checker.check_model(model)
-        content = model.SerializeToString()
-    finally:
-        partial.unlink(missing_ok=True)
+    content = graph_of(network, (example,), metadata, inputs={"images": ()}, outputs={"output": ()})
     difference = _check_parity(network, content, metadata, pictures)
     YoloDetector(OnnxSession(content, source=str(file)))
+    file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, content)
     return difference
 

@@ -1,4 +1,4 @@
-"""The frames a detector learns from: pictures as the server feeds them, varied.
+"""Training frames of a detector: pictures as the server preprocesses them, augmented.
 
 A scene fills a frame of the network's size as `detector.letterbox` lays it there. A prompt picture
 is a thin strip in such a frame, so several share one: the network sees five times as many of them
@@ -15,7 +15,7 @@ from PIL import Image
 
 from detector import letterbox
 from detector.letterbox import PAD
-from training.detector.data import Sample
+from training.detector.samples import Sample
 
 _MIN_SIDE_PX = 3.0
 """Boxes smaller than this in the frame show nothing that could be learned."""
@@ -23,8 +23,8 @@ _MIN_SIDE_PX = 3.0
 _STRIP_GAP_PX = 6
 
 _PART_SHARE = 0.35
-"""Of the scenes only a part fills the frame: a close look at a puzzle (`detector.closer`) asks the
-network for parts."""
+"""Share of the scenes of which only a part fills the frame, as in the second pass over a puzzle
+(`detector.closer`)."""
 
 _PART_SIDES = (0.5, 0.95)
 """Width and height of such a part, relative to the picture."""
@@ -35,7 +35,7 @@ _SEEN_SHARE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the network sees at once.
+    """One input of the network.
 
     Attributes:
         pixels: `(H, W, 3)` uint8 RGB.
@@ -78,7 +78,7 @@ def plan_epoch(
 def draw_frame(
     samples: Sequence[Sample], size: tuple[int, int], rng: Generator, *, flips: bool
 ) -> Frame:
-    """A varied frame for training.
+    """An augmented frame for training.
 
     Args:
         samples: One scene, or strips to stack; those that no longer fit are left out.

@@ -1,16 +1,17 @@
-"""Generated puzzles beside the user's own pictures, so that a detector forgets nothing."""
+"""Generated puzzles mixed with the user's own pictures, against forgetting."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from labels.puzzles import PUZZLES_FILE
-from training.detector.data import DetectionData, read_detection_data
+from training.detector.data import read_detection_data
+from training.detector.samples import DetectionData
 from training.errors import DetectionDataError
 from training.synthetic.families import FAMILIES
 from training.synthetic.generate import run_generate
 
 GENERATED = "generated"
-"""Folder of a run that holds them."""
+"""Folder of a run for the generated puzzles."""
 
 
 def mixed(

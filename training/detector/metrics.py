@@ -1,5 +1,6 @@
-"""How good boxes are: average precision, and whole pictures right."""
+"""Metrics of a detector: average precision, and share of pictures that are right."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from detector import Detections, iou_matrix
-from training.detector.data import Sample
+from training.detector.samples import Sample
 
 AP_IOUS = (0.5, 0.75)
 
@@ -36,7 +37,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class DetectionScores:
-    """Figures over a set of pictures.
+    """Metrics over a set of pictures.
 
     Attributes:
         ap50: Average precision at IoU 0.5 over all boxes, classes told apart.
@@ -45,7 +46,6 @@ class DetectionScores:
         spare: Counted boxes of scenes whose centre lies in no item, for each scene.
         strips_right: Share of the prompt pictures with as many counted boxes as items, each
             item's centre in a box of its own; NaN where there are no prompt pictures.
-        fitness: What the best weights are chosen by.
     """
 
     ap50: float
@@ -56,14 +56,24 @@ class DetectionScores:
 
     @property
     def fitness(self) -> float:
-        """The mean of what counts, in 0..1."""
+        """Mean of the metrics by which the best weights are chosen, 0..1."""
         return float(np.nanmean([self.ap50, self.ap75, self.scenes_found, self.strips_right]))
+
+    @property
+    def summary(self) -> str:
+        """The metrics in words, without those that do not apply to the pictures."""
+        text = f"AP50 {self.ap50:.3f}, AP75 {self.ap75:.3f}"
+        if math.isfinite(self.scenes_found):
+            text += f", every item found in {self.scenes_found:.1%} of the pictures"
+        if math.isfinite(self.strips_right):
+            text += f", {self.strips_right:.1%} of the prompt pictures right"
+        return text
 
 
 def score(
     samples: Sequence[Sample], found: Sequence[Detections], thresholds: Thresholds
 ) -> DetectionScores:
-    """Compare boxes with the truth.
+    """Compare detections with the labels.
 
     Args:
         samples: Pictures with their true boxes.

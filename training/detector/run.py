@@ -1,97 +1,39 @@
-"""One training of a detector from the first look at the data to the exported file."""
+"""A training run of a detector, from reading the data to the exported file."""
 
-import math
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from detector import Detections
 from labels.annotations import ITEM
 from labels.console import say
 from modelfile import ModelMetadata, OnnxSession
-from training.core.initial_weights import has_ingredients
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
-    MISTAKES_FILE,
     RunFolder,
     code_revision,
-    how_to_serve,
-    origin_of,
+    initial_weights_of,
 )
 from training.detector.batches import FrameSource
 from training.detector.classes import AUTO
-from training.detector.data import DetectionData, prompts_only, read_detection_data
-from training.detector.export import LICENCE, describe, export_detector
+from training.detector.data import read_detection_data
+from training.detector.epochs import run_epochs
 from training.detector.generated import GENERATED, mixed
 from training.detector.metrics import (
-    DetectionScores,
     Thresholds,
-    best_thresholds,
-    item_calibration,
-    score,
 )
 from training.detector.onnx_import import start_from_onnx
-from training.detector.settings import DetectorSettings, Tick
-from training.detector.sheet import draw_mistakes
+from training.detector.result import DetectorModel, DetectorResult, conclude
+from training.detector.samples import DetectionData, prompts_only
+from training.detector.settings import DetectorSettings
 from training.detector.trainer import DetectorTrainer
 from training.errors import DetectionDataError
+from training.ingredients import has_ingredients
 
-MODEL_FILE = "detector.onnx"
-PROMPT_MODEL_FILE = "prompt_detector.onnx"
 _VALIDATION_PROMPTS = "validation-prompts"
 
-_PROMPT_SCORE = 0.05
-"""Boxes of a prompt picture are candidates from this score on; the solver weighs them."""
-
-_PANELS = {
-    "loss": ("loss_box", "loss_class", "loss_distance"),
-    "validation": ("ap50", "ap75", "scenes_found", "strips_right"),
-    "learning rate": ("rate",),
-}
-_PARITY_PICTURES = 8
 _START_PICTURES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorModel:
-    """What the exported file says of itself.
-
-    Attributes:
-        name: Without the version.
-        version: Version of the weights.
-        training_data: What they were trained on; empty writes one from the data's own names.
-        prompts: Whether it reads prompt pictures, and nothing else.
-    """
-
-    name: str = "clickorder-detector"
-    version: str = "1.0.0"
-    training_data: str = ""
-    prompts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorResult:
-    """What a training left.
-
-    Attributes:
-        model: The exported file; None where there was nothing to export yet.
-        scores: Scores of the best weights on the validation pictures.
-        thresholds: Scores from which boxes count.
-        stopped: Whether somebody stopped it before its end.
-    """
-
-    model: Path | None
-    scores: DetectionScores | None
-    thresholds: Thresholds
-    stopped: bool
 
 
 def run_detector_training(
@@ -110,16 +52,16 @@ def run_detector_training(
     """Train, keep the best weights, and export them.
 
     Args:
-        paths: What to learn from, see `read_detection_data`.
+        paths: Training data, see `read_detection_data`.
         out: The run folder.
-        settings: How to train.
-        validation: What to check against; empty sets a tenth of the pictures aside.
-        model: What the exported file says of itself.
-        start: A checkpoint or an exported file to start from; None for random weights.
+        settings: Settings of the training.
+        validation: Validation data; empty sets a tenth of the pictures aside.
+        model: Metadata of the exported file.
+        start: A checkpoint or an exported file with the initial weights; None for random ones.
         mix: How many generated puzzles to mix in; None for as many as there are pictures, where
             they can be drawn and the data have a single class.
-        classes: Which classes are learnt: `auto`, `keep`, `one`, or names separated by commas.
-        resume: Whether to go on with the run in `out`.
+        classes: Which classes are trained: `auto`, `keep`, `one`, or names separated by commas.
+        resume: Whether to continue the run in `out`.
         console: Where progress goes; None for the terminal's error stream.
 
     Raises:
@@ -166,12 +108,12 @@ def run_prompt_training(
         paths: Puzzle sets, of which the prompt pictures count, or folders of labelled prompt
             pictures; may be empty where pictures are drawn.
         out: The run folder.
-        settings: How to train.
+        settings: Settings of the training.
         validation: What to check against; empty takes drawn pictures, or sets a tenth aside.
-        model: What the exported file says of itself.
-        start: A checkpoint or an exported file to start from; None for random weights.
+        model: Metadata of the exported file.
+        start: A checkpoint or an exported file with the initial weights; None for random ones.
         drawn: Whether to draw pictures from the ingredients all the time, beside those of `paths`.
-        resume: Whether to go on with the run in `out`.
+        resume: Whether to continue the run in `out`.
         console: Where progress goes; None for the terminal's error stream.
 
     Raises:
@@ -225,14 +167,14 @@ def train_on(
     """Train on data that have been read, keep the best weights, and export them.
 
     Args:
-        data: What to learn from and to check against.
+        data: Training and validation pictures.
         out: The run folder.
-        settings: How to train.
+        settings: Settings of the training.
         validation: Where the latter came from, for the records.
-        model: What the exported file says of itself.
-        start: A checkpoint or an exported file to start from; None for random weights.
+        model: Metadata of the exported file.
+        start: A checkpoint or an exported file with the initial weights; None for random ones.
         classes: How the classes were chosen, for the records.
-        resume: Whether to go on with the run in `out`.
+        resume: Whether to continue the run in `out`.
         newest: Take the last weights and not those that measured best, and keep the thresholds of
             the file that was started from: for data of which little can be held back.
         source: Draws the frames to learn from, in place of `data.train`.
@@ -249,7 +191,7 @@ def train_on(
         "data": list(data.sources),
         "validation": [str(path) for path in validation],
         "classes": classes,
-        "from": origin_of(out) if resume else str(start) if start else None,
+        "from": initial_weights_of(out) if resume else str(start) if start else None,
         "code_revision": code_revision(),
     }
     keep_freed_memory()
@@ -264,16 +206,16 @@ def train_on(
         _start(trainer, start)
     half = ", in bfloat16" if trainer.half else ""
     say(console, f"Training on {trainer.device}{half}, {trainer.threads} CPU thread(s).")
-    stopped = _train(trainer, run, console)
+    stopped = run_epochs(trainer, run, console)
     given = None
     if newest and not stopped:
         trainer.save(run.best)
         given = _thresholds_of(start)
-    return _finish(trainer, run, model or DetectorModel(), console, stopped=stopped, given=given)
+    return conclude(trainer, run, model or DetectorModel(), console, stopped=stopped, given=given)
 
 
 def _thresholds_of(file: Path | None) -> Thresholds | None:
-    """Those of an exported file; None where there is none."""
+    """Thresholds of an exported file; None for a checkpoint or no file."""
     if file is None or file.suffix.lower() != ".onnx":
         return None
     metadata = ModelMetadata.from_properties(OnnxSession(file).properties, source=str(file))
@@ -288,140 +230,6 @@ def _start(trainer: DetectorTrainer, file: Path) -> None:
         trainer.average.load_state_dict(trainer.network.state_dict())
     else:
         trainer.start_from(file)
-
-
-def _train(trainer: DetectorTrainer, run: RunFolder, console: Console) -> bool:
-    """Epochs until the last, the time limit, the patience or a signal; whether it was a signal."""
-    settings, done = trainer.settings, trainer.progress
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f} %"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with (
-        _interruptible() as stopped,
-        Progress(*columns, console=console, speed_estimate_period=300) as bars,
-    ):
-        bar = bars.add_task("Training", total=1.0)
-        metric = ""
-
-        def report(tick: Tick) -> None:
-            text = (
-                f"epoch {done.epoch + 1}/{settings.epochs}, {done.batch}/{tick.batches}, "
-                f"loss {sum(tick.losses):.2f}, {tick.frames_per_s:.0f} frames/s{metric}"
-            )
-            bars.update(bar, completed=tick.share, description=text)
-
-        def checkpoint() -> None:
-            trainer.save(run.last)
-
-        while done.epoch < settings.epochs and not trainer.out_of_time and not stopped():
-            if done.epoch - done.best_epoch >= settings.patience:
-                say(bars.console, f"No better epoch in {settings.patience}: stopping early.")
-                break
-            losses = trainer.train_epoch(report, checkpoint, stopped)
-            if losses is None:
-                break
-            scores, _ = trainer.validate()
-            if scores.fitness > done.best:
-                done.best, done.best_epoch = scores.fitness, done.epoch
-                trainer.save(run.best)
-            run.log(
-                done.step,
-                epoch=done.epoch,
-                elapsed_s=round(done.elapsed_s, 1),
-                **losses,
-                **asdict(scores),
-                fitness=scores.fitness,
-            )
-            checkpoint()
-            metric = f", AP50 {scores.ap50:.3f}"
-            say(bars.console, f"Epoch {done.epoch}: {_figures(scores)}.")
-        checkpoint()
-        return stopped()
-
-
-def _finish(
-    trainer: DetectorTrainer,
-    run: RunFolder,
-    model: DetectorModel,
-    console: Console,
-    *,
-    stopped: bool,
-    given: Thresholds | None,
-) -> DetectorResult:
-    """Curves, the sheet of mistakes and the exported file, from the best weights."""
-    data = trainer.data
-    if stopped:
-        say(console, f"Stopped; go on with --resume --out {run.path}.")
-    if not run.best.is_file():
-        say(console, "No epoch was finished, so there is nothing to export yet.")
-        return DetectorResult(None, None, Thresholds(), stopped)
-    trainer.start_from(run.best)
-    _, found = trainer.validate()
-    thresholds = given or best_thresholds(data.validation, found)
-    if model.prompts and given is None:
-        thresholds = Thresholds(_PROMPT_SCORE, thresholds.strip)
-    scores = score(data.validation, found, thresholds)
-    run.draw_curves(_PANELS)
-    count = draw_mistakes(data.validation, found, thresholds, run.path / MISTAKES_FILE)
-    sheet = f"the {count} worst mistakes are in {run.path / MISTAKES_FILE}"
-    say(
-        console,
-        f"Boxes count from a score of {thresholds.scene} ({thresholds.strip} in prompt "
-        f"pictures): {_figures(scores)}; {sheet}.",
-    )
-    file = run.path / (PROMPT_MODEL_FILE if model.prompts else MODEL_FILE)
-    metadata = describe(_metadata(trainer, model), thresholds, scores)
-    if model.prompts:
-        slope, bias = item_calibration(data.validation, found, _PROMPT_SCORE)
-        told = {"item_slope": round(slope, 4), "item_bias": round(bias, 4)}
-        metadata = replace(metadata, calibration={**metadata.calibration, **told})
-    pictures = _varied(data, found)
-    difference = export_detector(trainer.average, metadata, file, pictures)
-    size_mb = file.stat().st_size / 1e6
-    say(
-        console,
-        f"{file}: {size_mb:.1f} MB, within {difference:.2f} px of the trained network on "
-        f"{len(pictures)} pictures.",
-    )
-    say(console, how_to_serve(run.path))
-    return DetectorResult(file, scores, thresholds, stopped)
-
-
-def _varied(data: DetectionData, found: Sequence[Detections]) -> list[NDArray[np.uint8]]:
-    """Validation pictures spread over the set, those with boxes first: parity needs some."""
-    order = sorted(range(len(found)), key=lambda i: (len(found[i]) == 0, i))
-    step = max(1, len(order) // _PARITY_PICTURES)
-    return [data.validation[i].load() for i in order[::step][:_PARITY_PICTURES]]
-
-
-def _metadata(trainer: DetectorTrainer, model: DetectorModel) -> ModelMetadata:
-    data = trainer.data
-    sources = ", ".join(Path(source).name for source in data.sources)
-    return ModelMetadata(
-        kind="detector",
-        name=model.name,
-        version=model.version,
-        input_size=trainer.settings.frame,
-        colour="RGB",
-        scale=1 / 255,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        training_data=model.training_data or f"{_seen(trainer)} of {sources}",
-        code_revision=code_revision(),
-        licence=LICENCE,
-        classes=data.classes,
-    )
-
-
-def _seen(trainer: DetectorTrainer) -> str:
-    """How many pictures a network has learnt from."""
-    if not trainer.draws:
-        return f"{len(trainer.data.train)} pictures"
-    return f"{trainer.progress.step * trainer.settings.batch} pictures"
 
 
 def _summary(data: DetectionData) -> str:
@@ -439,34 +247,3 @@ def _drawn_summary(data: DetectionData, source: FrameSource) -> str:
         f"Prompt pictures are drawn all the time, {source.epoch_size} an epoch; "
         f"{len(data.validation)} to check against."
     )
-
-
-def _figures(scores: DetectionScores) -> str:
-    text = f"AP50 {scores.ap50:.3f}, AP75 {scores.ap75:.3f}"
-    if math.isfinite(scores.scenes_found):
-        text += f", every item found in {scores.scenes_found:.1%} of the pictures"
-    if math.isfinite(scores.strips_right):
-        text += f", {scores.strips_right:.1%} of the prompt pictures right"
-    return text
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and termination end the training after the step that is under way.
-
-    A second signal ends it at once.
-    """
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,50 +1,160 @@
-"""How a detector is trained, and where its training stands."""
+"""Options of `train-detector`, and the progress of a training."""
 
-from dataclasses import dataclass
-from typing import Literal
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from training.core.options import (
+    NO_FLAG,
+    Flag,
+    Minutes,
+    Resume,
+    Statement,
+    Threads,
+    Version,
+    reports,
+)
 from training.errors import DetectionDataError
 
 DetectorSize = Literal["slim", "n"]
 
 _STRIDE = 32
-"""Of the network's coarsest scale: both sides of its input are multiples of this."""
+"""Stride of the network's coarsest scale: both sides of its input are multiples of this."""
 
 
+@reports(DetectionDataError)
+@dataclass(frozen=True, slots=True)
+class DetectorRun:
+    """The data and the folder of a run, its initial weights, and its model's metadata."""
+
+    data: Annotated[
+        tuple[Path, ...],
+        Field(
+            description="Puzzle sets, labelImg folders (classes.txt and a .txt for each picture, "
+            "beside it or in a folder of their own) or data.yaml files. Not needed with --prompts."
+        ),
+        Flag(kind="argument"),
+    ] = ()
+    validation: Annotated[
+        tuple[Path, ...],
+        Field(
+            description="Data to validate on, in the same formats. Without it, a random tenth of "
+            "DATA is set aside."
+        ),
+    ] = ()
+    prompts: Annotated[
+        bool,
+        Field(
+            description="Train the detector of prompt pictures (prompt_detector.onnx), on pictures "
+            "that are drawn during training and on the prompt pictures of DATA if given."
+        ),
+        Flag("--prompts"),
+    ] = False
+    classes: Annotated[
+        str,
+        Field(
+            description="keep the classes of the labels, train one class for all boxes, or list "
+            "the names of those to train, separated by commas."
+        ),
+        Flag(default="one if the classes name items (characters, icons), not kinds; else keep"),
+    ] = "auto"
+    out: Annotated[
+        Path | None,
+        Field(description="Folder of the run."),
+        Flag(default="runs/detector, or runs/prompt-detector with --prompts"),
+    ] = None
+    resume: Resume = False
+    start: Annotated[
+        str,
+        Field(
+            description="Initial weights: shipped (those that come with clickorder), scratch "
+            "(random), a checkpoint (.pt) or an exported .onnx file."
+        ),
+        Flag("--from", default="shipped, or scratch with --size n"),
+    ] = ""
+    mix: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="Number of generated puzzles to mix in, so that the model does not forget "
+            "what it knew; 0 for none.",
+        ),
+        Flag(
+            default="one for each picture when fine-tuning on data of one class, if `clickorder "
+            "ingredients` was run"
+        ),
+    ] = None
+    frame: Annotated[
+        str,
+        Field(description="WIDTHxHEIGHT of the network's input in pixels, multiples of 32."),
+        Flag("--input", default="384x256, or 384x96 with --prompts"),
+    ] = ""
+    name: Annotated[
+        str,
+        Field(description="Name of the model, for the file's metadata."),
+        Flag(default="clickorder-detector, or clickorder-prompt-detector with --prompts"),
+    ] = ""
+    version: Version = "1.0.0"
+    statement: Statement = ""
+
+
+@reports(DetectionDataError)
 @dataclass(frozen=True, slots=True)
 class DetectorSettings:
-    """How to train.
+    """How a detector is trained."""
 
-    Attributes:
-        width: Width of the network's input in pixels, a multiple of 32.
-        height: The same downwards. Pictures are letterboxed into width x height.
-        size: Channels of the network, `slim` or `n`.
-        epochs: Passes over the training pictures at most.
-        minutes: Time for training at most; 0 for no limit.
-        batch: Frames in one step.
-        rate: Highest learning rate.
-        warmup: Steps until it is reached, but no more than a tenth of all.
-        patience: Epochs without a better fitness after which training stops.
-        workers: Processes that prepare frames; 0 prepares them in the training process, and -1
-            does so on a CPU and takes up to eight beside a GPU.
-        threads: CPU threads; 0 leaves the choice to torch.
-        seed: Random seed.
-        save_minutes: Time between checkpoints inside an epoch.
-    """
-
-    width: int = 384
-    height: int = 256
-    size: DetectorSize = "slim"
-    epochs: int = 60
-    minutes: float = 0.0
-    batch: int = 16
-    rate: float = 2e-3
-    warmup: int = 200
-    patience: int = 12
-    workers: int = -1
-    threads: int = 0
-    seed: int = 0
-    save_minutes: float = 5.0
+    width: Annotated[
+        int, Field(description="Width of the network's input in pixels, a multiple of 32."), NO_FLAG
+    ] = 384
+    height: Annotated[
+        int,
+        Field(
+            description="Height of the network's input in pixels, a multiple of 32. Pictures are "
+            "letterboxed into width x height."
+        ),
+        NO_FLAG,
+    ] = 256
+    size: Annotated[
+        DetectorSize,
+        Field(description="Width of the network: slim, or n for the channels of YOLO11n."),
+    ] = "slim"
+    epochs: Annotated[int, Field(ge=1, description="Maximum number of epochs.")] = 60
+    minutes: Minutes = 0
+    batch: Annotated[int, Field(ge=1, description="Batch size in pictures.")] = 16
+    rate: Annotated[
+        float,
+        Field(ge=1e-6, description="Peak learning rate."),
+        Flag(default="2e-3 from scratch, 5e-4 when fine-tuning"),
+    ] = 2e-3
+    warmup: Annotated[
+        int,
+        Field(
+            description="Number of steps over which the learning rate rises to its peak, but no "
+            "more than a tenth of all."
+        ),
+        NO_FLAG,
+    ] = 200
+    patience: Annotated[
+        int, Field(ge=1, description="Epochs without improvement after which training stops.")
+    ] = 12
+    workers: Annotated[
+        int,
+        Field(
+            ge=-1,
+            description="Worker processes that load and augment pictures; 0 does so in the "
+            "training process, -1 chooses by the device.",
+        ),
+    ] = -1
+    threads: Threads = 0
+    seed: Annotated[
+        int, Field(description="Random seed of the weights, the order and the augmentation.")
+    ] = 0
+    save_minutes: Annotated[
+        float, Field(description="Minutes between checkpoints within an epoch."), NO_FLAG
+    ] = 5.0
 
     def __post_init__(self) -> None:
         if self.width % _STRIDE or self.height % _STRIDE or min(self.width, self.height) < _STRIDE:
@@ -52,9 +162,6 @@ class DetectorSettings:
                 f"An input of {self.width}x{self.height} does not fit the network; both sides "
                 f"must be multiples of {_STRIDE}."
             )
-        for name in ("epochs", "batch", "patience"):
-            if getattr(self, name) < 1:
-                raise DetectionDataError(f"{name} is {getattr(self, name)}; it must be at least 1.")
 
     @property
     def frame(self) -> tuple[int, int]:
@@ -62,9 +169,9 @@ class DetectorSettings:
         return self.width, self.height
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Progress:
-    """Where a training stands; saved with every checkpoint.
+    """Progress of a training; saved with every checkpoint.
 
     Attributes:
         epoch: Epochs completed.
@@ -83,17 +190,17 @@ class Progress:
     best_epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """What is shown while training.
+@dataclasses.dataclass(frozen=True, slots=True)
+class StepReport:
+    """Progress after a step, for display.
 
     Attributes:
-        progress: Where it stands.
+        progress: Progress of the training.
         batches: Batches of this epoch.
         losses: Box, class and distance loss, averaged over the last steps.
-        frames_per_s: Lately.
+        frames_per_s: Recent throughput.
         rate: The learning rate.
-        share: How much of the whole training is done, 0..1.
+        share: Share of the whole training that is done, 0..1.
     """
 
     progress: Progress

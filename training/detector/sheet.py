@@ -6,8 +6,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from detector import Detections
-from training.detector.data import Sample
 from training.detector.metrics import Thresholds, counted, missed_and_spare
+from training.detector.samples import Sample
 
 _COLUMNS, _MOST = 4, 24
 _CELL = (360, 250)

@@ -1,4 +1,4 @@
-"""Trains a detector: one flat loop around an Ultralytics network and its loss.
+"""The trainer of a detector: one flat loop around an Ultralytics network and its loss.
 
 The loop is our own and not Ultralytics' trainer, because frames, validation and stopping follow
 the server: frames are letterboxed by `detector.letterbox`, validation decodes and selects boxes
@@ -22,16 +22,17 @@ from torch import nn
 from detector import Detections, Limits, decode, find_layout, letterbox
 from detector.network import DetectorNetwork, build_network
 from detector.selection import select
-from training.core.threads import use_threads
+from training.core.checkpoint import save_checkpoint
+from training.core.device import use_threads
 from training.detector.batches import EpochFrames, EpochOfFrames, FrameSource, batches
-from training.detector.data import DetectionData, Sample
 from training.detector.frames import plan_epoch
 from training.detector.metrics import DetectionScores, Thresholds, score
-from training.detector.settings import DetectorSettings, Progress, Tick
+from training.detector.samples import DetectionData, Sample
+from training.detector.settings import DetectorSettings, Progress, StepReport
 from training.errors import DetectorTrainingError
 
 _LOWEST_SCORE = 0.01
-"""Boxes from here up make the precision-recall curve."""
+"""Lowest score of the boxes on the precision-recall curve."""
 
 _CLIP_NORM = 10.0
 _WEIGHT_DECAY = 5e-4
@@ -39,7 +40,7 @@ _LAST_RATE = 0.02
 
 
 class DetectorTrainer:
-    """A network with its optimiser, average and progress."""
+    """A network with its optimiser, moving average of the weights and progress."""
 
     def __init__(
         self,
@@ -50,8 +51,8 @@ class DetectorTrainer:
         """Build the network.
 
         Args:
-            data: Pictures.
-            settings: How to train.
+            data: Training and validation pictures.
+            settings: Settings of the training.
             source: Draws the frames to learn from, in place of the training pictures.
         """
         self.data = data
@@ -75,28 +76,28 @@ class DetectorTrainer:
 
     @property
     def draws(self) -> bool:
-        """Whether its frames are drawn while it learns, so that none is seen twice."""
+        """Whether frames are drawn during training, so that none is seen twice."""
         return self._source is not None
 
     # Checkpoints
 
     def save(self, file: Path) -> None:
-        """Write all that `restore` needs; a broken-off write leaves the old file as it was."""
-        state = {
-            "settings": asdict(self.settings),
-            "classes": self.data.classes,
-            "progress": asdict(self.progress),
-            "samples": len(self.data.train),
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        partial = file.with_suffix(".part")
-        torch.save(state, partial)
-        partial.replace(file)
+        """Write a checkpoint for `restore`; an interrupted write leaves the old file."""
+        save_checkpoint(
+            file,
+            {
+                "settings": asdict(self.settings),
+                "classes": self.data.classes,
+                "progress": asdict(self.progress),
+                "samples": len(self.data.train),
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            },
+        )
 
     def restore(self, file: Path) -> None:
-        """Go on from a checkpoint.
+        """Continue from a checkpoint.
 
         Raises:
             DetectorTrainingError: it belongs to another network or other classes.
@@ -111,7 +112,7 @@ class DetectorTrainer:
             self.progress.batch = 0  # Other pictures: the epoch under way is not the same one.
 
     def start_from(self, file: Path) -> None:
-        """Take over the averaged weights of a checkpoint, and nothing else.
+        """Load only the averaged weights of a checkpoint.
 
         Raises:
             DetectorTrainingError: it belongs to another network or other classes.
@@ -133,16 +134,16 @@ class DetectorTrainer:
 
     def train_epoch(
         self,
-        report: Callable[[Tick], None],
+        report: Callable[[StepReport], None],
         checkpoint: Callable[[], None],
         stopped: Callable[[], bool],
     ) -> dict[str, float] | None:
-        """Finish the epoch that is under way.
+        """Train to the end of the current epoch.
 
         Args:
             report: Called after every step.
             checkpoint: Called now and then.
-            stopped: Whether somebody wants the training to stop after this step.
+            stopped: Whether the training is to stop after this step.
 
         Returns:
             The epoch's mean losses; None where it was stopped before its end.
@@ -176,7 +177,7 @@ class DetectorTrainer:
             began = now
             box, cls, distance = (float(v) for v in recent)
             losses_now = (box, cls, distance)
-            report(Tick(progress, total, losses_now, frames_per_s, rate, self._share(total)))
+            report(StepReport(progress, total, losses_now, frames_per_s, rate, self._share(total)))
             if now - saved > 60 * settings.save_minutes:
                 checkpoint()
                 saved = began = time.monotonic()
@@ -196,7 +197,7 @@ class DetectorTrainer:
         }
 
     def _share(self, batches: int) -> float:
-        """How much of the training is done, 0..1, by epochs or by time, whichever ends first."""
+        """Share of the training that is done, 0..1, by epochs or by time, whichever ends first."""
         settings, progress = self.settings, self.progress
         share = (progress.epoch + progress.batch / batches) / settings.epochs
         if settings.minutes:
@@ -205,12 +206,12 @@ class DetectorTrainer:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the time for training is used up."""
+        """Whether the time limit is reached."""
         limit_s = 60 * self.settings.minutes
         return 0 < limit_s <= self.progress.elapsed_s
 
     def _batches(self) -> Any:
-        """What is left of the epoch; the same frames whether or not it was interrupted."""
+        """The remaining batches of the epoch, the same whether or not it was interrupted."""
         settings, progress = self.settings, self.progress
         on_gpu = self.device.type == "cuda"
         workers = settings.workers
@@ -223,7 +224,7 @@ class DetectorTrainer:
         return batches(frames, settings.batch, workers=workers, pinned=on_gpu)
 
     def _epoch_frames(self, key: tuple[int, int], batch: int) -> EpochOfFrames:
-        """What is left of an epoch, in whole batches."""
+        """The remaining frames of an epoch, in whole batches."""
         frame, skip = self.settings.frame, self.progress.batch * batch
         if self._source is not None:
             return self._source.frames(frame, key, skip)
@@ -234,7 +235,7 @@ class DetectorTrainer:
         return EpochFrames(self.data, frame, plan, key=key, skip=skip)
 
     def _rate(self, batches: int) -> float:
-        """Up in a line, then down in half a cosine over the epochs or the time, what ends first."""
+        """Learning rate: linear warm-up, then half a cosine over the epochs or the time limit."""
         settings, progress = self.settings, self.progress
         # A small set must not spend all its steps warming up.
         warmup = min(settings.warmup, settings.epochs * batches // 10)
@@ -244,7 +245,7 @@ class DetectorTrainer:
         return settings.rate * (_LAST_RATE + (1 - _LAST_RATE) * cosine)
 
     def _step(self, images: torch.Tensor, targets: dict[str, torch.Tensor]) -> NDArray[np.float64]:
-        """Learn from one batch.
+        """Take one optimiser step.
 
         Args:
             images: `(B, H, W, 3)` uint8 RGB.
@@ -270,12 +271,12 @@ class DetectorTrainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP_NORM)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        self._follow()
+        self._update_average()
         parts = losses.detach().double().cpu().numpy() / len(images)
         return np.asarray(parts, np.float64).reshape(3)
 
-    def _follow(self) -> None:
-        """Move the averaged weights, slowly once there is something worth keeping."""
+    def _update_average(self) -> None:
+        """Update the moving average of the weights, with a decay that grows at the start."""
         decay = 0.999 * (1 - math.exp(-(self.progress.step + 1) / 300))
         ours = self.average.state_dict()
         with torch.no_grad():
@@ -288,7 +289,7 @@ class DetectorTrainer:
     # Validation
 
     def detect(self, samples: Sequence[Sample]) -> Iterator[Detections]:
-        """Boxes of the averaged network, found as the server finds them.
+        """Detect boxes with the averaged network, with the server's own decoding.
 
         Args:
             samples: Pictures.
@@ -313,14 +314,14 @@ class DetectorTrainer:
                 yield select(candidates, geometry, (width, height), limits)
 
     def validate(self) -> tuple[DetectionScores, list[Detections]]:
-        """Figures of the averaged network on the validation pictures, and its boxes there."""
+        """Metrics of the averaged network on the validation pictures, and its detections."""
         self.average.eval()
         found = list(self.detect(self.data.validation))
         return score(self.data.validation, found, Thresholds()), found
 
 
 def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `DetectorTrainer.save` wrote.
+    """Read a checkpoint that `DetectorTrainer.save` wrote.
 
     Raises:
         DetectorTrainingError: the file is absent or is something else.
@@ -341,7 +342,7 @@ def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> dict[str,
 
 
 def _widened(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The head's outputs (tensors and lists of tensors) in 32 bits."""
+    """The head's outputs (tensors and lists of tensors) as float32."""
     return {
         name: [part.float() for part in value] if isinstance(value, list) else value.float()
         for name, value in raw.items()

@@ -1,4 +1,4 @@
-"""Bars with intervals, and lines over steps, as SVG to stand inside a page of HTML.
+"""Bar charts with intervals, and line charts over steps, as SVG inside a page of HTML.
 
 Colours come from custom properties that `STYLE` sets, so that a chart follows the page's scheme.
 """
@@ -27,7 +27,7 @@ _DASHES = ("none", "7 3", "2 3", "9 3 2 3")
 """Told apart without colours, too."""
 
 _WIDTH = 420
-"""Of a drawing in its own units: on a telephone its letters keep their size, more or less."""
+"""Width of a chart in its own units: its letters stay legible on a telephone."""
 
 _MOST_POINTS = 300
 

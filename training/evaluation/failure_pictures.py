@@ -11,7 +11,7 @@ from training.evaluation.evaluate import Outcome
 from training.evaluation.failures import Lettering, draw_failure
 
 MOST_BYTES = 110_000
-"""Of one picture: twelve of them, a third longer in base64, leave a page below 2 MB."""
+"""Maximum bytes of a picture: twelve, a third longer in base64, keep a page below 2 MB."""
 
 _LARGEST_PX = 1200
 _QUALITIES = (80, 50)

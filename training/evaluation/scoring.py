@@ -1,4 +1,4 @@
-"""Was a puzzle solved, and if not, why: one answer held against the truth."""
+"""Scoring of one answer against the truth: whether a puzzle was solved, and if not, why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a solver answered, as far as scoring needs it.
+    """The parts of an answer that scoring needs.
 
     Attributes:
         solved: Whether the solver stands by its clicks.
@@ -77,7 +77,7 @@ def read_reply(body: Mapping[str, object]) -> Reply:
 
 
 def score_reply(puzzle: Puzzle, reply: Reply) -> Score:
-    """Hold one answer against the truth.
+    """Score one answer against the truth.
 
     A puzzle is solved only when there are as many clicks as targets and every click, in order,
     lies inside its target, or its `accept` box where one is given. Items of the prompt with the

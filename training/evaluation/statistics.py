@@ -105,7 +105,7 @@ def expected_calibration_error(
         bins: Number of bins; fewer where there are fewer answers.
     """
     order = np.argsort(confidence, kind="stable")
-    # Answers of the same confidence count with their mean, or their order would decide.
+    # Predictions of the same confidence count with their mean, or their order would decide.
     _, group = np.unique(confidence, return_inverse=True)
     rate = (np.bincount(group, weights=correct) / np.bincount(group))[group]
     error = 0.0

@@ -1,4 +1,4 @@
-"""The mean of several runs' weights: often better than any of them, and as fast as one.
+"""Average of the weights of several runs: often better than each of them, and as fast as one.
 
 Runs that began with the same weights lie close enough to each other for their mean to work; what
 each of them learnt too much of its own last crops evens out. The trunk's normalisation and the
@@ -17,18 +17,14 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from labels.console import say
+from training.core.checkpoint import load_checkpoint, save_checkpoint
 from training.core.run_folder import RunFolder, code_revision
 from training.errors import TrainingError
 from training.matcher.imprinting import Imprinter
-from training.matcher.joint_model import (
-    JointModel,
-    load_checkpoint,
-    restore,
-    save_checkpoint,
-    to_input,
-)
+from training.matcher.joint_model import JointModel, restore, to_input
 from training.matcher.match_metrics import measures
-from training.matcher.run import Settings, export_run
+from training.matcher.run import export_run
+from training.matcher.settings import Settings
 from training.matcher.synthetic_blocks import KINDS, SyntheticBlocks, draw_trials
 
 _BLOCKS = 30
@@ -110,7 +106,7 @@ def _measured(state: dict[str, Any], trials: list[Any]) -> dict[str, float]:
 def _mean(
     runs: Sequence[Path], states: Sequence[dict[str, Any]], weights: Sequence[float]
 ) -> dict[str, Tensor]:
-    """The weighted mean of all that is a fraction; the rest is the first run's."""
+    """The weighted mean of all floating-point tensors; the others come from the first run."""
     first = states[0]["model"]
     for run, state in zip(runs, states, strict=True):
         shapes = {name: value.shape for name, value in state["model"].items()}
@@ -134,7 +130,7 @@ def _mean(
 
 
 def _settle(model: JointModel, charset: tuple[str, ...], seed: int, cache: Path | None) -> None:
-    """Make anew what does not average: normalisation, and the rows of the symbols."""
+    """Recompute what cannot be averaged: the normalisation statistics and the symbols' rows."""
     source = SyntheticBlocks(charset, cache=cache)(seed)
     blocks = [source.block(kind) for kind in KINDS * (_BLOCKS // len(KINDS))]
     crops = np.concatenate([side for block in blocks for side in (block.prompt, block.scene)])

@@ -1,4 +1,4 @@
-"""From a view of an item to what a network is fed: the models' own preprocessing, nothing else."""
+"""Inputs of the networks, cut from views with the models' own preprocessing."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ from classifier.preprocess import cut as cut_for_classifier
 from classifier.preprocess import own_input
 from siamese.preprocess import cut as cut_for_siamese
 from siamese.preprocess import square
-from training.synthetic.crops import View
+from training.core.view import View
 
 U8 = NDArray[np.uint8]
 Model = Literal["siamese", "classifier"]

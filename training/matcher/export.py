@@ -1,7 +1,9 @@
 """From a trained trunk to ONNX files with our metadata, and a check that both agree."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,42 +16,28 @@ from modelfile import ModelMetadata, OnnxSession
 from siamese import SiameseMatcher
 from siamese.network import SIDE_PX, Trunk
 from training.core.normalisation import running_statistics
-from training.core.onnx_export import ExportError, difference_of, graph_of
+from training.core.onnx_export import LICENCE, ExportError, difference_of, graph_of
 from training.matcher.crop_inputs import CLASSIFIER_MARGIN, SIAMESE_MARGIN
 from training.matcher.joint_model import MEAN, SCALE, STD, JointModel, to_input
 
 U8 = NDArray[np.uint8]
 
-LICENCE = "Apache-2.0"
-
 
 def siamese_metadata(
     name: str, version: str, statement: str, revision: str, figures: dict[str, float]
 ) -> ModelMetadata:
-    """What a Siamese file says of itself.
+    """Metadata of a Siamese file.
 
     Args:
         name: Name of the model.
         version: Version of the weights.
         statement: What they were trained on.
         revision: Revision of the code that trained them.
-        figures: Measures to keep with the file.
+        figures: Validation metrics to keep with the file.
     """
-    return ModelMetadata(
-        kind="siamese",
-        name=name,
-        version=version,
-        input_size=(SIDE_PX, SIDE_PX),
-        colour="RGB",
-        scale=SCALE,
-        mean=(MEAN,) * 3,
-        std=(STD,) * 3,
-        training_data=statement,
-        code_revision=revision,
-        licence=LICENCE,
-        confidence_threshold=0.5,
-        calibration={"crop_margin": SIAMESE_MARGIN, **figures},
-    )
+    metadata = _metadata("siamese", name, version, statement, revision)
+    calibration = {"crop_margin": SIAMESE_MARGIN, **figures}
+    return replace(metadata, confidence_threshold=0.5, calibration=calibration)
 
 
 def classifier_metadata(
@@ -60,9 +48,21 @@ def classifier_metadata(
     figures: dict[str, float],
     charset: tuple[str, ...],
 ) -> ModelMetadata:
-    """What a classifier file says of itself; `charset` is in the order of the outputs."""
+    """Metadata of a classifier file; `charset` is in the order of the outputs."""
+    metadata = _metadata("classifier", name, version, statement, revision, charset)
+    return replace(metadata, calibration={"crop_margin": CLASSIFIER_MARGIN, **figures})
+
+
+def _metadata(
+    kind: Literal["siamese", "classifier"],
+    name: str,
+    version: str,
+    statement: str,
+    revision: str,
+    charset: tuple[str, ...] = (),
+) -> ModelMetadata:
     return ModelMetadata(
-        kind="classifier",
+        kind=kind,
         name=name,
         version=version,
         input_size=(SIDE_PX, SIDE_PX),
@@ -74,7 +74,6 @@ def classifier_metadata(
         code_revision=revision,
         licence=LICENCE,
         charset=charset,
-        calibration={"crop_margin": CLASSIFIER_MARGIN, **figures},
     )
 
 

@@ -1,8 +1,8 @@
 """Blocks and trials from groups of items, those of one picture side by side.
 
-A pair is an item as it is asked for and as it is seen. Where no picture asks for it, another
-picture of the same word does, or the same one varied anew. Items without a word, which are not to
-be clicked, come as such pairs of their own: nothing else in the block is like them.
+A pair is an item as a prompt asks for it and as a scene shows it. Where no picture asks for it,
+another picture of the same word does, or the same one augmented anew. Items without a word, which
+are not to be clicked, form pairs of their own: nothing else in the block is like them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from siamese.glyphs import draw_word
-from training.core.loader import Block
+from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
-from training.matcher.own_pictures import Group, Item
-from training.matcher.picture_blocks import KIND, as_it_is, varied
+from training.matcher.items import Group, Item
+from training.matcher.pairs import BLOCK_PAIRS, Block
+from training.matcher.picture_blocks import KIND, augmented, view_of
 from training.matcher.pictures import content_box
-from training.matcher.synthetic_blocks import BLOCK_PAIRS
-from training.synthetic.crops import View
 
 U8 = NDArray[np.uint8]
 
@@ -65,7 +64,7 @@ class GroupSource:
         # As in drawn blocks: one trunk sees crops cut for either file.
         models: list[Model] = ["siamese" if rng.random() < 0.6 else "classifier" for _ in range(2)]
         prompts = [network_input(self._prompt(item), models[0]) for item in items]
-        seen = (varied(as_it_is(item.scene), rng, self._turn_deg) for item in items)
+        seen = (augmented(view_of(item.scene), rng, self._turn_deg) for item in items)
         scenes = [network_input(view, models[1]) for view in seen]
         return Block(
             np.stack(prompts),
@@ -89,13 +88,13 @@ class GroupSource:
     def _prompt(self, item: Item) -> View:
         rng = self._rng
         if item.prompt is not None:
-            return varied(as_it_is(item.prompt), rng)
+            return augmented(view_of(item.prompt), rng)
         if item.drawn and item.word is not None and rng.random() < 0.7:
             return _drawn(item.word)
         others = [o for o in self._by_word.get(item.word or "", ()) if o.scene != item.scene]
         if others:
             item = others[int(rng.integers(len(others)))]
-        return varied(as_it_is(item.scene), rng)
+        return augmented(view_of(item.scene), rng)
 
 
 def by_word(groups: Sequence[Group]) -> Mapping[str, tuple[Item, ...]]:
@@ -135,7 +134,7 @@ def group_trials(
     for pairs in usable:
         items = [item for _, item in pairs[:boxes]]
         views = [view for view, _ in pairs[:targets] if view is not None]
-        scenes = [as_it_is(item.scene) for item in items]
+        scenes = [view_of(item.scene) for item in items]
         trials.append(
             Trial(
                 KIND,
@@ -169,13 +168,13 @@ def _joined(groups: Sequence[Group]) -> Iterator[Group]:
 def _asks(item: Item, known: Mapping[str, Sequence[Item]]) -> View | None:
     """What asks for an item when it is measured."""
     if item.prompt is not None:
-        return as_it_is(item.prompt)
+        return view_of(item.prompt)
     if item.word is None:
         return None
     if item.drawn:
         return _drawn(item.word)
     others = known.get(item.word, ())
-    return as_it_is(others[0].scene) if others else None
+    return view_of(others[0].scene) if others else None
 
 
 def _drawn(word: str) -> View:

@@ -18,9 +18,10 @@ from PIL import Image
 from torch.nn import functional
 
 from siamese.network import SIDE_PX
+from training.core.device import half_precision
+from training.core.view import View
 from training.matcher.crop_inputs import network_input
-from training.matcher.joint_model import JointModel, features_of, half_precision
-from training.synthetic.crops import View
+from training.matcher.joint_model import JointModel, features_of
 from training.synthetic.glyphs import text_mask
 from training.synthetic.store import FontFace, IngredientStore
 
@@ -86,7 +87,7 @@ class Imprinter:
 
     @cached_property
     def glyphs(self) -> Glyphs:
-        """Of the charset, ordered by symbol."""
+        """Glyphs of the charset, ordered by symbol."""
         if self._given is not None:
             return self._given
         if self._faces is None:

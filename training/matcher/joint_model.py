@@ -1,8 +1,6 @@
-"""What both trainers train: one trunk with a head for pairs and a head for symbols."""
+"""The network of both trainers: one trunk with a pairwise head and a symbol classifier."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,7 @@ from torch.nn import functional
 
 from classifier.network import CharacterNetwork
 from siamese.network import SiameseNetwork
-from training.core.loader import Block
-from training.errors import TrainingError
+from training.matcher.pairs import Block
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -23,22 +20,18 @@ SCALE, MEAN, STD = 1 / 255, 0.5, 0.25
 _HARDEST = 8
 _LABEL_SMOOTHING = 0.05
 _UNNAMED = 0.1
-"""Weight of the loss of crops that show no symbol; it starts near the log of their number."""
+"""Weight of the loss on crops without a symbol; it starts near the log of the charset's size."""
 
 _EVALUATED_AT_ONCE = 256
 
 
-class CheckpointError(TrainingError):
-    """A checkpoint cannot be used."""
-
-
 @dataclass(frozen=True, slots=True)
-class Weighting:
-    """How much each loss counts.
+class LossWeights:
+    """Weights of the losses.
 
     Attributes:
-        pairs: Weight of the losses of the partner in the batch and of the pairwise head.
-        symbols: Weight of the loss of naming the symbol.
+        pairs: Weight of the contrastive loss and of the pairwise head's losses.
+        symbols: Weight of the symbol classifier's loss.
     """
 
     pairs: float = 1.0
@@ -46,7 +39,7 @@ class Weighting:
 
 
 class JointModel(nn.Module):
-    """The Siamese network and, where there is a charset, the character network on its trunk."""
+    """The Siamese network and, if there is a charset, the character network on the same trunk."""
 
     def __init__(self, charset: tuple[str, ...] = (), features: int = 192) -> None:
         super().__init__()
@@ -64,8 +57,8 @@ class JointModel(nn.Module):
         scene: Tensor,
         same: Tensor,
         labels: Tensor,
-        weighting: Weighting,
-        strangers: tuple[Tensor, Tensor] | None = None,
+        weighting: LossWeights,
+        negatives: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch.
 
@@ -75,14 +68,14 @@ class JointModel(nn.Module):
             same: `(N, N)` bool, whether two pairs show the same item; true on the diagonal.
             labels: `(N,)` int64, -1 where the charset does not have the item.
             weighting: Weights of the parts.
-            strangers: `(S, 3, 64, 64)` crops of scenes and `(P, 3, 64, 64)` of prompts that show no
+            negatives: `(S, 3, 64, 64)` crops of scenes and `(P, 3, 64, 64)` of prompts that show no
                 item; None for none of either.
 
         Returns:
             The loss, and its parts for the records.
         """
         count = len(prompt)
-        beside = strangers or (prompt[:0], prompt[:0])
+        beside = negatives or (prompt[:0], prompt[:0])
         every = self.siamese.trunk(torch.cat([prompt, scene, *beside]))
         features, unpaired = every[: 2 * count], every[2 * count :]
         strange = len(beside[0])
@@ -95,21 +88,21 @@ class JointModel(nn.Module):
             scale = self.temperature.exp().clamp(max=60)
             logits = (scale * first @ second.T).masked_fill(others, -1e4)
             target = torch.arange(count, device=logits.device)
-            # Strangers stand beside the items that a partner is looked for among.
+            # The negatives join the candidates among which the partner is looked for.
             to_scene = torch.cat([logits, scale * first @ aside[:strange].T], dim=1)
             to_prompt = torch.cat([logits.T, scale * second @ aside[strange:].T], dim=1)
             parts["loss_match"] = (
                 functional.cross_entropy(to_scene, target)
                 + functional.cross_entropy(to_prompt, target)
             ) / 2
-            # Detached: while nothing is learned yet, the hardest strangers are nearer than the
+            # Detached: while nothing is learned yet, the hardest negatives are nearer than the
             # partner, and the head would teach the trunk just that.
             apart = aside.detach()
             parts["loss_pair"] = self._pair_loss(
                 first.detach(), second.detach(), same, apart[:strange]
             )
             if len(apart) > strange:
-                parts["loss_none"] = self._stranger_loss(apart[strange:], second.detach())
+                parts["loss_none"] = self._negatives_loss(apart[strange:], second.detach())
         labelled = labels >= 0
         if weighting.symbols and self.characters is not None and bool(labelled.any()):
             both = torch.cat([labelled, labelled])
@@ -118,7 +111,7 @@ class JointModel(nn.Module):
                 symbols.float(), labels[labelled].repeat(2), label_smoothing=_LABEL_SMOOTHING
             )
             if len(unpaired):
-                # What is no symbol is named by none: all of them are as unlikely.
+                # A crop without a symbol is pushed towards the uniform distribution.
                 named = functional.log_softmax(self.characters.name(unpaired).float(), dim=1)
                 parts["loss_unnamed"] = -named.mean()
         weights = {
@@ -131,19 +124,19 @@ class JointModel(nn.Module):
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return total, {name: float(part.detach()) for name, part in parts.items()}
 
-    def _stranger_loss(self, strangers: Tensor, scene: Tensor) -> Tensor:
-        """The head's loss on prompt crops that have no partner: not even the likest is one.
+    def _negatives_loss(self, negatives: Tensor, scene: Tensor) -> Tensor:
+        """Loss of the pairwise head on prompt crops without a partner, against similar items.
 
         Args:
-            strangers: `(P, F)` embeddings.
+            negatives: `(P, F)` embeddings.
             scene: `(N, F)` embeddings of items.
         """
-        likest = (strangers @ scene.T).topk(min(_HARDEST, len(scene)), dim=1).indices
-        logits = self.siamese.head(strangers[:, None], scene[likest]).float()
+        hardest = (negatives @ scene.T).topk(min(_HARDEST, len(scene)), dim=1).indices
+        logits = self.siamese.head(negatives[:, None], scene[hardest]).float()
         return functional.binary_cross_entropy_with_logits(logits, torch.zeros_like(logits))
 
     def _pair_loss(self, first: Tensor, second: Tensor, same: Tensor, aside: Tensor) -> Tensor:
-        """The head's loss on each item's partner, its hardest strangers and some others.
+        """Loss of the pairwise head on each item's partner, and hard and random negatives.
 
         Args:
             first: `(N, F)` embeddings.
@@ -159,11 +152,11 @@ class JointModel(nn.Module):
         lifted = torch.rand_like(cosines) < _HARDEST / max(len(first), 1)
         hardest = cosines.argsort(dim=1, descending=True).argsort(dim=1) < _HARDEST
         rank = hardest.float() * 2 + lifted.float() + torch.rand_like(cosines) * 0.5
-        strangers = rank.masked_fill(same, -1).topk(count, dim=1).indices
-        partners = torch.arange(len(first), device=strangers.device)[:, None]
-        candidates = torch.cat([partners, strangers], dim=1)
+        negatives = rank.masked_fill(same, -1).topk(count, dim=1).indices
+        partners = torch.arange(len(first), device=negatives.device)[:, None]
+        candidates = torch.cat([partners, negatives], dim=1)
         logits = self.siamese.head(first[:, None], second[candidates]).float()
-        # A batch with few others repeats an item; those are no strangers.
+        # A batch with few others repeats an item; those are not negatives.
         known = same.gather(1, candidates)
         known[:, 0] = False
         choice = functional.cross_entropy(
@@ -171,7 +164,7 @@ class JointModel(nn.Module):
         )
         target = torch.zeros_like(logits)
         target[:, 0] = 1
-        # A partner counts as much as all its strangers, so that 0 stays the fair threshold.
+        # A partner counts as much as all its negatives, so that 0 stays the fair threshold.
         weight = torch.where(target > 0, 1.0, 1.0 / count).masked_fill(known, 0)
         calibrated = functional.binary_cross_entropy_with_logits(logits, target, weight=weight)
         return choice + calibrated
@@ -191,7 +184,7 @@ def same_items(block: Block) -> NDArray[np.bool_]:
 
 @torch.inference_mode()
 def features_of(model: JointModel, crops: U8, device: str) -> Tensor:
-    """`(N, F)` float32 features of crops, in float32 and a part at a time."""
+    """`(N, F)` float32 features of crops, computed in batches in full precision."""
     parts = [
         model.siamese.trunk(to_input(crops[at : at + _EVALUATED_AT_ONCE], device)).float()
         for at in range(0, len(crops), _EVALUATED_AT_ONCE)
@@ -199,39 +192,8 @@ def features_of(model: JointModel, crops: U8, device: str) -> Tensor:
     return torch.cat(parts)
 
 
-def half_precision(device: str) -> AbstractContextManager[object]:
-    """Autocast to bfloat16 where the device computes with it, else nothing."""
-    if device == "cuda":
-        usable = torch.cuda.is_bf16_supported()
-    else:
-        usable = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.autocast(device, torch.bfloat16) if usable else nullcontext()
-
-
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint so that a kill in between leaves the old one."""
-    torn = path.with_name(path.name + ".part")
-    torch.save(state, torn)
-    torn.replace(path)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint.
-
-    Raises:
-        CheckpointError: it cannot be read.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises whatever its unpickler does.
-        raise CheckpointError(
-            f"{path} is no checkpoint of this project; give a run folder or a .pt file of one."
-        ) from error
-    return state
-
-
 def restore(model: JointModel, state: dict[str, Any]) -> tuple[str, ...]:
-    """Load the weights that fit, symbol by symbol where the charset changed.
+    """Load the weights that fit; if the charset changed, symbol by symbol.
 
     Args:
         model: What to fill.

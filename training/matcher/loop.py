@@ -1,4 +1,4 @@
-"""The training loop of the Siamese and the classifier trainer: batches of pairs."""
+"""The training loop of matcher and classifier, on batches of pairs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +7,13 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from training.core.loader import Block
-from training.core.loop import Loop, Schedule, device_of_choice
+from training.core.device import default_device
+from training.core.loop import Loop
 from training.core.run_folder import RunFolder
+from training.core.schedule import Schedule
 from training.matcher.imprinting import Imprinter
-from training.matcher.joint_model import JointModel, Weighting, same_items, to_input
+from training.matcher.joint_model import JointModel, LossWeights, same_items, to_input
+from training.matcher.pairs import Block
 
 _SYMBOL_EPS = 1e-3
 """Adam moves a row of weights by the full rate however small its gradient. Of nine thousand symbols
@@ -21,7 +23,7 @@ Measure = Callable[[JointModel, str], dict[str, float]]
 
 
 class Training(Loop[Block]):
-    """One run of the loop."""
+    """A training run of matcher and classifier."""
 
     unit = "pairs"
 
@@ -30,7 +32,7 @@ class Training(Loop[Block]):
         model: JointModel,
         run: RunFolder,
         schedule: Schedule,
-        weighting: Weighting,
+        weighting: LossWeights,
         measure: Measure,
         metric: str,
         *,
@@ -38,20 +40,20 @@ class Training(Loop[Block]):
         imprint_from: int = 0,
         console: Console | None = None,
     ) -> None:
-        """Set everything up.
+        """Set up optimiser and parameter groups.
 
         Args:
-            model: What to train; moved to the device.
+            model: The model to train; moved to the device.
             run: Where to leave checkpoints and metrics.
             schedule: How long and how fast.
             weighting: Weights of the losses.
-            measure: Measures the model, in evaluation mode; the names become those of metrics.
-            metric: The name of the measure that decides what is best; larger is better.
-            imprinter: Sets the rows of symbols, which then are not learned; prepared.
-            imprint_from: Steps before which it does not.
+            measure: Computes the validation metrics of the model, by name.
+            metric: Name of the metric by which the best weights are chosen; larger is better.
+            imprinter: Sets the symbols' rows, which then are not learned; already prepared.
+            imprint_from: Step from which on it does.
             console: Where progress is shown.
         """
-        model = model.to(device_of_choice()).to(memory_format=torch.channels_last)
+        model = model.to(default_device()).to(memory_format=torch.channels_last)
         rows = [] if model.characters is None else list(model.characters.symbols.parameters())
         own = {id(p) for p in rows}
         rest = [p for p in model.parameters() if id(p) not in own]
@@ -78,7 +80,7 @@ class Training(Loop[Block]):
         self._imprint_from = imprint_from
 
     def losses(self, batch: Block) -> tuple[Tensor, dict[str, float], int]:
-        """The loss of a batch, its parts, and its pairs."""
+        """The loss of a batch, its parts, and the number of pairs."""
         device = self._device
         loss, parts = self._joint.losses(
             to_input(batch.prompt, device),
@@ -87,29 +89,29 @@ class Training(Loop[Block]):
             torch.from_numpy(batch.labels).to(device),
             self._weighting,
             (
-                to_input(batch.scene_strangers, device),
-                to_input(batch.prompt_strangers, device),
+                to_input(batch.scene_negatives, device),
+                to_input(batch.prompt_negatives, device),
             ),
         )
         return loss, parts, len(batch.words)
 
-    def measures(self) -> dict[str, float]:
-        """The model measured, once every row of symbols fits its trunk."""
-        self.begin()
+    def validate(self) -> dict[str, float]:
+        """Validation metrics, after all symbols' rows were set for the current trunk."""
+        self.on_start()
         return self._measure(self._joint, self._device)
 
-    def facts(self) -> dict[str, Any]:
+    def checkpoint_fields(self) -> dict[str, Any]:
         """The charset."""
         return {"charset": self._joint.charset}
 
-    def begin(self) -> None:
-        """Set all rows of symbols."""
+    def on_start(self) -> None:
+        """Set all symbols' rows."""
         if self._imprinter is not None and self.step >= self._imprint_from:
             self._model.eval()
             self._imprinter.every(self._joint, self._device)
 
-    def follow(self) -> None:
-        """Let the rows of symbols follow the trunk."""
+    def on_step_end(self) -> None:
+        """Update some of the symbols' rows for the changed trunk."""
         if self._imprinter is None or self.step < self._imprint_from:
             return
         self._model.eval()

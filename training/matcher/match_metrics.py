@@ -1,4 +1,4 @@
-"""Measures of the two models on small drawn puzzles, and what they got wrong."""
+"""Metrics of matcher and classifier on small puzzles, and their mistakes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ U8 = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a model made of one trial.
+    """Result of one trial.
 
     Attributes:
         trial: Position in the list.

@@ -1,4 +1,4 @@
-"""Blocks of the user's own pictures beside drawn ones, so that nothing is forgotten."""
+"""Blocks of the user's own pictures mixed with drawn ones, against forgetting."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.random import Generator
 
-from training.core.loader import Block, BlockSource
+from training.matcher.pairs import Block, BlockSource
 from training.matcher.picture_blocks import KIND
 from training.matcher.rotated_crops import turned
 from training.matcher.synthetic_blocks import SyntheticBlocks
@@ -68,7 +68,7 @@ class MixedSource:
 
 
 def mixed_kinds(blocks: int) -> dict[str, int]:
-    """Blocks of a batch: half are the user's own, the rest characters, icons and letters."""
+    """Number of blocks of each kind in a batch: half are the user's own, the rest is drawn."""
     drawn = max(1, blocks // 2)
     icons, latin = drawn // 4, drawn // 4
     kinds = {KIND: max(1, blocks - drawn), "characters": drawn - icons - latin}

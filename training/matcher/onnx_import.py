@@ -1,4 +1,4 @@
-"""Starting weights out of an exported file: the way back from ONNX to the network.
+"""Initial weights from an exported file: from ONNX back to the network.
 
 The export folds every batch normalisation into the convolution before it, so what comes back is
 the same function with normalisations that do nothing. Training, which normalises by batches, would
@@ -16,9 +16,10 @@ from onnx import numpy_helper
 from torch import nn
 
 from modelfile import ModelMetadata
+from training.core.checkpoint import CheckpointError
 from training.core.normalisation import running_statistics
 from training.core.onnx_weights import floats_of
-from training.matcher.joint_model import CheckpointError, JointModel, to_input
+from training.matcher.joint_model import JointModel, to_input
 
 U8 = NDArray[np.uint8]
 
@@ -28,7 +29,7 @@ _NOT_OURS = "export it with train-siamese or train-classifier of this version"
 
 
 def state_of_onnx(path: Path) -> dict[str, Any]:
-    """What a checkpoint would hold: `model`, a state dictionary, and `charset`.
+    """The state of a checkpoint: `model`, a state dictionary, and `charset`.
 
     Args:
         path: A Siamese or classifier file of ours.
@@ -84,7 +85,7 @@ def charset_of_onnx(path: Path) -> tuple[str, ...]:
 
 
 def state_of_both(siamese: Path, classifier: Path) -> dict[str, Any]:
-    """What a checkpoint would hold of two files that share a trunk: `siamese.onnx`'s counts.
+    """The state of a checkpoint from two files with one trunk, which is taken from `siamese.onnx`.
 
     Raises:
         CheckpointError: one of them is something else.

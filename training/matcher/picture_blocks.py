@@ -8,15 +8,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.core.loader import Block
+from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
+from training.matcher.pairs import BLOCK_PAIRS, Block
 from training.matcher.pictures import Classes, PicturesError, Sample, content_box, load_picture
-from training.synthetic.crops import View
 
 U8 = NDArray[np.uint8]
 
 KIND = "pictures"
-_BLOCK_PAIRS = 12
 _MOST_TARGETS, _MOST_BOXES = 4, 7
 _HELD_OUT = 0.15
 _HELD_OUT_FROM = 4
@@ -25,22 +24,22 @@ _MEASURED_TURN_DEG = 25.0
 
 
 @dataclass(frozen=True, slots=True)
-class Division:
-    """Pictures to learn from and pictures to check with.
+class ClassSplit:
+    """Labelled pictures divided into training and held-out ones.
 
     Attributes:
         train: Samples by label.
         held_out: Samples by label, for the labels that have some.
-        varied: Whether these are learnt from as well, and varied to be measured on.
+        augmented: Whether these are learnt from as well, and augmented to be measured on.
     """
 
     train: Mapping[str, tuple[Sample, ...]]
     held_out: Mapping[str, tuple[Sample, ...]]
-    varied: bool = False
+    augmented: bool = False
 
 
-def divide(classes: Classes, *, seed: int, single: bool = False) -> Division:
-    """Hold back a part of the pictures of every class of at least four.
+def split_classes(classes: Classes, *, seed: int, single: bool = False) -> ClassSplit:
+    """Hold out some pictures of every class that has at least four.
 
     Args:
         classes: All there is.
@@ -62,13 +61,13 @@ def divide(classes: Classes, *, seed: int, single: bool = False) -> Division:
         held[label] = tuple(samples[i] for i in order[:count])
         train[label] = tuple(samples[i] for i in order[count:])
     if len(held) < 2 and single:
-        return Division(dict(classes.samples), dict(classes.samples), varied=True)
+        return ClassSplit(dict(classes.samples), dict(classes.samples), augmented=True)
     if len(held) < 2:
         raise PicturesError(
             f"{classes.source} has {len(held)} classes of at least {_HELD_OUT_FROM} pictures; two "
             "are needed to measure progress on pictures that were held back."
         )
-    return Division(train, held)
+    return ClassSplit(train, held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +103,16 @@ class PictureSource:
         if kind != KIND:
             raise ValueError(f"There are no blocks of {kind}, only of {KIND}")
         rng = self._rng
-        spread = len(self._labels) >= _BLOCK_PAIRS
-        chosen = rng.choice(len(self._labels), _BLOCK_PAIRS, replace=not spread)
+        spread = len(self._labels) >= BLOCK_PAIRS
+        chosen = rng.choice(len(self._labels), BLOCK_PAIRS, replace=not spread)
         labels = [self._labels[int(i)] for i in chosen]
         pairs = [self._pair(self._plan.samples[label]) for label in labels]
         model = self._plan.model
         return Block(
-            np.stack([network_input(varied(as_it_is(first), rng), model) for first, _ in pairs]),
-            np.stack([network_input(varied(as_it_is(second), rng), model) for _, second in pairs]),
+            np.stack([network_input(augmented(view_of(first), rng), model) for first, _ in pairs]),
+            np.stack(
+                [network_input(augmented(view_of(second), rng), model) for _, second in pairs]
+            ),
             tuple(labels),
             np.array([self._index.get(label, -1) for label in labels], np.int64),
         )
@@ -125,9 +126,9 @@ class PictureSource:
 
 
 def picture_trials(
-    division: Division, charset: tuple[str, ...], count: int, model: Model, *, seed: int
+    division: ClassSplit, charset: tuple[str, ...], count: int, model: Model, *, seed: int
 ) -> list[Trial]:
-    """Small puzzles: a picture learned from is the prompt, one held back lies in the scene.
+    """Small puzzles: the prompt is a training picture, the scene shows held-out ones.
 
     Args:
         division: What was held back.
@@ -144,14 +145,14 @@ def picture_trials(
     for _ in range(count):
         words = [labels[int(i)] for i in rng.choice(len(labels), boxes, replace=False)]
         prompts = [_any(division.train[word], rng) for word in words[:targets]]
-        scenes = [as_it_is(_any(division.held_out[word], rng)) for word in words]
-        if division.varied:
-            scenes = [varied(view, rng, _MEASURED_TURN_DEG) for view in scenes]
+        scenes = [view_of(_any(division.held_out[word], rng)) for word in words]
+        if division.augmented:
+            scenes = [augmented(view, rng, _MEASURED_TURN_DEG) for view in scenes]
         scene = np.stack([network_input(view, model) for view in scenes])
         trials.append(
             Trial(
                 KIND,
-                np.stack([network_input(as_it_is(sample), model) for sample in prompts]),
+                np.stack([network_input(view_of(sample), model) for sample in prompts]),
                 scene,
                 scene,
                 tuple(words),
@@ -165,14 +166,14 @@ def _any(samples: Sequence[Sample], rng: Generator) -> Sample:
     return samples[int(rng.integers(len(samples)))]
 
 
-def as_it_is(sample: Sample) -> View:
-    """A sample as it is, cut by its own box, or by that of what it shows."""
+def view_of(sample: Sample) -> View:
+    """The view of a sample: its own box, or the box of its content."""
     picture = load_picture(sample.path)
     return View(picture, sample.box or content_box(picture))
 
 
-def varied(view: View, rng: Generator, turn_deg: float = _TURN_DEG) -> View:
-    """A view turned a little either way, brighter or darker, and cut by an inexact box."""
+def augmented(view: View, rng: Generator, turn_deg: float = _TURN_DEG) -> View:
+    """Augment a view: rotation, brightness, contrast, and jitter of the box."""
     x1, y1, x2, y2 = view.box
     size = max(x2 - x1, y2 - y1)
     # A ring around the item is kept, so that turning does not bring in the picture's corners.

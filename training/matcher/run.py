@@ -1,8 +1,8 @@
-"""A whole run of a matching trainer: data, loop, export, curves, mistakes."""
+"""A training run of matcher or classifier: data, loop, export, curves, mistakes."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,16 @@ from rich.console import Console
 
 from labels.console import say
 from modelfile import ModelMetadata
-from training.core.loader import BlockSource, Feed
-from training.core.loop import Schedule, device_of_choice
+from training.core.checkpoint import load_checkpoint
+from training.core.device import default_device, use_threads
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     MISTAKES_FILE,
     RunFolder,
     code_revision,
-    how_to_serve,
-    origin_of,
+    initial_weights_of,
+    serve_command,
 )
-from training.core.threads import use_threads
 from training.matcher.crop_inputs import Trial
 from training.matcher.export import (
     classifier_metadata,
@@ -31,12 +30,16 @@ from training.matcher.export import (
     export_siamese,
     siamese_metadata,
 )
-from training.matcher.imprinting import IMPRINT_STEP, Imprinter
-from training.matcher.joint_model import JointModel, Weighting, load_checkpoint, restore
+from training.matcher.imprinting import IMPRINT_STEP
+from training.matcher.joint_model import JointModel, restore
 from training.matcher.loop import Training
 from training.matcher.match_metrics import match_outcomes, measures, read_outcomes
 from training.matcher.mistakes import draw_mistakes
 from training.matcher.onnx_import import state_of_both, state_of_onnx, unfold
+from training.matcher.pairs import PairLoader
+from training.matcher.settings import Settings
+from training.matcher.task import Trainer, TrainingTask, picture_task, synthetic_task
+from training.synthetic.crops import CHARSET
 
 _PANELS = {
     "loss": ("loss_match", "loss_pair", "loss_none", "loss_symbol"),
@@ -49,76 +52,60 @@ _UNFOLDED_CROPS = 256
 _COMPARED_CROPS = 48
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a user may choose.
+def run_training(
+    trainer: Trainer,
+    data: Path | None,
+    out: Path,
+    settings: Settings,
+    *,
+    start: Sequence[Path] = (),
+    mix: bool = False,
+    notes: Sequence[str] = (),
+    resume: bool = False,
+    finish: bool = False,
+    skip_faulty: bool = False,
+) -> bool:
+    """Train a matcher or a classifier and export it into the run's folder.
 
-    Attributes:
-        schedule: How long and how fast.
-        batch_blocks: Blocks of twelve pairs in a batch.
-        trials: Small puzzles to measure on.
-        workers: Processes that make crops.
-        threads: CPU threads; 0 for torch's choice.
-        uses: How often a crop is used at most.
-        name: Prefix of the models' names.
-        version: Version of the weights.
-        statement: What they were trained on; empty for a default.
+    On drawn crops both learn the same trunk, which tells look-alikes apart by naming characters; a
+    matcher's run then gives `classifier.onnx` as well.
+
+    Args:
+        trainer: Which of the two.
+        data: Class folders, `label_hash.png` pictures or a puzzle set; None for drawn crops.
+        out: Folder of the run.
+        settings: Settings of the training.
+        start: Initial weights, see `run_task`; empty for random ones. Symbols that they know keep
+            their weights.
+        mix: Whether half of each batch is drawn, beside the user's own pictures.
+        notes: What the user should know, once the data are read.
+        resume: Whether to continue the run in `out`.
+        finish: With `resume`: begin the final decay of the learning rate now.
+        skip_faulty: Leave out unreadable pictures and classes with too few pictures.
+
+    Returns:
+        False where training was interrupted.
+
+    Raises:
+        TrainingError: something is wrong with the data, the folder or the weights.
+        PuzzleSetError: a puzzle set does not fit its format.
     """
-
-    schedule: Schedule
-    batch_blocks: int = 8
-    trials: int = 200
-    workers: int = 1
-    threads: int = 0
-    uses: int = 4
-    name: str = "clickorder"
-    version: str = "1.0.0"
-    statement: str = ""
+    if data is None:
+        charset = (_charset_of(out) if resume else ()) or tuple(CHARSET)
+        task = synthetic_task(trainer, charset, settings, fresh=not start and not resume)
+    else:
+        task = picture_task(trainer, data, settings, notes, mix=mix, skip_faulty=skip_faulty)
+    return run_task(task, out, settings, start=start, resume=resume, finish=finish)
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingTask:
-    """What is learned from what.
-
-    Attributes:
-        trainer: `siamese` or `classifier`, for the records.
-        charset: What the network names; empty for none.
-        weighting: Weights of the losses.
-        metric: Which measure decides what is best.
-        make: Makes the source of a worker.
-        kinds: Blocks of each kind in a batch.
-        trials: Draws the small puzzles.
-        statement: What the data are.
-        notes: What the user should know before training starts.
-        imprinter: Sets the rows of symbols from their glyphs; None where they are learned.
-        newest: Whether the last weights are taken and not those that measured best: where little
-            can be held back, the measure says less than the end of the schedule.
-        examples: `(N, 64, 64, 3)` uint8 RGB crops of the kind to train on, a hundred or more; None
-            takes those of the trials.
-    """
-
-    trainer: str
-    charset: tuple[str, ...]
-    weighting: Weighting
-    metric: str
-    make: Callable[[int], BlockSource]
-    kinds: Mapping[str, int]
-    trials: Callable[[], list[Trial]]
-    statement: str
-    notes: tuple[str, ...] = ()
-    imprinter: Imprinter | None = None
-    newest: bool = False
-    examples: Callable[[], NDArray[np.uint8]] | None = None
-
-
-def charset_of(run: Path) -> tuple[str, ...]:
+def _charset_of(run: Path) -> tuple[str, ...]:
     """The charset of a run's newest checkpoint, for resuming; empty where there is none yet."""
     newest = RunFolder(run).last
     return tuple(load_checkpoint(newest)["charset"]) if newest.is_file() else ()
 
 
-def run_course(
-    course: TrainingTask,
+def run_task(
+    task: TrainingTask,
     out: Path,
     settings: Settings,
     *,
@@ -130,13 +117,13 @@ def run_course(
     """Train, then export the best weights and draw curves and mistakes.
 
     Args:
-        course: What is learned from what.
+        task: What is learned from what.
         out: Folder of the run.
-        settings: The user's choice.
+        settings: Settings of the training.
         start: A run folder, checkpoint or ONNX file of ours to start from, or `siamese.onnx` and
             `classifier.onnx` of one run; empty for scratch.
-        resume: Whether to go on with the run in `out`.
-        finish: With `resume`: let the learning rate fall now.
+        resume: Whether to continue the run in `out`.
+        finish: With `resume`: begin the final decay of the learning rate now.
         console: Where progress is shown.
 
     Returns:
@@ -145,7 +132,7 @@ def run_course(
     Raises:
         RunError: `out` is not as `resume` says.
         CheckpointError: `start` cannot be used.
-        DivergedError: the loss is no number any more.
+        DivergedError: the loss is not a number any more.
         ExportError: an exported file differs from the network.
     """
     console = console or Console(stderr=True)
@@ -155,66 +142,64 @@ def run_course(
     torch.manual_seed(schedule.seed)
     revision = code_revision()
     config = {
-        "trainer": course.trainer,
+        "trainer": task.trainer,
         "code": revision,
-        "device": device_of_choice(),
-        "from": origin_of(out) if resume else ", ".join(map(str, start)) or None,
-        "symbols": len(course.charset),
-        "weighting": asdict(course.weighting),
-        "kinds": dict(course.kinds),
+        "device": default_device(),
+        "from": initial_weights_of(out) if resume else ", ".join(map(str, start)) or None,
+        "symbols": len(task.charset),
+        "weighting": asdict(task.weighting),
+        "kinds": dict(task.kinds),
         **asdict(settings),
     }
     run = RunFolder.start(out, config, resume=resume)
-    console.print(f"Training on {device_of_choice()}, {threads} CPU thread(s).", highlight=False)
-    for note in course.notes:
+    console.print(f"Training on {default_device()}, {threads} CPU thread(s).", highlight=False)
+    for note in task.notes:
         say(console, note, "yellow")
-    model = JointModel(course.charset)
+    model = JointModel(task.charset)
     if start and not resume:
         unknown = restore(model, _starting_state(start))
         if unknown:
-            begin = (
-                "start untrained" if course.imprinter is None else "get rows from their pictures"
-            )
+            begin = "start untrained" if task.imprinter is None else "get rows from their pictures"
             say(console, f"{len(unknown)} symbols are new to {start[-1]} and {begin}.")
-    if course.imprinter is not None:
-        course.imprinter.prepare(model)
-    trials = course.trials()
+    if task.imprinter is not None:
+        task.imprinter.prepare(model)
+    trials = task.trials()
     if start and start[0].suffix == ".onnx" and not resume:
-        crops = course.examples() if course.examples else _scenes(trials)
+        crops = task.examples() if task.examples else _scenes(trials)
         unfold(model, crops[:_UNFOLDED_CROPS])
     training = Training(
         model,
         run,
         schedule,
-        course.weighting,
+        task.weighting,
         lambda trained, device: measures(trained, trials, device),
-        course.metric,
-        imprinter=course.imprinter,
+        task.metric,
+        imprinter=task.imprinter,
         imprint_from=IMPRINT_STEP if config["from"] is None else 0,
         console=console,
     )
     if resume:
         training.resume(finish=finish)
-    with Feed(
-        course.make,
-        course.kinds,
+    with PairLoader(
+        task.make,
+        task.kinds,
         # A resumed run must not draw the same crops again.
         seed=schedule.seed + training.step,
         workers=settings.workers,
         uses=settings.uses,
-    ) as feed:
-        if not training.fit(feed):
+    ) as loader:
+        if not training.fit(loader):
             return False
-    if course.newest:
+    if task.newest:
         shutil.copyfile(run.last, run.best)
-    _conclude(course, run, settings, trials, revision, console)
+    _conclude(task, run, settings, trials, revision, console)
     return True
 
 
 def export_run(
     run: RunFolder, settings: Settings, trials: list[Trial], statement: str, revision: str
 ) -> tuple[Path, ...]:
-    """Export the best weights of a run, also while it is still going on.
+    """Export the best weights of a run, which may still be in progress.
 
     Args:
         run: With a best checkpoint.
@@ -253,29 +238,29 @@ def export_run(
 
 
 def _conclude(
-    course: TrainingTask,
+    task: TrainingTask,
     run: RunFolder,
     settings: Settings,
     trials: list[Trial],
     revision: str,
     console: Console,
 ) -> None:
-    files = export_run(run, settings, trials, course.statement, revision)
+    files = export_run(run, settings, trials, task.statement, revision)
     run.draw_curves(_PANELS)
     state = load_checkpoint(run.best)
     model = JointModel(tuple(state["charset"]))
     restore(model, state)
     model.eval()
-    matched = match_outcomes(model, trials, "cpu") if course.weighting.pairs else []
-    read = read_outcomes(model, trials, "cpu") if course.weighting.symbols else []
+    matched = match_outcomes(model, trials, "cpu") if task.weighting.pairs else []
+    read = read_outcomes(model, trials, "cpu") if task.weighting.symbols else []
     wrong = draw_mistakes(trials, matched, read, run.path / MISTAKES_FILE)
     sizes = ", ".join(f"{file} ({file.stat().st_size / 1e6:.1f} MB)" for file in files)
     say(
         console,
-        f"Best {course.metric} {float(state['best']):.4f} at step {state['step']}; wrote {sizes}, "
+        f"Best {task.metric} {float(state['best']):.4f} at step {state['step']}; wrote {sizes}, "
         f"curves.png and {MISTAKES_FILE} with {wrong} mistakes.",
     )
-    say(console, how_to_serve(run.path))
+    say(console, serve_command(run.path))
 
 
 def _starting_state(start: Sequence[Path]) -> dict[str, Any]:

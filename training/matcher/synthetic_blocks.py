@@ -1,4 +1,4 @@
-"""Blocks of drawn crops, and the drawn puzzles that measure progress."""
+"""Blocks of drawn crops, and drawn puzzles for validation."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,16 +7,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.core.loader import Block, no_crops
+from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
+from training.matcher.pairs import BLOCK_PAIRS, Block, no_crops
 from training.synthetic.catalogue import Split
-from training.synthetic.crops import CHARSET, CropSource, Pair, View
+from training.synthetic.crops import CHARSET, CropSource, Pair
 from training.synthetic.palette import Palette
 from training.synthetic.store import IngredientStore
 
-BLOCK_PAIRS = 12
-_SCENE_STRANGERS, _PROMPT_STRANGERS = 6, 3
-"""Crops without an item in a block, of scenes and of prompts."""
+_SCENE_NEGATIVES, _PROMPT_NEGATIVES = 6, 3
+"""Negative crops in a block, of scenes and of prompts."""
 
 PUZZLE_TARGETS, PUZZLE_BOXES = 4, 7
 _LEAST_EASE = 0.08
@@ -74,15 +74,15 @@ class SyntheticSource:
         models: list[Model] = [
             "siamese" if self._rng.random() < 0.6 else "classifier" for _ in range(2)
         ]
-        scene_strangers = self._taken(self._crops.scene_strangers, _SCENE_STRANGERS, models[1])
-        prompt_strangers = self._taken(self._crops.prompt_strangers, _PROMPT_STRANGERS, models[0])
+        scene_negatives = self._taken(self._crops.scene_strangers, _SCENE_NEGATIVES, models[1])
+        prompt_negatives = self._taken(self._crops.prompt_strangers, _PROMPT_NEGATIVES, models[0])
         return Block(
             np.stack([network_input(pair.prompt, models[0]) for pair in pairs]),
             np.stack([network_input(pair.scene, models[1]) for pair in pairs]),
             tuple(pair.word for pair in pairs),
             np.array([self._index.get(pair.word, -1) for pair in pairs], np.int64),
-            scene_strangers,
-            prompt_strangers,
+            scene_negatives,
+            prompt_negatives,
         )
 
     def _taken(self, views: list[View], most: int, model: Model) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.core.view import View
 from training.synthetic.characters import DIGITS, LEVEL_1, LEVEL_2, LOWER, TRADITIONAL, UPPER
 from training.synthetic.clutter import add_clutter, degrade, resaved
 from training.synthetic.colours import away_from, random_colour
@@ -37,19 +38,6 @@ CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
 
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One item as one picture shows it.
-
-    Attributes:
-        picture: `(H, W, 3)` uint8 RGB, the whole picture that it lies on.
-        box: `x1, y1, x2, y2` in pixels of `picture`, as inexact as a detector's, end exclusive.
-    """
-
-    picture: U8
-    box: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)

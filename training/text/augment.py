@@ -1,4 +1,4 @@
-"""Variations of pictures of text: the same text, written a little otherwise.
+"""Augmentation of text pictures.
 
 Where only twenty thousand pictures exist, a network learns them by heart within minutes; it must
 not see any of them twice.
@@ -25,10 +25,12 @@ _NOISE = 0.07
 _BLURRED = 0.15
 _CUT = 0.4
 _CUT_SIDES = (0.16, 0.35)
-"""Of a cut-out, as shares of width and height, at most."""
+"""Maximum width and height of an erased rectangle, relative to the picture."""
 
 
-def varied(inputs: Tensor, strength: float, *, wanted: bool = False, sharp: bool = False) -> Tensor:
+def augmented(
+    inputs: Tensor, strength: float, *, wanted: bool = False, sharp: bool = False
+) -> Tensor:
     """Pictures, each changed by chance.
 
     Args:

@@ -1,30 +1,27 @@
-"""Pictures of text on their way to the trainer: from memory, from files, or drawn by workers."""
+"""Batches of text pictures, from memory or read from files by worker processes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.text_preprocess import TextPreprocess
-from training.core.loader import Feeder
+from training.core.loader import BlockLoader
 from training.text.data import TextSet
-from training.text.synthetic import TRAINING, DrawingPlan, TextDrawer
 
 U8 = NDArray[np.uint8]
 
 BLOCK = 16
-"""Pictures that a worker sends at a time, about."""
+"""Approximate number of pictures that a worker sends at a time."""
 
-_POOL_PICTURES = 8192
+POOL_PICTURES = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Pictures as the network wants them, but for the scale.
+    """Pictures as inputs of the network, before scaling.
 
     Attributes:
         inputs: `(N, C, height, width)` uint8, 255 times the network's input.
@@ -35,7 +32,7 @@ class TextBlock:
     words: tuple[str, ...]
 
     def seen(self, at: int) -> Image.Image:
-        """A picture as the network sees it, but for the channel of the wanted colour."""
+        """A picture as the network sees it, without the channel of the target colour."""
         planes = self.inputs[at]
         if len(planes) < 3:
             return Image.fromarray(planes[0]).convert("RGB")
@@ -43,11 +40,11 @@ class TextBlock:
 
 
 def prepared(batch: NDArray[np.float32]) -> U8:
-    """A batch of `TextPreprocess.to_batch` in a quarter of its size."""
+    """A batch of `TextPreprocess.to_batch` as uint8, a quarter of its size."""
     return np.rint(batch * 255).astype(np.uint8)
 
 
-class TextFeed(Feeder[TextBlock]):
+class TextLoader(BlockLoader[TextBlock]):
     """Batches from blocks of workers."""
 
     def join(self, blocks: Sequence[TextBlock]) -> TextBlock:
@@ -59,50 +56,8 @@ class TextFeed(Feeder[TextBlock]):
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnBlocks:
-    """Makes the source of a worker that draws; travels to its process.
-
-    Attributes:
-        plan: What to draw.
-        preprocess: What is done to it.
-        size: Pictures in a block.
-        seed: Random seed of the run.
-        step: Where it begins: a resumed run must not draw the same pictures again.
-    """
-
-    plan: DrawingPlan
-    preprocess: TextPreprocess
-    size: int
-    seed: int
-    step: int
-
-    def __call__(self, worker: int) -> "DrawnSource":
-        """The source of one worker."""
-        return DrawnSource(self, worker)
-
-
-class DrawnSource:
-    """Draws blocks of pictures."""
-
-    def __init__(self, make: DrawnBlocks, worker: int) -> None:
-        self._make = make
-        self._drawer = TextDrawer(make.plan, TRAINING, make.seed, make.step, worker)
-
-    def block(self, kind: str) -> TextBlock:
-        """The next pictures of a kind."""
-        return drawn_block(self._drawer, kind, self._make.preprocess, self._make.size)
-
-
-def drawn_block(drawer: TextDrawer, kind: str, preprocess: TextPreprocess, count: int) -> TextBlock:
-    """So many drawn pictures of one kind."""
-    drawn = [drawer.draw(kind) for _ in range(count)]
-    batch = preprocess.to_batch([d.picture for d in drawn], [d.colour for d in drawn])
-    return TextBlock(prepared(batch), tuple(preprocess.rule.apply(d.text) for d in drawn))
-
-
-@dataclass(frozen=True, slots=True)
 class FileBlocks:
-    """Makes the source of a worker that reads pictures; travels to its process.
+    """Makes the source of a worker that reads pictures; picklable.
 
     Attributes:
         pictures: To read from, again and again.
@@ -124,7 +79,7 @@ class FileBlocks:
 
 
 class FileSource:
-    """Reads pictures in an order of its own, all of them before any comes again."""
+    """Reads pictures in random order, each once per pass."""
 
     def __init__(self, make: FileBlocks, worker: int) -> None:
         self._make = make
@@ -147,11 +102,11 @@ def read_block(pictures: TextSet, chosen: Sequence[int], preprocess: TextPreproc
     return TextBlock(prepared(batch), tuple(pictures.texts[at] for at in chosen))
 
 
-class MemoryFeed:
-    """Batches of pictures that are all in memory; a context manager as the other feeds are."""
+class MemoryLoader:
+    """Batches of pictures that are all in memory."""
 
     def __init__(self, pictures: TextBlock, batch: int, seed: int) -> None:
-        """Keep them.
+        """Keep the pictures.
 
         Args:
             pictures: All of them.
@@ -164,19 +119,8 @@ class MemoryFeed:
         self._order: list[int] = []
         self.drawn = len(pictures.words)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is to be let go."""
-
     def batch(self) -> TextBlock:
-        """The next pictures; each comes once before any comes again."""
+        """The next batch; each picture comes once per pass."""
         if len(self._order) < self._batch:
             self._order = self._rng.permutation(len(self._pictures.words)).tolist()
         chosen, self._order = self._order[: self._batch], self._order[self._batch :]
@@ -184,32 +128,10 @@ class MemoryFeed:
         return TextBlock(self._pictures.inputs[chosen], tuple(words[at] for at in chosen))
 
 
-def drawing_feed(
-    make: DrawnBlocks, shares: dict[str, int], batch: int, *, workers: int, uses: int
-) -> TextFeed:
-    """A feed of drawn pictures.
-
-    Args:
-        make: Makes the workers' sources; the size of its blocks is set here.
-        shares: Shares of each kind.
-        batch: Pictures in a step, about.
-        workers: Processes.
-        uses: How often a picture is used at most.
-    """
-    total = sum(shares.values())
-    times = max(1, batch // (BLOCK * total))
-    size = max(1, batch // (times * total))
-    make = DrawnBlocks(make.plan, make.preprocess, size, make.seed, make.step)
-    kinds = {kind: share * times for kind, share in shares.items()}
-    # The seed of the feed numbers the workers; the run's is in `make`.
-    pool = _POOL_PICTURES // size
-    return TextFeed(make, kinds, seed=0, workers=workers, pool_blocks=pool, uses=uses)
-
-
-def reading_feed(make: FileBlocks, batch: int, *, workers: int) -> TextFeed:
-    """A feed of pictures that do not fit into memory."""
+def reading_loader(make: FileBlocks, batch: int, *, workers: int) -> TextLoader:
+    """A loader for pictures that do not fit into memory."""
     times = max(1, batch // BLOCK)
     size = max(1, batch // times)
     make = FileBlocks(make.pictures, make.preprocess, size, make.seed, make.step)
-    pool = _POOL_PICTURES // size
-    return TextFeed(make, {"": times}, seed=0, workers=workers, pool_blocks=pool, uses=1)
+    pool = POOL_PICTURES // size
+    return TextLoader(make, {"": times}, seed=0, workers=workers, pool_blocks=pool, uses=1)

@@ -1,4 +1,4 @@
-"""Labelled pictures of text to train on: folders and packs, and what is held back of them."""
+"""Labelled text pictures in folders and packs, and the split into training and validation."""
 
 import hashlib
 from collections import Counter
@@ -144,7 +144,7 @@ def parts_of(folder: Path) -> dict[str, str]:
 
 
 def hold_out(records: Sequence[TextRecord], share: float) -> list[bool]:
-    """Which pictures are measured on: as was split, else by a hash of the name.
+    """Choose the held-out pictures: as `clickorder text split` did, else by a hash of the name.
 
     Neither the order of pictures nor what is added later moves one from one side to the other.
 
@@ -168,7 +168,7 @@ def hold_out(records: Sequence[TextRecord], share: float) -> list[bool]:
 def labelled(
     records: Sequence[TextRecord], rule: LabelRule, characters: str, *, skip_faulty: bool
 ) -> TextSet:
-    """The pictures whose labels can be learnt.
+    """The pictures whose labels consist of characters of the charset.
 
     Args:
         records: Records of the data.
@@ -215,7 +215,7 @@ def pack_entries(records: Sequence[TextRecord], share: float) -> list[Entry]:
 
 
 def _draw(name: str) -> float:
-    """A number in 0..1 that a name always has."""
+    """A number in 0..1 that depends on the name alone."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 

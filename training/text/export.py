@@ -1,4 +1,4 @@
-"""From a trained text network to an ONNX file that reads the same."""
+"""Export of a trained text network to ONNX, checked against the network."""
 
 import copy
 from collections.abc import Mapping
@@ -13,14 +13,13 @@ from classifier.text_preprocess import SCALE, TextPreprocess
 from classifier.text_reader import TextReader
 from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
-from training.core.onnx_export import ExportError, difference_of, graph_of
-from training.matcher.export import LICENCE
+from training.core.onnx_export import LICENCE, ExportError, difference_of, graph_of
 from training.text.measures import Alphabet
 
 
 @dataclass(frozen=True, slots=True)
 class TextModel:
-    """What a file says of itself beside its charset and preprocessing.
+    """Metadata of a file beside its charset and preprocessing.
 
     Attributes:
         name: Name of the model.
@@ -62,7 +61,7 @@ def text_metadata(
 
 
 def export_text(network: nn.Module, metadata: ModelMetadata, file: Path, inputs: Tensor) -> float:
-    """Write the network and make sure that the file answers as it does.
+    """Export the network and check the file against it.
 
     Args:
         network: Trained.

@@ -6,11 +6,12 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor, nn
 
-from training.core.loop import Loop, Schedule, usual_groups
+from training.core.loop import Loop, parameter_groups
 from training.core.run_folder import RunFolder
-from training.text.augment import varied
+from training.core.schedule import Schedule
+from training.text.augment import augmented
 from training.text.blocks import TextBlock
-from training.text.measures import Alphabet, answers_of, measures_of, to_input
+from training.text.measures import Alphabet, metrics_of, predict, to_input
 
 METRIC = "accuracy"
 
@@ -18,19 +19,19 @@ _SMOOTHING = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Enough:
-    """When training may end before its schedule does.
+class StoppingCriteria:
+    """Validation metrics at which training stops early.
 
     Attributes:
-        accuracy: Accuracy of whole pictures, at least; 0 for any.
-        cost: At most; 0 for any.
+        accuracy: Minimum accuracy of whole texts; 0 for none.
+        cost: Maximum validation loss; 0 for none.
     """
 
     accuracy: float = 0.0
     cost: float = 0.0
 
     def reached(self, measures: dict[str, float]) -> bool:
-        """Whether all that was asked for is there."""
+        """Whether all criteria are met."""
         return (
             bool(self.accuracy or self.cost)
             and measures["accuracy"] >= self.accuracy
@@ -39,13 +40,13 @@ class Enough:
 
 
 @dataclass(frozen=True, slots=True)
-class Variation:
-    """How training pictures are varied.
+class Augmentation:
+    """Augmentation of training pictures.
 
     Attributes:
-        strength: 0 for not at all.
-        wanted: Whether the last channel tells where the wanted colour is.
-        sharp: Whether pictures are black and white.
+        strength: Strength of the augmentation; 0 for none.
+        wanted: Whether the last channel is the mask of the target colour.
+        sharp: Whether pictures are binarised.
     """
 
     strength: float
@@ -54,10 +55,10 @@ class Variation:
 
 
 class TextTraining(Loop[TextBlock]):
-    """One run of the loop."""
+    """A training run of a text reader."""
 
     # Accuracy soon stands at 100 %, and the last of such weights were made at the lowest rate.
-    newest_of_equals = True
+    prefers_newest = True
 
     def __init__(
         self,
@@ -66,26 +67,26 @@ class TextTraining(Loop[TextBlock]):
         schedule: Schedule,
         alphabet: Alphabet,
         held_out: TextBlock,
-        variation: Variation,
+        variation: Augmentation,
         *,
-        enough: Enough,
+        enough: StoppingCriteria,
         facts: dict[str, Any],
         console: Console | None = None,
     ) -> None:
-        """Set everything up.
+        """Set up the training.
 
         Args:
-            network: What to train, on the device.
+            network: The network to train, on the device.
             run: Where to leave checkpoints and metrics.
             schedule: How long and how fast.
             alphabet: Alphabet of its outputs.
-            held_out: Pictures to measure on.
-            variation: How the pictures to train on are varied.
-            enough: When it may end early.
-            facts: What checkpoints say of the network.
+            held_out: Validation pictures.
+            variation: Augmentation of training pictures.
+            enough: When to stop early.
+            facts: Fields of checkpoints that describe the network.
             console: Where progress is shown.
         """
-        groups = usual_groups(network, schedule)
+        groups = parameter_groups(network, schedule)
         super().__init__(network, run, schedule, METRIC, groups, console=console)
         self._alphabet = alphabet
         self._held_out = held_out
@@ -94,25 +95,25 @@ class TextTraining(Loop[TextBlock]):
         self._facts = facts
 
     def losses(self, batch: TextBlock) -> tuple[Tensor, dict[str, float], int]:
-        """The loss of a batch, again under its name, and its pictures."""
+        """The loss of a batch, the same by name, and the number of pictures."""
         vary = self._variation
-        inputs = varied(
+        inputs = augmented(
             to_input(batch, self._device), vary.strength, wanted=vary.wanted, sharp=vary.sharp
         )
         loss = self._alphabet.loss(self._model(inputs), batch.words, smoothing=_SMOOTHING)
         return loss, {"loss": float(loss.detach())}, len(batch.words)
 
-    def measures(self) -> dict[str, float]:
-        """Accuracy of pictures and of characters, and the cost."""
-        answers = answers_of(self._model, self._alphabet, self._held_out, self._device)
-        return measures_of(answers, self._held_out.words)
+    def validate(self) -> dict[str, float]:
+        """Accuracy of texts and of characters, and the loss."""
+        answers = predict(self._model, self._alphabet, self._held_out, self._device)
+        return metrics_of(answers, self._held_out.words)
 
-    def facts(self) -> dict[str, Any]:
-        """What the network is made of."""
+    def checkpoint_fields(self) -> dict[str, Any]:
+        """Charset and architecture of the network."""
         return self._facts
 
-    def finished(self, measures: dict[str, float]) -> str | None:
-        """Whether it is good enough."""
+    def stop_reason(self, measures: dict[str, float]) -> str | None:
+        """The reason to stop once the stopping criteria are met."""
         if not self._enough.reached(measures):
             return None
         return (

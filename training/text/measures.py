@@ -1,4 +1,4 @@
-"""What a text network answers on held-out pictures, and how far it is from what they say."""
+"""Predictions of a text network on validation pictures, their loss and metrics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from classifier.ctc import best_path
-from training.matcher.joint_model import half_precision
+from training.core.device import half_precision
 from training.text.blocks import TextBlock
 from training.text.scoring import differing
 
@@ -20,12 +20,12 @@ _AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What a network makes of pictures.
+class Predictions:
+    """Predictions for some pictures.
 
     Attributes:
-        texts: Read along the likeliest paths.
-        confidences: How likely each is, 0..1.
+        texts: Greedy decodings.
+        confidences: Likelihood of each, 0..1.
         cost: Mean loss of a picture.
     """
 
@@ -36,7 +36,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """Characters and the numbers of a network's outputs.
+    """Mapping between characters and the classes of a network.
 
     Attributes:
         characters: All of them; the number of the first is 1.
@@ -48,11 +48,11 @@ class Alphabet:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """In the order of the outputs."""
+        """The symbols in the order of the outputs."""
         return ("", *self.characters)
 
     def encode(self, words: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Numbers of characters, and lengths.
+        """Encode texts as class indices and lengths.
 
         Returns:
             `(N, places)` int64 filled up with 0, or for CTC all in a row, `(sum of lengths,)`; and
@@ -83,7 +83,7 @@ class Alphabet:
         return _ctc(logits, numbers, lengths, "mean")
 
     def confidences(self, logits: Tensor, texts: Sequence[str]) -> list[float]:
-        """How likely each text is, 0..1.
+        """The likelihood of each text, 0..1.
 
         Args:
             logits: `(N, T, classes)`.
@@ -100,7 +100,7 @@ class Alphabet:
         return chances
 
     def read(self, logits: F32) -> list[str]:
-        """Texts along the likeliest paths; good enough while training.
+        """Decode greedily, along the most likely paths.
 
         Args:
             logits: `(N, T, classes)` float32.
@@ -119,8 +119,10 @@ def to_input(block: TextBlock, device: str) -> Tensor:
 
 
 @torch.inference_mode()
-def answers_of(network: nn.Module, alphabet: Alphabet, pictures: TextBlock, device: str) -> Answers:
-    """Let a network, in evaluation mode, read pictures."""
+def predict(
+    network: nn.Module, alphabet: Alphabet, pictures: TextBlock, device: str
+) -> Predictions:
+    """Predict the texts of pictures with a network in evaluation mode."""
     found: list[str] = []
     sure: list[float] = []
     cost = 0.0
@@ -132,11 +134,11 @@ def answers_of(network: nn.Module, alphabet: Alphabet, pictures: TextBlock, devi
         texts = alphabet.read(logits.cpu().numpy())
         found += texts
         sure += alphabet.confidences(logits, texts)
-    return Answers(tuple(found), tuple(sure), cost / len(pictures.words))
+    return Predictions(tuple(found), tuple(sure), cost / len(pictures.words))
 
 
-def measures_of(answers: Answers, words: Sequence[str]) -> dict[str, float]:
-    """Shares of whole pictures and of characters that are right, and the cost."""
+def metrics_of(answers: Predictions, words: Sequence[str]) -> dict[str, float]:
+    """Accuracy of whole texts and of characters, and the loss."""
     pairs = [(a, b) for a, b in zip(words, answers.texts, strict=True) if a != b]
     wrong = sum(len(differing(a, b)) for a, b in pairs)
     return {

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from labels.atomic import replacing
 from labels.pictures import load_rgb
 from training.errors import TextTrainingError
 
@@ -49,12 +50,9 @@ def write_pack(
         raise TextTrainingError(f"{file} does not end in {SUFFIX}; packs do.")
     if file.exists():
         raise TextTrainingError(f"{file} is there already; give another name, or move it away.")
-    torn = file.with_name(f".{file.name}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # A killed run may have left it; it is hidden, and nobody's work.
-        torn.unlink(missing_ok=True)
-        with closing(sqlite3.connect(torn)) as base, base:
+        with replacing(file) as new, closing(sqlite3.connect(new)) as base, base:
             base.execute(f"PRAGMA application_id = {_APPLICATION}")
             base.execute(_SCHEMA)
             base.executemany(
@@ -64,9 +62,7 @@ def write_pack(
                     for name, label, held_out, path in shown(entries)
                 ),
             )
-        torn.replace(file)
     except (OSError, sqlite3.Error) as error:
-        torn.unlink(missing_ok=True)
         raise TextTrainingError(f"{file} cannot be written ({error}).") from error
 
 

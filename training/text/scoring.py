@@ -189,7 +189,7 @@ def score_texts(outcomes: Sequence[TextOutcome]) -> TextScore:
 
 
 def differing(truth: str, text: str) -> list[Pair]:
-    """The fewest changes that make what was read of what was there (Levenshtein 1966).
+    """The shortest edit script from the label to the prediction (Levenshtein 1966).
 
     Returns:
         Pairs from left to right: `("0", "O")` was misread, `("0", "")` missed, `("", "0")` added.

@@ -1,151 +1,269 @@
-"""How a text reader is trained: the keys of a YAML file, which are the flags of `train-text`."""
+"""Options of `train-text`: its flags, which are also the keys of its YAML file."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from classifier.charsets import FOLDS, Fold, LabelRule, characters_of
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+
+from classifier.charsets import Fold, LabelRule, characters_of
 from classifier.text_preprocess import Fit, TextPreprocess
 from labels.texts import NAME_PATTERN
+from training.core.options import (
+    Flag,
+    Minutes,
+    Statement,
+    Threads,
+    Version,
+    build,
+    reports,
+)
 from training.errors import TextTrainingError
 
-HEADS: tuple[Literal["ctc-conv", "ctc", "fixed"], ...] = ("ctc-conv", "ctc", "fixed")
-TRUNKS: tuple[Literal["slim", "usual"], ...] = ("slim", "usual")
-FITS: tuple[Fit, ...] = ("stretch", "pad")
 SYNTHETIC = ("captcha", "two-colours", "strips")
-
-PLACES = ("data", "validation", "out", "from")
-"""Keys of a file that say where something is, and not how to train."""
 
 _DRAWN_CHARSET = "numeric+upper"
 _DRAWN_LENGTH = "4"
 _SIZE = re.compile(r"(\d+)\s*[xX×]\s*(\d+)")
 _LENGTHS = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
 
+_PICTURES, _TEXTS = Flag(panel="Pictures"), Flag(panel="Texts")
+_LEARNING, _ENDING, _MODEL = Flag(panel="Learning"), Flag(panel="Ending"), Flag(panel="Model")
 
+
+def _joined(value: object) -> object:
+    """The characters of a list in a file."""
+    return "".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _paired(value: object) -> object:
+    """The replacements of a table in a file."""
+    if isinstance(value, dict):
+        return "".join(f"{old}{new}" for old, new in value.items())
+    return value
+
+
+Characters = Annotated[str, BeforeValidator(_joined)]
+
+
+@reports(TextTrainingError)
 @dataclass(frozen=True, slots=True)
 class TextSettings:
-    """What a user may choose; every attribute is a key and a flag.
+    """How a text reader is trained; every field is a flag and a key of the YAML file."""
 
-    Attributes:
-        head: `ctc-conv`, `ctc` or `fixed`.
-        trunk: Channels of the network, `slim` or `usual`.
-        charset: A preset, several with `+`, the characters themselves, or a file; empty collects
-            them from the labels, or takes digits and capitals where pictures are drawn.
-        exclude: Characters to leave out.
-        often: Characters that are drawn four times as often to learn from, as those that are
-            taken for each other.
-        replace: What stands for what, in pairs: `O0I1`.
-        fold: `lower`, `upper`, or empty for labels as they are.
-        length: Characters of a text: `4`, or `4-6`; empty for that of the labels, or 4.
-        size: Size of the network's input, `WIDTHxHEIGHT`.
-        fit: `stretch`, or `pad` to keep the shape of pictures.
-        grey: Whether colours are of no use.
-        binarise: Whether pictures become black and white.
-        smooth: Side of a median window in pixels, 0 for none.
-        blur: Blur of a Gaussian in pixels, 0 for none.
-        synthetic: What is drawn instead of read: `captcha`, `two-colours`, `strips`; several
-            between commas, each with its share: `captcha:2,strips:1`.
-        draw: `WIDTHxHEIGHT` that pictures are drawn in; empty for that of the input.
-        pattern: Regular expression that finds the label in a file name.
-        skip_faulty: Whether pictures that cannot be used are left out.
-        held_out: Share of the pictures to measure on, where no split was made.
-        trials: Pictures to measure on, where they are drawn.
-        batch: Pictures in a step.
-        steps: Batches in all; 0 leaves it to `epochs` or `minutes`.
-        epochs: Passes over the pictures; 0 for none.
-        minutes: Time at most; 0 for no limit.
-        decay_steps: Batches, at the end, in which the rate falls; 0 for two fifths.
-        rate: Highest learning rate.
-        warmup: Batches in which it is reached.
-        weight_decay: Weight decay of AdamW.
-        dropout: Share of features left out.
-        augment: How strongly pictures are varied, 0 for not at all; -1 for 1, or 0.4 where they
-            are drawn.
-        check_every: Batches between two measurements; 0 for a twentieth of an hour's work.
-        patience: Measurements without a better one before the rate falls; 0 for never.
-        end_acc: Accuracy of whole pictures at which training ends; 0 for none.
-        end_cost: Loss on the pictures to measure on, at or below which it ends; 0 for none. With
-            both, both must be reached.
-        uses: How often a drawn picture is used at most.
-        seed: Random seed of weights, pictures and order.
-        workers: Processes that draw or read pictures.
-        threads: CPU threads; 0 for torch's choice.
-        memory_mb: Pictures that need no more are kept in memory.
-        name: Name of the model.
-        version: Version of the weights.
-        statement: What they were trained on; empty for a default.
-    """
-
-    head: str = "ctc-conv"
-    trunk: str = "slim"
-    charset: str = ""
-    exclude: str = ""
-    often: str = ""
-    replace: str = ""
-    fold: str = ""
-    length: str = ""
-    size: str = "128x64"
-    fit: str = "stretch"
-    grey: bool = True
-    binarise: bool = False
-    smooth: int = 0
-    blur: float = 0.0
-    synthetic: str = ""
-    draw: str = ""
-    pattern: str = NAME_PATTERN
-    skip_faulty: bool = False
-    held_out: float = 0.05
-    trials: int = 2000
-    batch: int = 64
-    steps: int = 0
-    epochs: float = 0.0
-    minutes: float = 0.0
-    decay_steps: int = 0
-    rate: float = 2e-3
-    warmup: int = 100
-    weight_decay: float = 0.02
-    dropout: float = 0.1
-    augment: float = -1.0
-    check_every: int = 0
-    patience: int = 0
-    end_acc: float = 0.0
-    end_cost: float = 0.0
-    uses: int = 4
-    seed: int = 1
-    workers: int = 1
-    threads: int = 0
-    memory_mb: int = 1500
-    name: str = "clickorder-text"
-    version: str = "1.0.0"
-    statement: str = ""
+    head: Annotated[
+        Literal["ctc-conv", "ctc", "fixed"],
+        Field(
+            description="Head of the network: ctc-conv (convolutions, CTC loss), ctc (a GRU, CTC "
+            "loss) or fixed (one classifier per position, for texts of one length)."
+        ),
+        _MODEL,
+    ] = "ctc-conv"
+    trunk: Annotated[
+        Literal["slim", "usual"],
+        Field(description="Width of the convolutional trunk: slim, or usual with more channels."),
+        _MODEL,
+    ] = "slim"
+    charset: Annotated[
+        Characters,
+        Field(
+            description="Characters to recognise: numeric, lower, upper, alphabet, alphanumeric, "
+            "common-chinese (2,000), chinese (3,755), sums of these with +, the "
+            "characters themselves, or a file of them."
+        ),
+        Flag(panel="Texts", default="the labels' characters, or numeric+upper when drawing"),
+    ] = ""
+    exclude: Annotated[
+        Characters,
+        Field(description="Characters to remove from the charset."),
+        _TEXTS,
+    ] = ""
+    often: Annotated[
+        Characters,
+        Field(
+            description="Characters to draw four times as often, for example 0O when these are "
+            "confused."
+        ),
+        _TEXTS,
+    ] = ""
+    replace: Annotated[
+        Annotated[str, BeforeValidator(_paired)],
+        Field(
+            description="Pairs of characters that count as the same: O0I1 reads O as 0 and I as 1."
+        ),
+        _TEXTS,
+    ] = ""
+    fold: Annotated[
+        Fold,
+        Field(description="Fold the case of labels to lower or upper; without it they stay as is."),
+        _TEXTS,
+    ] = ""
+    length: Annotated[
+        str,
+        Field(description="Number of characters in a text: 4, or a range such as 4-6."),
+        Flag(panel="Texts", default="that of the labels, or 4 when drawing"),
+    ] = ""
+    size: Annotated[
+        str, Field(description="WIDTHxHEIGHT of the network's input in pixels."), _PICTURES
+    ] = "128x64"
+    fit: Annotated[
+        Fit,
+        Field(
+            description="How a picture is fitted to the input: stretch, or pad to keep its aspect "
+            "ratio."
+        ),
+        _PICTURES,
+    ] = "stretch"
+    grey: Annotated[
+        bool,
+        Field(description="Convert pictures to greyscale, or keep their colours."),
+        Flag("--grey/--colour", panel="Pictures"),
+    ] = True
+    binarise: Annotated[
+        bool,
+        Field(description="Convert pictures to black and white with Otsu's threshold."),
+        Flag("--binarise/--no-binarise", panel="Pictures"),
+    ] = False
+    smooth: Annotated[
+        int, Field(ge=0, description="Side of a median filter in pixels; 0 for none."), _PICTURES
+    ] = 0
+    blur: Annotated[
+        float,
+        Field(ge=0, description="Radius of a Gaussian blur in pixels; 0 for none."),
+        _PICTURES,
+    ] = 0.0
+    synthetic: Annotated[
+        str,
+        Field(
+            description="Draw an endless stream of pictures instead of reading DATA: captcha (of "
+            "the captcha package), two-colours or strips; several with their shares, as"
+            " in captcha:2,strips:1."
+        ),
+        _PICTURES,
+    ] = ""
+    draw: Annotated[
+        str,
+        Field(description="WIDTHxHEIGHT of drawn pictures in pixels."),
+        Flag(panel="Pictures", default="that of --size"),
+    ] = ""
+    pattern: Annotated[
+        str,
+        Field(
+            description="Regular expression whose group named label finds the label in a file name."
+        ),
+        Flag(panel="Texts", default="all up to the first underscore"),
+    ] = NAME_PATTERN
+    skip_faulty: Annotated[
+        bool,
+        Field(
+            description="Leave out pictures that cannot be read or whose label has characters "
+            "outside the charset, instead of ending with an error."
+        ),
+        Flag("--skip-faulty", panel="Texts"),
+    ] = False
+    held_out: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="Share of the pictures to validate on, where no split was made."
+        ),
+        _TEXTS,
+    ] = 0.05
+    trials: Annotated[
+        int, Field(ge=10, description="Number of drawn pictures to validate on."), _TEXTS
+    ] = 2000
+    batch: Annotated[int, Field(ge=2, description="Batch size in pictures."), _LEARNING] = 64
+    steps: Annotated[
+        int,
+        Field(ge=0, description="Total number of batches; 0 leaves it to --epochs or --minutes."),
+        _ENDING,
+    ] = 0
+    epochs: Annotated[
+        float,
+        Field(ge=0, description="Passes over DATA; 0 leaves it to --steps or --minutes."),
+        _ENDING,
+    ] = 0.0
+    minutes: Annotated[Minutes, _ENDING] = 0.0
+    decay_steps: Annotated[
+        int,
+        Field(
+            ge=0, description="Number of final steps over which the learning rate decays to zero."
+        ),
+        Flag(panel="Learning", default="two fifths of all steps"),
+    ] = 0
+    rate: Annotated[float, Field(gt=0, le=1, description="Peak learning rate."), _LEARNING] = 2e-3
+    warmup: Annotated[
+        int,
+        Field(ge=1, description="Number of steps over which the learning rate rises to its peak."),
+        _LEARNING,
+    ] = 100
+    weight_decay: Annotated[float, Field(ge=0, description="Weight decay of AdamW."), _LEARNING] = (
+        0.02
+    )
+    dropout: Annotated[
+        float, Field(ge=0, le=1, description="Dropout rate before the head."), _MODEL
+    ] = 0.1
+    augment: Annotated[
+        float,
+        Field(description="Strength of the augmentation; 0 for none, 1 suits small sets."),
+        Flag(panel="Learning", default="1, or 0.4 when drawing"),
+    ] = -1.0
+    check_every: Annotated[
+        int,
+        Field(ge=0, description="Number of steps between two validations."),
+        Flag(panel="Ending", default="depends on the number of steps"),
+    ] = 0
+    patience: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Validations without improvement after which the learning rate begins to "
+            "decay; 0 for never.",
+        ),
+        _ENDING,
+    ] = 0
+    end_acc: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Accuracy of whole texts at which training ends early, 0 to 1; 0 for none.",
+        ),
+        _ENDING,
+    ] = 0.0
+    end_cost: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Validation loss at or below which training ends early; 0 for none. If "
+            "--end-acc is given too, both must be reached.",
+        ),
+        _ENDING,
+    ] = 0.0
+    uses: Annotated[
+        int, Field(ge=1, description="How many times a drawn picture is used at most."), _LEARNING
+    ] = 4
+    seed: Annotated[
+        int,
+        Field(description="Random seed of the weights, the pictures and their order."),
+        _LEARNING,
+    ] = 1
+    workers: Annotated[
+        int, Field(ge=1, description="Worker processes that draw or read pictures."), _LEARNING
+    ] = 1
+    threads: Annotated[Threads, _LEARNING] = 0
+    memory_mb: Annotated[
+        int,
+        Field(ge=0, description="Pictures that fit into this many megabytes are kept in memory."),
+        _LEARNING,
+    ] = 1500
+    name: Annotated[
+        str, Field(description="Name of the model, for the file's metadata."), _MODEL
+    ] = "clickorder-text"
+    version: Annotated[Version, _MODEL] = "1.0.0"
+    statement: Annotated[Statement, _MODEL] = ""
 
     def __post_init__(self) -> None:
-        for name, known in (("head", HEADS), ("trunk", TRUNKS), ("fit", FITS), ("fold", FOLDS)):
-            if getattr(self, name) not in known:
-                words = ", ".join(word or "nothing" for word in known)
-                raise TextTrainingError(f"{name} is {getattr(self, name)!r}; choose of {words}.")
-        for name, least in (
-            ("batch", 2), ("uses", 1), ("workers", 1), ("trials", 10), ("warmup", 1),
-            *((name, 0) for name in (
-                "steps", "epochs", "minutes", "decay_steps", "check_every", "patience", "threads",
-                "smooth", "blur", "end_cost", "memory_mb", "weight_decay",
-            )),
-        ):  # fmt: skip
-            if getattr(self, name) < least:
-                raise TextTrainingError(
-                    f"{name} is {getattr(self, name)}; it must be at least {least}."
-                )
-        for name in ("held_out", "end_acc", "dropout"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise TextTrainingError(
-                    f"{name} is {getattr(self, name):g}; it is a share, from 0 to 1."
-                )
-        if not 0 < self.rate <= 1:
-            raise TextTrainingError(f"rate is {self.rate:g}; give one greater than 0, as 2e-3.")
         _ = self.sides, self.drawn_sides, self.lengths, self.kinds, self.preprocess
 
     @property
@@ -193,7 +311,6 @@ class TextSettings:
     def preprocess(self) -> TextPreprocess:
         """What is done to pictures and labels."""
         width, height = self.sides
-        fold: Fold = next(fold for fold in FOLDS if fold == self.fold)
         colours = "two-colours" in self.kinds
         if colours and self.grey:
             raise TextTrainingError(
@@ -203,12 +320,12 @@ class TextSettings:
             height=height,
             width=width,
             grey=self.grey,
-            fit=next(fit for fit in FITS if fit == self.fit),
+            fit=self.fit,
             binarise=self.binarise,
             smooth=self.smooth,
             blur=self.blur,
             colours=colours,
-            fold=fold,
+            fold=self.fold,
             replace=self.replace,
         )
 
@@ -232,34 +349,6 @@ class TextSettings:
         return 0.4 if self.synthetic else 1.0
 
 
-def read_config(path: Path) -> dict[str, object]:
-    """Keys and values of a YAML file, every value as it is written there.
-
-    Raises:
-        TextTrainingError: it cannot be read, or has a key that is unknown.
-    """
-    import yaml
-
-    try:
-        # All values stay texts: as numbers, the charset 01234567 would be octal.
-        content: object = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise TextTrainingError(f"{path} cannot be read as YAML ({reason}).") from error
-    if not isinstance(content, dict):
-        raise TextTrainingError(f"{path} holds no keys and values; write `head: ctc`, a line each.")
-    known = [field.name for field in fields(TextSettings)] + list(PLACES)
-    config: dict[str, object] = {}
-    for written, value in content.items():
-        key = str(written).replace("-", "_")
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            meant = f"; did you mean {near[0]}?" if near else f". Known are {', '.join(known)}."
-            raise TextTrainingError(f"{path} has the key {written!r}, which is unknown{meant}")
-        config[key] = value
-    return config
-
-
 def settings_of(given: Mapping[str, object]) -> TextSettings:
     """The settings, defaults filled in.
 
@@ -270,33 +359,7 @@ def settings_of(given: Mapping[str, object]) -> TextSettings:
     Raises:
         TextTrainingError: a value makes no sense.
     """
-    values: dict[str, object] = {}
-    for field in fields(TextSettings):
-        if field.name in given:
-            values[field.name] = _value(field.name, given[field.name], type(field.default))
-    return TextSettings(**values)  # type: ignore[arg-type]  # each has its field's type
-
-
-def _value(key: str, value: object, kind: type) -> object:
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    if kind is float and isinstance(value, int):
-        return float(value)
-    if key in ("charset", "exclude", "often") and isinstance(value, list):
-        return "".join(map(str, value))
-    if key == "replace" and isinstance(value, dict):
-        return "".join(f"{old}{new}" for old, new in value.items())
-    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    text = str(value).strip()
-    if isinstance(value, str) and kind is bool and text.lower() in words:
-        return words[text.lower()]
-    if isinstance(value, str) and kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[kind]
-    raise TextTrainingError(f"{key} is {value!r}; it must be {wanted}.")
+    return build(TextSettings, given)
 
 
 def _sides(text: str, key: str) -> tuple[int, int]:

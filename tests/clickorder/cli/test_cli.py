@@ -1,3 +1,4 @@
+import base64
 import http.server
 import importlib
 import json
@@ -66,13 +67,26 @@ def service(puzzles):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             sent = self.rfile.read(int(self.headers["content-length"]))
-            puzzle = next(puzzle for picture, puzzle in truth.items() if picture in sent)
-            centres = [((x1 + x2) // 2, (y1 + y2) // 2) for x1, y1, x2, y2 in puzzle["targets"]]
+            puzzle = truth[base64.b64decode(json.loads(sent)["background"])]
             answer = {
                 "solved": True,
+                "reason": None,
                 "confidence": 0.9,
-                "clicks": [{"x": x, "y": y} for x, y in centres],
+                "clicks": [
+                    {
+                        "x": (box[0] + box[2]) // 2,
+                        "y": (box[1] + box[3]) // 2,
+                        "box": box,
+                        "label": None,
+                        "confidence": 0.9,
+                    }
+                    for box in puzzle["targets"]
+                ],
                 "boxes": [{"box": box, "confidence": 0.9} for box in puzzle["targets"]],
+                "image": {"width": 300, "height": 160},
+                "models": {},
+                "timings_ms": {},
+                "request_id": "r",
             }
             problem = {"code": "model_unavailable", "detail": "No model."}
             busy = puzzle["id"] == "p1"

@@ -12,13 +12,13 @@ from classifier import OnnxClassifier
 from labels.reading import read_annotations
 from siamese import SiameseMatcher
 from training.adapt.fine_tuning import TuningPlan, tune_matcher
+from training.adapt.own_pictures import OwnPictures, own_pictures
 from training.core.initial_weights import shipped_file
-from training.core.loop import Schedule
+from training.core.schedule import Schedule
 from training.errors import TrainingError
 from training.matcher.imprinting import Glyphs, Imprinter
 from training.matcher.joint_model import JointModel, features_of, restore
 from training.matcher.onnx_import import charset_of_onnx, state_of_both, state_of_onnx
-from training.matcher.own_pictures import OwnPictures, own_pictures
 
 START = shipped_file("siamese"), shipped_file("classifier")
 WORDS = ("blob", "frame", "stripe")
@@ -32,19 +32,21 @@ class TestTime:
     )
     def test_the_decay_fills_what_is_left(self, step: int, elapsed_s: float, ends: int) -> None:
         schedule = Schedule(steps=1000, decay_steps=100, minutes=1)
-        found = schedule.in_time(step, elapsed_s)
+        found = schedule.fitted_to_time(step, elapsed_s)
         assert found.steps == ends
         if ends < 1000:
-            assert found.rate_at(step) == pytest.approx(found.rate * min(1, (step + 1) / 200))
-            assert found.rate_at(ends) == 0
+            assert found.learning_rate_at(step) == pytest.approx(
+                found.rate * min(1, (step + 1) / 200)
+            )
+            assert found.learning_rate_at(ends) == 0
 
     def test_a_decay_that_has_begun_goes_on(self) -> None:
-        schedule = Schedule(steps=1000, decay_steps=100, minutes=1).in_time(10, 31.0)
-        assert schedule.in_time(15, 45.0) == schedule
+        schedule = Schedule(steps=1000, decay_steps=100, minutes=1).fitted_to_time(10, 31.0)
+        assert schedule.fitted_to_time(15, 45.0) == schedule
 
     def test_without_a_limit_nothing_changes(self) -> None:
         schedule = Schedule(steps=1000, decay_steps=100, minutes=1e6)
-        assert schedule.in_time(10, 1e4) == schedule
+        assert schedule.fitted_to_time(10, 1e4) == schedule
 
 
 class TestStart:

@@ -14,10 +14,10 @@ from siamese.glyphs import draw_word
 from training.adapt.measures import all_found, compare, named_right
 from training.adapt.record import Share
 from training.core.initial_weights import shipped_file
-from training.detector.data import Sample as Scene
+from training.detector.samples import Sample as Scene
 from training.evaluation.evaluate import Outcome
 from training.evaluation.scoring import Reply, Score
-from training.matcher.own_pictures import Item
+from training.matcher.items import Item
 from training.matcher.pictures import Sample
 
 PUZZLE = Puzzle("a", "a.png", {"words": ("x",)}, ("x",), ((1, 1, 9, 9),))

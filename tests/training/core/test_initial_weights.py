@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.core.initial_weights import Role, has_ingredients, shipped_file, starting_files
+from training.core.initial_weights import Role, shipped_file, starting_files
 from training.errors import TrainingError
 
 
@@ -34,7 +34,3 @@ def test_a_path_is_itself(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"no .*gone\.onnx to start from"):
         starting_files("detector", str(tmp_path / "gone.onnx"))
-
-
-def test_an_empty_cache_has_nothing_to_draw_with(tmp_path: Path) -> None:
-    assert not has_ingredients(tmp_path / "cache")

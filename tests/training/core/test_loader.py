@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from training.core.loader import Block, Feed, FeedError, changed, join
+from training.core.loader import LoaderError
+from training.matcher.pairs import Block, PairLoader, changed, join
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class NumberSource:
 
 
 def test_batches_hold_the_kinds_in_proportion() -> None:
-    with Feed(Numbers(), {"a": 3, "b": 1}, seed=1) as feed:
+    with PairLoader(Numbers(), {"a": 3, "b": 1}, seed=1) as feed:
         for _ in range(6):
             batch = feed.batch()
             kinds = [word.split("-")[0] for word in batch.words]
@@ -45,7 +46,7 @@ def test_batches_hold_the_kinds_in_proportion() -> None:
 
 def test_a_block_is_used_no_more_often_than_allowed() -> None:
     uses: dict[str, int] = {}
-    with Feed(Numbers(), {"a": 4}, seed=1, pool_blocks=6, uses=2) as feed:
+    with PairLoader(Numbers(), {"a": 4}, seed=1, pool_blocks=6, uses=2) as feed:
         for _ in range(20):
             for word in feed.batch().words:
                 uses[word] = uses.get(word, 0) + 1
@@ -55,7 +56,7 @@ def test_a_block_is_used_no_more_often_than_allowed() -> None:
 def test_two_workers_draw_different_blocks() -> None:
     seeds: set[str] = set()
     until = time.monotonic() + 600
-    with Feed(Numbers(), {"a": 4}, seed=1, workers=2, uses=1) as feed:
+    with PairLoader(Numbers(), {"a": 4}, seed=1, workers=2, uses=1) as feed:
         # One process may be up long before the other.
         while len(seeds) < 2 and time.monotonic() < until:
             seeds |= {word.split("-")[1] for word in feed.batch().words}
@@ -65,13 +66,13 @@ def test_two_workers_draw_different_blocks() -> None:
 def test_a_dead_worker_is_reported() -> None:
     # Three blocks are made, which is one batch of two at most.
     with (
-        Feed(Numbers(dies_after=3), {"a": 2}, seed=1, uses=1) as feed,
-        pytest.raises(FeedError, match="has ended"),
+        PairLoader(Numbers(dies_after=3), {"a": 2}, seed=1, uses=1) as feed,
+        pytest.raises(LoaderError, match="has ended"),
     ):
         _batches(feed, 2)
 
 
-def _batches(feed: Feed, count: int) -> None:
+def _batches(feed: PairLoader, count: int) -> None:
     for _ in range(count):
         feed.batch()
 

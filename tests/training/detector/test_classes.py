@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from training.detector.classes import choose_classes
-from training.detector.data import Sample, _set_aside, read_detection_data
+from training.detector.data import _set_aside, read_detection_data
+from training.detector.samples import Sample
 from training.errors import DetectionDataError
 
 ICONS = tuple(f"icon-{number}" for number in range(40))

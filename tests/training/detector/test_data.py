@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from labels.errors import PuzzleSetError
-from training.detector.data import DetectionData, read_detection_data
+from training.detector.data import read_detection_data
+from training.detector.samples import DetectionData
 from training.errors import DetectionDataError
 
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from detector.letterbox import PAD
-from training.detector.data import Sample
 from training.detector.frames import draw_frame, plain_frame, plan_epoch
+from training.detector.samples import Sample
 
 SIZE = (384, 256)
 

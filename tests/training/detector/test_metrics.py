@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from detector import Detections
-from training.detector.data import Sample
 from training.detector.metrics import (
     Thresholds,
     average_precision,
@@ -14,6 +13,7 @@ from training.detector.metrics import (
     missed_and_spare,
     score,
 )
+from training.detector.samples import Sample
 
 
 def truth(*boxes: tuple[int, int, int, int], strip: bool = False, number: int = 0) -> Sample:

@@ -18,13 +18,14 @@ from PIL import Image, ImageDraw
 from detector import YoloDetector, letterbox
 from detector.network import build_network
 from modelfile import ModelMetadata
-from training.detector import export as detector_export
+from training.core import onnx_export
 from training.detector.batches import EpochFrames, batches
-from training.detector.data import DetectionData, read_detection_data
+from training.detector.data import read_detection_data
 from training.detector.export import LICENCE, describe, export_detector
 from training.detector.metrics import DetectionScores, Thresholds
 from training.detector.onnx_import import start_from_onnx
 from training.detector.run import run_detector_training
+from training.detector.samples import DetectionData
 from training.detector.settings import DetectorSettings
 from training.detector.trainer import DetectorTrainer, read_checkpoint
 from training.errors import DetectionDataError, DetectorTrainingError
@@ -203,7 +204,7 @@ class TestExport:
                     tensor.raw_data = bytes(len(tensor.raw_data))
             return model
 
-        monkeypatch.setattr(detector_export, "halved", rounded)
+        monkeypatch.setattr(onnx_export, "halved", rounded)
         with pytest.raises(DetectorTrainingError, match="differs from the trained network"):
             export_detector(
                 trainer.average,
@@ -338,7 +339,7 @@ class TestCommand:
         assert epochs == list(range(1, done + 1))
 
     def test_a_run_that_gets_no_better_stops_early(self, folder: Path, tmp_path: Path) -> None:
-        settings = replace(SETTINGS, epochs=50, patience=1, rate=1e-9)
+        settings = replace(SETTINGS, epochs=50, patience=1, rate=1e-6)
         result = run_detector_training([folder], tmp_path / "run", settings)
         assert not result.stopped
         assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2

@@ -44,7 +44,7 @@ def body(*boxes, solved=True, found=(A, B, C), confidence=0.9, reason=None, tota
 
 
 def scripted(bodies):
-    """Answers by puzzle id; everything else right."""
+    """Predictions by puzzle id; everything else right."""
     return lambda puzzle, _folder: bodies.get(puzzle.id, body(A, B))
 
 

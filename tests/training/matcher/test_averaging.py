@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.core.loop import Schedule
+from training.core.checkpoint import save_checkpoint
+from training.core.schedule import Schedule
 from training.matcher.averaging import AveragingError, _mean, average_runs
-from training.matcher.joint_model import JointModel, save_checkpoint
-from training.matcher.run import Settings
+from training.matcher.joint_model import JointModel
+from training.matcher.settings import Settings
 
 SETTINGS = Settings(Schedule(steps=1, decay_steps=1))
 

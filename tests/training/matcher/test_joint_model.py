@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.core.loader import Block, join
-from training.matcher.joint_model import JointModel, Weighting, to_input
+from training.matcher.joint_model import JointModel, LossWeights, to_input
+from training.matcher.pairs import Block, join
 
 RNG = np.random.default_rng(3)
 
@@ -26,7 +26,7 @@ def loss_of(model: JointModel, strangers: tuple[int, int]) -> dict[str, float]:
     beside = tuple(to_input(crops(count), "cpu") for count in strangers)
     same = torch.eye(6, dtype=torch.bool)
     labels = torch.tensor([0, 1, 2, -1, -1, -1])
-    loss, parts = model.losses(prompt, scene, same, labels, Weighting(), beside)
+    loss, parts = model.losses(prompt, scene, same, labels, LossWeights(), beside)
     assert torch.isfinite(loss)
     return parts
 
@@ -65,7 +65,7 @@ def test_a_stranger_that_is_taken_for_the_partner_costs() -> None:
 
 
 def loss_match(model, prompt, scene, same, labels, strangers) -> float:
-    return model.losses(prompt, scene, same, labels, Weighting(), strangers)[1]["loss_match"]
+    return model.losses(prompt, scene, same, labels, LossWeights(), strangers)[1]["loss_match"]
 
 
 def test_what_is_no_symbol_costs_least_where_all_are_as_likely() -> None:
@@ -82,6 +82,6 @@ def test_blocks_with_and_without_strangers_are_joined() -> None:
     without = Block(crops(2), crops(2), words, labels)
     joined = join([without, with_some, without])
     assert joined.prompt.shape == (6, 64, 64, 3)
-    assert joined.scene_strangers.shape == (3, 64, 64, 3)
-    assert joined.prompt_strangers.shape == (1, 64, 64, 3)
-    np.testing.assert_array_equal(joined.scene_strangers, with_some.scene_strangers)
+    assert joined.scene_negatives.shape == (3, 64, 64, 3)
+    assert joined.prompt_negatives.shape == (1, 64, 64, 3)
+    np.testing.assert_array_equal(joined.scene_negatives, with_some.scene_negatives)

@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 from training.matcher.picture_blocks import (
     KIND,
     PictureBlocks,
-    divide,
     picture_trials,
+    split_classes,
 )
 from training.matcher.pictures import Classes, PicturesError, Sample, read_classes
 
@@ -27,7 +27,7 @@ def classes(tmp_path: Path) -> Classes:
 
 
 def test_some_pictures_of_larger_classes_are_held_back(classes: Classes) -> None:
-    division = divide(classes, seed=1)
+    division = split_classes(classes, seed=1)
     assert set(division.held_out) == {"a", "b", "c"}
     assert len(division.train["few"]) == 2
     for label in "abc":
@@ -35,13 +35,13 @@ def test_some_pictures_of_larger_classes_are_held_back(classes: Classes) -> None
         assert held
         assert not held & train
         assert held | train == set(classes.samples[label])
-    assert divide(classes, seed=1) == division
+    assert split_classes(classes, seed=1) == division
 
 
 def test_too_few_pictures_to_measure_on(tmp_path: Path) -> None:
     samples = {label: (Sample(tmp_path / label),) * 3 for label in "ab"}
     with pytest.raises(PicturesError, match="at least 4 pictures"):
-        divide(Classes(tmp_path, samples), seed=1)
+        split_classes(Classes(tmp_path, samples), seed=1)
 
 
 @pytest.mark.parametrize("model", ["siamese", "classifier"])
@@ -80,7 +80,7 @@ def test_a_prompt_picture_comes_first(tmp_path: Path) -> None:
 
 
 def test_trials_ask_for_pictures_that_were_held_back(classes: Classes) -> None:
-    division = divide(classes, seed=1)
+    division = split_classes(classes, seed=1)
     trials = picture_trials(division, classes.labels, 5, "siamese", seed=2)
     assert len(trials) == 5
     for trial in trials:

@@ -6,7 +6,7 @@ from PIL import Image
 
 from labels.puzzles import Puzzle, PuzzleWriter
 from labels.texts import read_texts
-from training.matcher.picture_blocks import divide, picture_trials
+from training.matcher.picture_blocks import picture_trials, split_classes
 from training.matcher.pictures import PicturesError, content_box, load_picture, read_classes
 
 
@@ -184,7 +184,7 @@ def test_one_picture_of_each_class_is_enough_where_variations_are_drawn(tmp_path
     assert len(classes) == 3
     (said,) = classes.skipped
     assert said.startswith("3 of 3 classes have a single picture, of which variations are drawn")
-    division = divide(classes, seed=1, single=True)
+    division = split_classes(classes, seed=1, single=True)
     assert division.varied
     (trial,) = picture_trials(division, (), 1, "siamese", seed=2)
     # What is measured on is not what was learnt from.

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from training.core.loader import Block
 from training.matcher.mixed_blocks import MixedSource
+from training.matcher.pairs import Block
 from training.matcher.picture_blocks import KIND
 from training.matcher.rotated_crops import turned
 

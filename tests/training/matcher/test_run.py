@@ -18,22 +18,16 @@ from classifier import OnnxClassifier
 from labels.puzzles import read_puzzles
 from modelfile import OnnxSession
 from siamese import SiameseMatcher
-from training.core.loop import DivergedError, Schedule
+from training.core.checkpoint import CheckpointError, load_checkpoint
+from training.core.loop import DivergedError
 from training.core.run_folder import RunError, RunFolder
-from training.matcher.classifier_trainer import run_classifier_training
+from training.core.schedule import Schedule
 from training.matcher.imprinting import Imprinter, broad_faces, glyph_crop
-from training.matcher.joint_model import (
-    CheckpointError,
-    JointModel,
-    Weighting,
-    load_checkpoint,
-    restore,
-    to_input,
-)
+from training.matcher.joint_model import JointModel, LossWeights, restore, to_input
 from training.matcher.loop import Training
 from training.matcher.onnx_import import state_of_onnx, unfold
-from training.matcher.run import Settings
-from training.matcher.siamese_trainer import run_siamese_training
+from training.matcher.run import run_training
+from training.matcher.settings import Settings
 from training.synthetic.palette import Palette
 
 LABELS = ("bar", "cross", "disc", "ring", "square", "wedge")
@@ -100,7 +94,7 @@ def ranked_above(right: np.ndarray, wrong: np.ndarray) -> float:
 @pytest.fixture(scope="module")
 def siamese_run(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "siamese"
-    assert run_siamese_training(shapes, out, settings(100, every=25))
+    assert run_training("siamese", shapes, out, settings(100, every=25))
     return out
 
 
@@ -143,8 +137,8 @@ def test_a_classifier_starts_from_a_matcher(
     siamese_run: Path, shapes: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "classifier"
-    run_classifier_training(
-        shapes, out, settings(60, every=20), start=(siamese_run / "siamese.onnx",)
+    run_training(
+        "classifier", shapes, out, settings(60, every=20), start=(siamese_run / "siamese.onnx",)
     )
     reader = OnnxClassifier.load(out / "classifier.onnx")
     assert reader.charset.symbols == LABELS
@@ -177,8 +171,8 @@ def test_an_interrupted_run_resumes_to_a_complete_one(shapes: Path, tmp_path: Pa
     stopped_at = int(load_checkpoint(out / "last.pt")["step"])
     assert stopped_at >= 3
     with pytest.raises(RunError, match="--resume"):
-        run_siamese_training(shapes, out, settings(stopped_at + 3, every=3))
-    assert run_siamese_training(shapes, out, settings(stopped_at + 3, every=3), resume=True)
+        run_training("siamese", shapes, out, settings(stopped_at + 3, every=3))
+    assert run_training("siamese", shapes, out, settings(stopped_at + 3, every=3), resume=True)
     assert int(load_checkpoint(out / "last.pt")["step"]) == stopped_at + 3
     assert (out / "siamese.onnx").is_file()
     steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -190,7 +184,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
         drawn = 0
 
         def batch(self) -> object:
-            from training.core.loader import Block
+            from training.matcher.pairs import Block
 
             crops = np.zeros((4, 64, 64, 3), np.uint8)
             return Block(crops, crops, tuple("abcd"), np.full(4, -1))
@@ -200,7 +194,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
         model.siamese.trunk.features_of.bias.fill_(float("nan"))
     run = RunFolder.start(tmp_path, {}, resume=False)
     training = Training(
-        model, run, settings(5).schedule, Weighting(1, 0), lambda m, d: {"match": 0.0}, "match"
+        model, run, settings(5).schedule, LossWeights(1, 0), lambda m, d: {"match": 0.0}, "match"
     )
     with pytest.raises(DivergedError, match="smaller --rate"):
         training.fit(BrokenFeed())  # type: ignore[arg-type]
@@ -208,7 +202,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_patience_lets_the_rate_fall(tmp_path: Path) -> None:
-    from training.core.loader import Block
+    from training.matcher.pairs import Block
 
     rng = np.random.default_rng(0)
 
@@ -224,7 +218,7 @@ def test_patience_lets_the_rate_fall(tmp_path: Path) -> None:
     )
     run = RunFolder.start(tmp_path, {}, resume=False)
     training = Training(
-        JointModel(), run, schedule, Weighting(1, 0), lambda m, d: {"match": 0.5}, "match"
+        JointModel(), run, schedule, LossWeights(1, 0), lambda m, d: {"match": 0.5}, "match"
     )
     assert training.fit(EvenFeed())  # type: ignore[arg-type]
     # The first measurement is the best; three more end the plateau, and the rate falls for four.
@@ -233,12 +227,12 @@ def test_patience_lets_the_rate_fall(tmp_path: Path) -> None:
 
 def test_the_schedule_rises_stays_and_falls() -> None:
     schedule = Schedule(steps=100, decay_steps=20, warmup_steps=10, rate=1.0)
-    assert schedule.rate_at(0) == pytest.approx(0.1)
-    assert schedule.rate_at(50) == 1.0
-    assert schedule.rate_at(90) == pytest.approx(0.5)
-    assert schedule.rate_at(100) == 0.0
-    assert schedule.ending_after(30).steps == 50
-    assert schedule.ending_after(95).steps == 100
+    assert schedule.learning_rate_at(0) == pytest.approx(0.1)
+    assert schedule.learning_rate_at(50) == 1.0
+    assert schedule.learning_rate_at(90) == pytest.approx(0.5)
+    assert schedule.learning_rate_at(100) == 0.0
+    assert schedule.decaying_from(30).steps == 50
+    assert schedule.decaying_from(95).steps == 100
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.text.augment import varied
+from training.text.augment import augmented
 
 
 @pytest.fixture
@@ -16,13 +16,13 @@ def pictures() -> "torch.Tensor":
 
 
 def test_nothing_is_changed_at_no_strength(pictures: "torch.Tensor") -> None:
-    assert torch.equal(varied(pictures, 0), pictures)
+    assert torch.equal(augmented(pictures, 0), pictures)
 
 
 @pytest.mark.parametrize("strength", [0.3, 1.0])
 def test_every_picture_is_changed_in_its_own_way(pictures: "torch.Tensor", strength: float) -> None:
     torch.manual_seed(1)
-    found = varied(pictures, strength)
+    found = augmented(pictures, strength)
     assert found.shape == pictures.shape
     assert bool(((found >= 0) & (found <= 1)).all())
     flat = found.flatten(1)
@@ -33,7 +33,7 @@ def test_every_picture_is_changed_in_its_own_way(pictures: "torch.Tensor", stren
 def test_what_is_drawn_stays_near_its_place(pictures: "torch.Tensor") -> None:
     torch.manual_seed(2)
     many = pictures[:1].expand(300, -1, -1, -1).contiguous()
-    found = varied(many, 1.0)
+    found = augmented(many, 1.0)
     ink = (found[:, 0] < found.flatten(1).mean(dim=1)[:, None, None] - 0.15).float()
     # A cut-out may hide it; else the middle of the ink moves by some pixels only.
     enough = ink.sum(dim=(1, 2)) > 40
@@ -49,7 +49,7 @@ def test_what_is_drawn_stays_near_its_place(pictures: "torch.Tensor") -> None:
 
 def test_black_and_white_stays_so(pictures: "torch.Tensor") -> None:
     torch.manual_seed(3)
-    found = varied((pictures > 0.5).float(), 1.0, sharp=True)
+    found = augmented((pictures > 0.5).float(), 1.0, sharp=True)
     assert set(found.unique().tolist()) == {0.0, 1.0}
 
 
@@ -59,7 +59,7 @@ def test_the_wanted_colour_moves_with_the_picture_and_keeps_its_levels() -> None
     picture[:, :3, 20:44, 50:80] = 0.1
     picture[:, 3] = 0
     picture[:, 3, 20:44, 50:80] = 1
-    found = varied(picture, 0.8, wanted=True)
+    found = augmented(picture, 0.8, wanted=True)
     inside, outside = found[:, 3] > 0.9, found[:, 3] < 0.1
     tone = found[:, :3].mean(dim=1)
     # Cut-outs and noise hide a little of it, and the edges are soft.
@@ -68,4 +68,4 @@ def test_the_wanted_colour_moves_with_the_picture_and_keeps_its_levels() -> None
     assert bool((inside | outside).float().mean() > 0.9)
     # Where any colour is wanted, it is so wherever the picture moves to.
     picture[:, 3] = 1
-    assert torch.allclose(varied(picture, 1.0, wanted=True)[:, 3], torch.tensor(1.0), atol=1e-5)
+    assert torch.allclose(augmented(picture, 1.0, wanted=True)[:, 3], torch.tensor(1.0), atol=1e-5)

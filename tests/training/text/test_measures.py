@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.text.measures import Alphabet, Answers, measures_of
+from training.text.measures import Alphabet, Predictions, metrics_of
 
 CTC, FIXED = Alphabet("ab"), Alphabet("ab", places=3)
 
@@ -63,7 +63,7 @@ def test_texts_are_read_along_the_likeliest_path(
 
 
 def test_measures_count_pictures_and_characters() -> None:
-    found = measures_of(Answers(("ab", "a", "bb"), (1, 1, 1), 0.5), ("ab", "aa", "ab"))
+    found = metrics_of(Predictions(("ab", "a", "bb"), (1, 1, 1), 0.5), ("ab", "aa", "ab"))
     assert found == {
         "accuracy": pytest.approx(1 / 3),
         "character_accuracy": pytest.approx(4 / 6),

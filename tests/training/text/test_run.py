@@ -15,14 +15,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from classifier.text_reader import TextReader
-from training.core.loop import DivergedError, Schedule
+from training.core.checkpoint import load_checkpoint
+from training.core.loop import DivergedError
 from training.core.run_folder import RunError, RunFolder
+from training.core.schedule import Schedule
 from training.errors import TextTrainingError
-from training.matcher.joint_model import load_checkpoint
 from training.text.blocks import TextBlock
 from training.text.cli import app
 from training.text.data import pack_entries, read_records
-from training.text.loop import Enough, TextTraining, Variation
+from training.text.loop import Augmentation, StoppingCriteria, TextTraining
 from training.text.measures import Alphabet
 from training.text.pack import write_pack
 from training.text.run import run_text_training
@@ -160,16 +161,18 @@ def test_training_ends_when_it_is_good_enough(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("enough", "measures", "reached"),
     [
-        (Enough(), (1.0, 0.0), False),
-        (Enough(0.9), (0.9, 5.0), True),
-        (Enough(0.9), (0.8, 0.0), False),
-        (Enough(0.9, 0.1), (1.0, 0.2), False),
-        (Enough(0.9, 0.1), (0.9, 0.1), True),
-        (Enough(cost=0.1), (0.0, 0.1), True),
+        (StoppingCriteria(), (1.0, 0.0), False),
+        (StoppingCriteria(0.9), (0.9, 5.0), True),
+        (StoppingCriteria(0.9), (0.8, 0.0), False),
+        (StoppingCriteria(0.9, 0.1), (1.0, 0.2), False),
+        (StoppingCriteria(0.9, 0.1), (0.9, 0.1), True),
+        (StoppingCriteria(cost=0.1), (0.0, 0.1), True),
     ],
     ids=["nothing-asked", "accuracy", "too-low", "cost-too-high", "both", "cost-alone"],
 )
-def test_what_is_enough(enough: Enough, measures: tuple[float, float], reached: bool) -> None:
+def test_what_is_enough(
+    enough: StoppingCriteria, measures: tuple[float, float], reached: bool
+) -> None:
     assert enough.reached({"accuracy": measures[0], "cost": measures[1]}) == reached
 
 
@@ -235,8 +238,8 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(tmp_path: Path) -> None:
     block = TextBlock(np.zeros((2, 1, 8, 8), np.uint8), ("a", "b"))
     run = RunFolder.start(tmp_path, {}, resume=False)
     training = TextTraining(
-        Network(), run, Schedule(steps=5, decay_steps=1), Alphabet("ab"), block, Variation(0),
-        enough=Enough(), facts={},
+        Network(), run, Schedule(steps=5, decay_steps=1), Alphabet("ab"), block, Augmentation(0),
+        enough=StoppingCriteria(), facts={},
     )  # fmt: skip
     with pytest.raises(DivergedError, match="smaller --rate"):
         training.fit(OneBatch())

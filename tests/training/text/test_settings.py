@@ -7,7 +7,8 @@ import pytest
 
 from training.errors import TextTrainingError
 from training.text.cli import app
-from training.text.settings import PLACES, TextSettings, read_config, settings_of
+from training.text.config import PLACES, read_config
+from training.text.settings import TextSettings, settings_of
 
 
 def written(tmp_path: Path, text: str) -> Path:

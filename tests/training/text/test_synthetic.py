@@ -10,14 +10,8 @@ from captcha import image
 from classifier.text_preprocess import TextPreprocess
 from training.errors import TextTrainingError
 from training.synthetic.palette import Palette
-from training.text.blocks import (
-    DrawnBlocks,
-    FileBlocks,
-    MemoryFeed,
-    TextBlock,
-    drawing_feed,
-    drawn_block,
-)
+from training.text.blocks import FileBlocks, MemoryLoader, TextBlock
+from training.text.drawn_blocks import DrawnBlocks, drawing_loader, drawn_block
 from training.text.synthetic import BENCHMARK, HELD_OUT, TRAINING, DrawingPlan, TextDrawer
 
 PLAN = DrawingPlan("0123456789ABC", (4, 6), (128, 64))
@@ -117,7 +111,7 @@ def test_blocks_are_what_the_server_would_see() -> None:
 def test_a_feed_mixes_kinds_in_proportion() -> None:
     plan = DrawingPlan("0", (4, 4), (64, 32))
     make = DrawnBlocks(plan, TextPreprocess(height=32, width=64), 1, 1, 0)
-    with drawing_feed(make, {"captcha": 1}, 40, workers=1, uses=2) as feed:
+    with drawing_loader(make, {"captcha": 1}, 40, workers=1, uses=2) as feed:
         batch = feed.batch()
     assert batch.inputs.shape == (40, 1, 32, 64)
     assert batch.words == ("0000",) * 40
@@ -125,7 +119,7 @@ def test_a_feed_mixes_kinds_in_proportion() -> None:
 
 def test_memory_gives_every_picture_before_any_comes_again() -> None:
     inputs = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
-    feed = MemoryFeed(TextBlock(inputs, tuple("abcdefghij")), 5, seed=1)
+    feed = MemoryLoader(TextBlock(inputs, tuple("abcdefghij")), 5, seed=1)
     for _ in range(3):
         words = [*feed.batch().words, *feed.batch().words]
         assert sorted(words) == list("abcdefghij")

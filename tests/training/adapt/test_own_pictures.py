@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from labels.reading import read_annotations
-from training.core.loader import Block
+from training.adapt.own_pictures import OwnPictures, own_pictures
 from training.matcher.group_blocks import GroupBlocks, by_word, group_trials
 from training.matcher.mixed_blocks import MixedBlocks, MixedSource, mixed_kinds
-from training.matcher.own_pictures import OwnPictures, own_pictures
+from training.matcher.pairs import Block
 from training.matcher.picture_blocks import KIND
 
 WORDS = ("成", "7K", "open")

@@ -1,4 +1,4 @@
-import json
+import base64
 import socket
 import threading
 import time
@@ -9,9 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from PIL import Image
 
+from clickorder.client import (
+    BadArgumentError,
+    ClientError,
+    ConnectionFailedError,
+    UnexpectedAnswerError,
+)
+from clickorder.remote import RemoteSolver
 from labels.puzzles import Puzzle
-from training.errors import EvaluationError
-from training.evaluation.remote import RemoteSolver
 from training.evaluation.scoring import read_reply
 
 TARGETS = ((0, 0, 10, 10), (20, 0, 30, 10))
@@ -31,16 +36,16 @@ def make_app() -> FastAPI:
 
     @app.post("/solve")
     async def solve(request: Request):
-        heard: dict[str, list[object]] = {}
-        async with request.form() as form:
-            for name, part in form.multi_items():
-                value = part if isinstance(part, str) else await part.read()
-                heard.setdefault(name, []).append(value)
-        app.state.heard.append(heard)
+        app.state.heard.append(await request.json())
         if app.state.failures:
             status, headers, body = app.state.failures.pop(0)
             return JSONResponse(body, status, headers)
-        return {"solved": True, "confidence": 1.0, "clicks": [{"x": 5, "y": 5}], "boxes": []}
+        click = {"x": 5, "y": 5, "box": [0, 0, 10, 10], "label": None, "confidence": 1.0}
+        return {
+            "solved": True, "reason": None, "confidence": 1.0, "clicks": [click], "boxes": [],
+            "image": {"width": 40, "height": 20}, "models": {}, "timings_ms": {"total": 1.0},
+            "request_id": "r",
+        }  # fmt: skip
 
     return app
 
@@ -84,15 +89,19 @@ def test_sends_every_kind_of_prompt_as_the_contract_has_it(service, heard, folde
         body = solver(puzzle(kind), folder)
     assert read_reply(body).clicks == ((5.0, 5.0),)
     (sent,) = heard
-    assert sent.pop("background") == [(folder / "0.png").read_bytes()]
-    assert json.loads(sent.pop("options")[0]) == {"min_confidence": 0.25}
+
+    def encoded(name: str) -> str:
+        return base64.b64encode((folder / name).read_bytes()).decode()
+
+    assert sent["background"] == encoded("0.png")
+    assert sent["options"] == {"draw": False, "min_confidence": 0.25}
     expected = {
-        "words": ['["并", "细"]'],
-        "icons": [(folder / name).read_bytes() for name in ("a.png", "b.webp")],
-        "image": [(folder / "strip.png").read_bytes()],
-        "region": ["[0, 10, 40, 20]"],
+        "words": ["并", "细"],
+        "icons": [encoded("a.png"), encoded("b.webp")],
+        "image": encoded("strip.png"),
+        "region": [0, 10, 40, 20],
     }
-    assert sent == {kind: expected[kind]}
+    assert sent["prompt"] == {kind: expected[kind]}
 
 
 def test_a_problem_is_an_answer(service, heard, folder):
@@ -130,7 +139,7 @@ def test_a_model_that_is_missing_is_not_waited_for(service, heard, folder):
 def test_something_else_answers_there(service, heard, folder):
     with (
         RemoteSolver(f"{service[1]}/elsewhere") as solver,
-        pytest.raises(EvaluationError, match="answered 404, which no clickorder service does"),
+        pytest.raises(UnexpectedAnswerError, match="answered 404, in a way that no clickorder"),
     ):
         solver(puzzle("words"), folder)
 
@@ -141,14 +150,16 @@ def test_nothing_answers_there(folder):
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         with (
             RemoteSolver(url) as solver,
-            pytest.raises(EvaluationError, match=r"No service answers at .* `clickorder serve`"),
+            pytest.raises(
+                ConnectionFailedError, match=r"No service answers at .* `clickorder serve`"
+            ),
         ):
             solver(puzzle("words"), folder)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://[", ""])
 def test_not_a_url(folder, url):
-    with pytest.raises(EvaluationError) as caught, RemoteSolver(url) as solver:
+    with pytest.raises(ClientError) as caught, RemoteSolver(url) as solver:
         solver(puzzle("words"), folder)
     assert "\n" not in str(caught.value)
 
@@ -168,6 +179,6 @@ def test_a_picture_that_is_gone(service, folder):
     (folder / "strip.png").unlink()
     with (
         RemoteSolver(service[1]) as solver,
-        pytest.raises(EvaluationError, match=r"strip\.png cannot be read"),
+        pytest.raises(BadArgumentError, match=r"strip\.png cannot be read"),
     ):
         solver(puzzle("image"), folder)

@@ -1,0 +1,72 @@
+"""Options of the commands that solve or serve, and the settings that they make."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clickorder.errors import UsageError
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+
+class Backend(StrEnum):
+    """Which models solve."""
+
+    AUTO = "auto"
+    OWN = "own"
+    DDDDOCR = "ddddocr"
+
+
+class LogLevel(StrEnum):
+    """How much the service says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+BackendOption = Annotated[
+    Backend | None,
+    typer.Option(
+        help="Which models solve: `own` weights, the embedded `ddddocr` ones, or `auto`: own "
+        "weights where they are installed. [env: CLICKORDER_BACKEND; default: auto]"
+    ),
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(min=0.0, max=1.0, help="Below this confidence the answer is an abstention."),
+]
+
+MinConfidenceOrSettings = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Below this confidence the answer is an abstention; 0 always answers. "
+        "[default: that of the settings or the service, 0.05 unless changed]",
+    ),
+]
+
+
+TWO_SOLVERS = "--backend chooses what solves in this process; a service at --url has its own."
+
+
+def settings_of(
+    *, backend: Backend | None, level: LogLevel | None = None, **given: object
+) -> "Settings":
+    """Settings of environment and file, and over them what was given on the command line."""
+    from service.settings import load_settings
+    from service.settings_file import ConfigurationError
+
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if backend is not None:
+        options["backend"] = backend.value
+    if level is not None:
+        options["log"] = {"level": level.value}
+    try:
+        return load_settings(**options)
+    except ConfigurationError as error:
+        raise UsageError(str(error)) from error
