@@ -114,6 +114,7 @@ PYTHON = {
     "over plain HTTP": "docs/http-api.md",
     "with the client": "README.md",
     "over gRPC": "docs/operations.md",
+    "a puzzle family": "docs/generator.md",  # run by tests/training/synthetic/test_generate.py
 }
 
 

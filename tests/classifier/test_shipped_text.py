@@ -1,9 +1,12 @@
-"""The text model that is shipped reads what its card says it reads."""
+"""The text models that are shipped read what their cards say they read."""
+
+from pathlib import Path
 
 import pytest
 
 from classifier.charsets import characters_of
-from classifier.text_reader import SHIPPED, TextReader
+from classifier.errors import ReadingError
+from classifier.text_reader import SHIPPED, SHIPPED_READERS, TextReader, reader_file
 from training.synthetic.palette import Palette
 from training.text.synthetic import BENCHMARK, DrawingPlan, TextDrawer
 
@@ -48,3 +51,39 @@ def test_it_reads_the_characters_of_one_colour(reader: TextReader) -> None:
     assert right / len(coloured) >= 0.6
     # Told nothing of colours, it reads them all, which is another text.
     assert told < right / 2
+
+
+READERS = {
+    "captcha-upper4": ("numeric+upper", (4, 4), (170, 80)),
+    "captcha-digits4": ("numeric", (4, 4), (160, 60)),
+    "captcha-lower4": ("numeric+lower", (4, 4), (160, 60)),
+    "captcha-upper4-6": ("numeric+upper", (4, 6), (160, 60)),
+}
+
+
+def test_every_reader_that_is_shipped_is_tested() -> None:
+    assert SHIPPED_READERS.keys() == READERS.keys()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_of_one_kind_reads_that_kind(name: str) -> None:
+    charset, lengths, sides = READERS[name]
+    drawer = TextDrawer(DrawingPlan(characters_of(charset), lengths, sides), BENCHMARK, 7)
+    drawn = [drawer.draw("captcha") for _ in range(COUNT)]
+    reader = TextReader.load(reader_file(name))
+    read = reader.read([one.picture for one in drawn])
+    right = sum(one.text == reading.text for one, reading in zip(drawn, read, strict=True))
+    assert right / COUNT >= 0.9
+
+
+def test_a_name_nobody_ships_is_one_sentence() -> None:
+    with pytest.raises(ReadingError, match="did you mean captcha-upper4"):
+        reader_file("captcha-uper4")
+
+
+def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("captcha-upper4").write_bytes(b"")
+    assert reader_file("captcha-upper4") == Path("captcha-upper4")
+    assert reader_file(tmp_path / "any.onnx") == tmp_path / "any.onnx"
+    assert reader_file(None) == SHIPPED

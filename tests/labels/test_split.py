@@ -446,7 +446,7 @@ class TestCommand:
 KILLED = """
 import sys, time
 from pathlib import Path
-from labels import parts
+from labels import split_export
 from labels.check import check_folder
 from labels.split import split_folder
 
@@ -460,11 +460,11 @@ def slow(function):
 folder, out = map(Path, sys.argv[1:])
 for name in ("rename", "replace", "unlink"):
     setattr(Path, name, slow(getattr(Path, name)))
-parts.os.link = slow(parts.os.link)
+split_export.os.link = slow(split_export.os.link)
 report = check_folder(folder)
 print("begun", flush=True)
 split = split_folder(report.annotations, report.prints)
-parts.write_parts(report.annotations, split, out)
+split_export.write_parts(report.annotations, split, out)
 """
 
 

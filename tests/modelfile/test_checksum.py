@@ -64,6 +64,10 @@ def test_shipped_weights_are_those_of_their_manifest(file: Path) -> None:
 
 def test_all_weights_are_shipped() -> None:
     assert [file.name for file in SHIPPED] == [
+        "captcha-digits4.onnx",
+        "captcha-lower4.onnx",
+        "captcha-upper4-6.onnx",
+        "captcha-upper4.onnx",
         "classifier.onnx",
         "text.onnx",
         "detector.onnx",
@@ -72,8 +76,8 @@ def test_all_weights_are_shipped() -> None:
     ]
     assert sum(file.stat().st_size for file in SHIPPED) < 30e6
     for file in SHIPPED:
-        name = {"text": "TEXT-CARD.md", "prompt_detector": "PROMPT-CARD.md"}.get(
-            file.stem, "CARD.md"
-        )
+        name = {
+            "text": "TEXT-CARD.md", "prompt_detector": "PROMPT-CARD.md", "captcha": "READERS-CARD.md",
+        }.get(file.stem.partition("-")[0], "CARD.md")  # fmt: skip
         card = (file.parent / name).read_text("utf-8")
         assert all(f"## {part}" in card for part in ("Data", "Figures", "Licence", "Not for"))
