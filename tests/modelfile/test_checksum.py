@@ -76,8 +76,8 @@ def test_all_weights_are_shipped() -> None:
     ]
     assert sum(file.stat().st_size for file in SHIPPED) < 30e6
     for file in SHIPPED:
-        name = {
-            "text": "TEXT-CARD.md", "prompt_detector": "PROMPT-CARD.md", "captcha": "READERS-CARD.md",
-        }.get(file.stem.partition("-")[0], "CARD.md")  # fmt: skip
+        cards = {"text": "TEXT", "prompt_detector": "PROMPT", "captcha": "READERS"}
+        kind = cards.get(file.stem.partition("-")[0])
+        name = f"{kind}-CARD.md" if kind else "CARD.md"
         card = (file.parent / name).read_text("utf-8")
         assert all(f"## {part}" in card for part in ("Data", "Figures", "Licence", "Not for"))
