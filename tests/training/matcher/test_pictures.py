@@ -185,7 +185,7 @@ def test_one_picture_of_each_class_is_enough_where_variations_are_drawn(tmp_path
     (said,) = classes.skipped
     assert said.startswith("3 of 3 classes have a single picture, of which variations are drawn")
     division = split_classes(classes, seed=1, single=True)
-    assert division.varied
+    assert division.augmented
     (trial,) = picture_trials(division, (), 1, "siamese", seed=2)
     # What is measured on is not what was learnt from.
     assert not np.array_equal(trial.prompt[0], trial.scene[0])
