@@ -85,6 +85,10 @@ def _reasons(audit: Audit) -> Iterator[Message]:
             coverage=percent(best_point.coverage),
             rate=percent(best_point.right),
         )
+    if audit.people is None:
+        yield message("reason.people_missing")
+    else:
+        yield message("reason.people", rate=percent(audit.people.rate))
     for problem, number in problems(audit.outcomes).items():
         yield message("reason.errors", n=number, problem=problem)
 

@@ -5,6 +5,7 @@ What it leaves in its folder:
     report.html, report.zh.html   the report
     audit.json                    all numbers; audit.schema.json of this package describes it
     answers.jsonl                 the solver's answers, to go on from
+    people.jsonl                  what people answered on the page of `audit people`
     puzzles/                      the pictures as puzzles, where the labels are no puzzle set
     adapted/                      what was trained for the curve over labels
 """
@@ -25,6 +26,7 @@ from clickorder.audit.explanation import explain, thirds, varying
 from clickorder.audit.extra import need_scikit_learn
 from clickorder.audit.findings import Finding, decide
 from clickorder.audit.leaks import check_answers
+from clickorder.audit.people import PEOPLE_FILE, read_people
 from clickorder.audit.properties import PROPERTIES, measure_all
 from clickorder.audit.record import Audit
 from clickorder.errors import CommandError
@@ -111,6 +113,7 @@ def audit_set(
         adapted=None if adapt is None else tuple(adapt(puzzles, out / "adapted")),
         findings=findings,
         has_validator=has_validator,
+        people=read_people(out / PEOPLE_FILE),
         seconds=perf_counter() - began,
         hardware=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
     )

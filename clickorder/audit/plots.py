@@ -112,6 +112,51 @@ def curve(
     return _svg(spoken, bottom + 38, parts)
 
 
+def response(
+    name: str, values: Sequence[float], solved: Sequence[float], legible: Sequence[float]
+) -> str:
+    """Two lines of shares along one knob: solved solid, legible dashed.
+
+    Args:
+        name: Of the knob.
+        values: Along its range, at least two.
+        solved: Share at each value, 0..1.
+        legible: The same.
+    """
+    left, top, right, bottom = 34, 24, _WIDTH - 16, 130
+
+    def line(shares: Sequence[float]) -> str:
+        step = (right - left) / (len(shares) - 1)
+        return " ".join(
+            f"{left + step * at:.1f},{bottom - share * (bottom - top):.1f}"
+            for at, share in enumerate(shares)
+        )
+
+    parts = [f'<text x="0" y="14">{escape(name)}</text>']
+    for mark in (0.0, 0.5, 1.0):
+        y = bottom - mark * (bottom - top)
+        parts.append(
+            f'<path class="grid" d="M{left} {y:.1f}H{right}"/><text class="quiet" x="{left - 6}" '
+            f'y="{y + 4:.1f}" text-anchor="end">{mark * 100:.0f}</text>'
+        )
+    for anchor, x, value in (("start", left, values[0]), ("end", right, values[-1])):
+        parts.append(
+            f'<text class="quiet" x="{x}" y="{bottom + 15}" text-anchor="{anchor}">{value:g}</text>'
+        )
+    parts += [
+        f'<polyline class="series" style="stroke:var(--c0)" points="{line(solved)}"/>',
+    ]
+    parts.append(
+        '<polyline class="series" style="stroke:var(--c1)" stroke-dasharray="7 3" '
+        f'points="{line(legible)}"/>'
+    )
+    spoken = (
+        f"{name} from {values[0]:g} to {values[-1]:g}: solved {solved[0]:.0%} to {solved[-1]:.0%}, "
+        f"legible {legible[0]:.0%} to {legible[-1]:.0%}"
+    )
+    return _svg(spoken, bottom + 20, parts)
+
+
 def _svg(spoken: str, height: float, parts: Sequence[str]) -> str:
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height:.0f}" role="img" aria-label="{escape(spoken)}">'

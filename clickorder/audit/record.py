@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from clickorder.audit.attack import Adapted, Attack
 from clickorder.audit.explanation import Explanation, Third
 from clickorder.audit.findings import Finding
+from clickorder.audit.people import People
 from training.evaluation.evaluate import Outcome, Summary
 
 
@@ -27,6 +28,7 @@ class Audit:
         adapted: After training; None where that was left out, empty where there were too few.
         findings: Every check of the answers and the validator.
         has_validator: Whether what clicks pass was checked, too.
+        people: How people did; None where nobody was asked.
         seconds: What all of it took.
         hardware: Where it ran.
     """
@@ -44,6 +46,7 @@ class Audit:
     adapted: tuple[Adapted, ...] | None
     findings: tuple[Finding, ...]
     has_validator: bool
+    people: People | None
     seconds: float
     hardware: str
 

@@ -87,6 +87,7 @@ class Report:
         yield from self._faults()
         yield from self._attack()
         yield from self._adapted()
+        yield from self._people()
         yield from self._properties()
         yield from self._worst()
         audit = self._audit
@@ -144,7 +145,7 @@ class Report:
                 [
                     finding.title.text(self._language),
                     self._say("verdict.fault" if finding.is_fault else "verdict.sound"),
-                    self._say("verdict.seen") if p_value is None else f"{p_value:.2g}",
+                    "" if p_value is None else f"{p_value:.2g}",
                     evidence,
                 ]
             )
@@ -210,6 +211,30 @@ class Report:
                 most=rows[-1].labels,
             )
             yield f'<div class="half">{plot}</div>\n'
+
+    def _people(self) -> Iterator[str]:
+        people = self._audit.people
+        yield heading(self._say("section.people"))
+        if people is None:
+            yield paragraph(self._say("people.none"))
+            return
+        low, high = map(percent, people.interval)
+        inputs = [
+            self._say("input.count", way=self._say(f"input.{way}"), n=count)
+            for way, count in people.inputs.items()
+        ]
+        told = self._say(
+            "people.told",
+            rate=percent(people.rate),
+            right=people.solved,
+            n=people.n,
+            low=low,
+            high=high,
+            seconds=people.seconds,
+            inputs=", ".join(inputs),
+            machine=self._audit.attack.seconds,
+        )
+        yield paragraph(told)
 
     def _properties(self) -> Iterator[str]:
         audit, explanation = self._audit, self._audit.explanation

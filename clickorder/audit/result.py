@@ -58,6 +58,7 @@ def as_json(audit: Audit, grade: Grade) -> dict[str, object]:
             "price": attack.price,
         },
         "adapted": None if audit.adapted is None else [asdict(row) for row in audit.adapted],
+        "people": None if audit.people is None else asdict(audit.people),
         "has_validator": audit.has_validator,
         "findings": [_finding(finding) for finding in audit.findings],
         "puzzles": [

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from clickorder.cli.adapt import adapt
-from clickorder.cli.audit import audit
+from clickorder.cli.audit import AuditCommand, audit
 from clickorder.cli.bench import bench_app
 from clickorder.cli.keys import keys_app
 from clickorder.cli.labels import labels_app
@@ -96,7 +96,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(text_app, name="text")
 app.add_typer(bench_app, name="bench")
 app.command()(adapt)
-app.command()(audit)
+app.command(cls=AuditCommand)(audit)
 for command in (generate, ingredients, average, quantise):
     app.command()(command)
 

@@ -1,9 +1,10 @@
 """`clickorder audit`: how strong a CAPTCHA of one's own is, and what makes it stronger."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from clickorder.errors import CommandError, UsageError
 from clickorder.terminal import report_os_errors
@@ -15,14 +16,35 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 
+class AuditCommand(TyperCommand):
+    """Reads `people SET` as the set with a flag; a folder of that name is `./people`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the line."""
+        return super().parse_args(ctx, ["--people", *args[1:]] if args[:1] == ["people"] else args)
+
+
 def audit(
     folder: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="SET",
             help="A puzzle set with its truth, or labelled pictures of any layout.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    generator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:FUNCTION",
+            help="In place of a set: your generator, whose knobs are ranked by their harm to the "
+            "machine per legibility lost.",
+        ),
+    ] = None,
+    points: Annotated[
+        int, typer.Option(min=10, help="Settings of the generator that are tried.")
+    ] = 40,
+    per_point: Annotated[int, typer.Option(min=1, help="Puzzles drawn at each of them.")] = 5,
     out: Annotated[
         Path | None, typer.Option(help="Where the report goes. [default: SET-audit]")
     ] = None,
@@ -57,6 +79,14 @@ def audit(
     price: Annotated[
         float, typer.Option(min=0.0, help="Of an hour of one CPU core, for the cost of solves.")
     ] = 0.04,
+    people: Annotated[bool, typer.Option("--people", hidden=True)] = False,
+    host: Annotated[
+        str,
+        typer.Option(help="Of `people`: address to listen on; others can be reached by guests."),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of `people`; 0 takes a free one.")
+    ] = 8001,
     models_dir: Annotated[
         Path | None, typer.Option(help="Models that solve. [default: the shipped ones]")
     ] = None,
@@ -86,6 +116,9 @@ def audit(
     - `clickorder audit my-puzzles --quick`
     - `clickorder audit my-puzzles --quick --accept mysite:check_clicks`
     - `clickorder audit my-puzzles --quick --fail-above 0.2` in CI
+    - `clickorder audit people my-puzzles`: a page on which invited people solve the puzzles; their
+      success and seconds go into the next report
+    - `clickorder audit --generator clickorder.audit.examples.plain:draw`
     """
     from clickorder.audit.grade import grade_of, strongest_rate
     from clickorder.audit.messages import percent
@@ -93,7 +126,16 @@ def audit(
     from clickorder.audit.report import FILES, headline, write_reports
     from clickorder.audit.result import RESULT_FILE, write_result
 
-    target = out or folder.with_name(f"{folder.resolve().name}-audit")
+    if (folder is None) == (generator is None):
+        raise UsageError("Give either a SET or --generator MODULE:FUNCTION.")
+    if folder is None:
+        assert generator is not None  # noqa: S101 (one of the two is given)
+        _search(generator, out or Path("generator-audit"), points, per_point, models_dir)
+        return
+    target = out or _beside(folder)
+    if people:
+        _serve_people(folder, target, host, port)
+        return
     settings = _settings(models_dir)
     adapt = None if quick else _adapt(settings, minutes)
     from rich.console import Console
@@ -124,6 +166,46 @@ def audit(
             f"A machine solves {percent(rate)} of the puzzles, which is more than "
             f"{percent(fail_above)} (--fail-above)."
         )
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.resolve().name}-audit")
+
+
+def _serve_people(folder: Path, target: Path, host: str, port: int) -> None:
+    """Serve the page on which people solve puzzles."""
+    from clickorder.audit.people import PEOPLE_FILE, run_people
+    from clickorder.audit.pipeline import puzzles_in
+
+    puzzles = puzzles_in(folder, target)
+    with report_os_errors(target):
+        run_people(puzzles, target / PEOPLE_FILE, host, port)
+
+
+def _search(name: str, target: Path, points: int, per_point: int, models_dir: Path | None) -> None:
+    """Rank the knobs of a generator."""
+    from rich.console import Console
+
+    from clickorder.audit.extra import need_scikit_learn
+    from clickorder.audit.generator import Generator
+    from clickorder.audit.search import puzzle_count, search
+    from clickorder.audit.search_report import headline, write_search
+    from clickorder.local import LocalSolver
+    from clickorder.terminal import progress_bar
+
+    need_scikit_learn()
+    generator = Generator.load(name)
+    solver = LocalSolver(_settings(models_dir))
+    total = puzzle_count(points, per_point)
+    with report_os_errors(target), progress_bar("Drawing and solving", total) as advance:
+        found = search(generator, solver, points=points, puzzles=per_point, advance=advance)
+        target.mkdir(parents=True, exist_ok=True)
+        write_search(found, target)
+    shown = Console()
+    for sentence in headline(found):
+        say(shown, sentence)
+    say(shown, f"Report: {target / 'report.html'}, {target / 'report.zh.html'}")
+    say(shown, f"Numbers: {target / 'generator.json'}")
 
 
 def _accept(name: str) -> "Accept":

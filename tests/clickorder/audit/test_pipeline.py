@@ -83,7 +83,12 @@ def test_what_was_planted_is_found(audited):
     assert found.attack.points[-1].right == pytest.approx(0.75)
     assert grade.letter == "E"
     keys = [sentence.key for sentence in grade.reasons]
-    assert keys == ["reason.zero_shot", "reason.retries", "reason.abstains"]
+    assert keys == [
+        "reason.zero_shot",
+        "reason.retries",
+        "reason.abstains",
+        "reason.people_missing",
+    ]
     assert [sentence.key for sentence in grade.advice] == ["advice.limit", "advice.second"]
 
 
