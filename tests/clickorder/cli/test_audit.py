@@ -96,6 +96,22 @@ def test_refusals(folder, arguments, code, told):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param([], "either a SET or --generator", id="nothing"),
+        pytest.param([SET, "--generator", "a:b"], "either a SET or --generator", id="both"),
+        pytest.param(["people", "nowhere"], "not a puzzle set", id="people-without-puzzles"),
+        pytest.param(["--generator", "absent:draw"], "no module 'absent'", id="no-generator"),
+        pytest.param(["--generator", "json:dumps"], "has no SETTINGS", id="no-settings"),
+    ],
+)
+def test_refusals_beside_those_of_a_set(arguments, told):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert told in sentence(result)
+
+
+@pytest.mark.parametrize(
     ("module", "arguments", "extra"),
     [
         pytest.param("sklearn", ["--quick"], ".[audit]", id="scikit-learn"),
@@ -116,7 +132,7 @@ def test_a_missing_package_is_told_with_what_installs_it(
     assert f'pip install -e "{extra}"' in sentence(result)
 
 
-def test_help_explains_itself_without_heavy_imports(python):
+def test_help_explains_itself(python):
     code = (
         "import sys\nfrom typer.testing import CliRunner\nfrom clickorder.cli import app\n"
         "result = CliRunner().invoke(app, ['audit', '--help'])\n"
