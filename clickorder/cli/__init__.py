@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from clickorder.cli.adapt import adapt
+from clickorder.cli.audit import AuditCommand, audit
 from clickorder.cli.bench import bench_app
 from clickorder.cli.evaluate import evaluate
 from clickorder.cli.keys import keys_app
@@ -52,6 +53,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(text_app, name="text")
 app.add_typer(bench_app, name="bench")
 app.command()(adapt)
+app.command(cls=AuditCommand)(audit)
 for command in (generate, ingredients, average, quantise):
     app.command()(command)
 

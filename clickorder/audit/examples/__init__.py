@@ -1,0 +1,1 @@
+"""Generators for `clickorder audit --generator`, to copy from."""
