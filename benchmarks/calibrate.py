@@ -19,6 +19,7 @@ on puzzles not fitted on.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import compress
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
@@ -81,7 +82,7 @@ words 0.09 (1) and 0.06 (2) calibration error on own prompts, and 9 and 15 % of 
 of several words is absent above one half; icons 0.10 and 0.07, 10 and 13 %."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One puzzle with enough boxes at one look.
 
@@ -105,15 +106,8 @@ class Case:
 
     def inputs(self, calibration: Calibration) -> ConfidenceInputs:
         """What the confidence in the best assignment is computed from."""
-        weight = calibration.detector_weight
-        scores = self.weighed(weight)
-        result = assign(
-            scores / calibration.temperature,
-            null_score=calibration.null_score,
-            keys=self.evidence.keys,
-        )
-        scene = self.evidence.scene
-        return ConfidenceInputs.of(result, scores, doubt(scene, weight), scene.scores)
+        own = calibration
+        return _inputs(self, own.detector_weight, own.temperature, own.null_score)
 
     def right(self, weight: float) -> bool:
         """Whether the best assignment is right, with the detector at a weight."""
@@ -125,6 +119,14 @@ class Case:
             for x1, y1, x2, y2 in self.evidence.scene.boxes[result.boxes].tolist()
         ]
         return in_order(self.puzzle.words, self.puzzle.targets, clicks)
+
+
+@lru_cache(maxsize=1 << 19)
+def _inputs(case: Case, weight: float, temperature: float, null_score: float) -> ConfidenceInputs:
+    """The inputs of a case; both halves and the whole are fitted on the same ones."""
+    scores, scene = case.weighed(weight), case.evidence.scene
+    result = assign(scores / temperature, null_score=null_score, keys=case.evidence.keys)
+    return ConfidenceInputs.of(result, scores, doubt(scene, weight), scene.scores)
 
 
 def main(
