@@ -27,7 +27,7 @@ from service.errors import BadBase64Error
 from service.models.bundle import Bundle, Manifest, bundle_files, file_sums, manifest_text
 from service.pictures import decode_base64
 from service.settings import Settings
-from training.text.settings import read_config
+from training.text.config import read_config
 
 BOM = codecs.BOM_UTF8
 SIDE = 64

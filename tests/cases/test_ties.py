@@ -30,7 +30,7 @@ from training.matcher.match_metrics import TIE, _outcome, match_outcomes, measur
 from training.matcher.mistakes import draw_mistakes
 from training.matcher.pictures import PicturesError, Sample, read_classes
 from training.text.data import read_records
-from training.text.measures import Answers, measures_of
+from training.text.measures import Predictions, metrics_of
 
 WORDS = ("a", "b", "c", "d")
 
@@ -211,7 +211,7 @@ class TestAnswers:
     def test_a_constant_reader_is_right_where_that_is_the_text(self):
         words = ["ab", "cd", "ef", "ab"]
         for text in ("", "ab", "zz"):
-            found = measures_of(Answers((text,) * 4, (1.0,) * 4, 0.0), words)
+            found = metrics_of(Predictions((text,) * 4, (1.0,) * 4, 0.0), words)
             assert found["accuracy"] == words.count(text) / 4
         assert found["character_accuracy"] == 0
 
