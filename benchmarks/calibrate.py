@@ -75,6 +75,28 @@ _NOTHING = dict.fromkeys(INPUTS, 0.0)
 _FEWEST = 40
 """Cases that a scaling of their own needs."""
 
+_OWN_WEIGHT: dict[Kind, float] = {"words": 1.0, "pictures": 2.0, "icons": 1.0}
+"""Weight of a puzzle's own prompt, which up to four others accompany: with more of it the
+confidence in what is there is less too low, and that in what is not there too high. Two-fold, on
+validation puzzles: words 0.09 (1) and 0.06 (2) calibration error on own prompts, and 9 and 15 % of
+those of which one of several words is absent above one half; icons 0.10 and 0.07, 10 and 13 %.
+Prompt pictures are never asked for one of several absent items."""
+
+_NAMES = (
+    "share_slope", "detection_slope", "faintest_slope", "worst_slope", "average_slope",
+    "boxes_slope", "items_slope", "alone", "bias",
+)  # fmt: skip
+"""Weights of the logistic regression, in the order of the variables."""
+
+_RISING = 5
+"""The first of them are never negative: a better share or fit never means less confidence."""
+
+_NOTHING = dict.fromkeys(INPUTS, 0.0)
+"""Of weights that a file may have from before."""
+
+_FEWEST = 40
+"""Cases that a scaling of their own needs."""
+
 _OWN_WEIGHT: dict[Kind, float] = {"words": 2.0, "pictures": 2.0, "icons": 1.0}
 """Weight of a puzzle's own prompt, which up to four others accompany: with 1 the confidence in what
 is there is too low, with more that in what is not there too high. Two-fold, on validation puzzles:

@@ -40,7 +40,7 @@ class Scene:
 
     Attributes:
         boxes: Best first.
-        width: Of the picture as displayed, in pixels.
+        width: Width of the picture as displayed, in pixels.
         height: The same.
     """
 

@@ -51,7 +51,7 @@ def as_accept(function: Callable[..., Any], name: str) -> Accept:
     It is called with a puzzle's line of `puzzles.jsonl` as a dictionary, and a list of `(x, y)`.
 
     Args:
-        function: Of the owner's.
+        function: The owner's own check.
         name: For errors.
 
     Returns:

@@ -30,8 +30,8 @@ class Adapting:
     """Trains and measures.
 
     Attributes:
-        settings: Of the solver; its models are what is started from.
-        minutes: Of training, for each number of labels.
+        settings: Settings of the solver; training starts from its models.
+        minutes: Minutes of training for each number of labels.
         console: Where progress is shown.
         counts: Numbers of labels.
     """
@@ -45,7 +45,7 @@ class Adapting:
         """The solve rate after training on the first puzzles, each time on the same others.
 
         Args:
-            puzzles: Of which the first teach; fewer numbers are tried where there are few.
+            puzzles: The first ones teach; fewer numbers are tried where there are few.
             out: Gets a folder for each number; what an interrupted run left is gone on with.
 
         Returns:

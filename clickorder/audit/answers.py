@@ -43,7 +43,7 @@ class AnswerLog:
     """Asks a solver, and remembers.
 
     Args:
-        folder: Of the audit; made when missing.
+        folder: Folder of the audit; made when missing.
         solver: Asked for what is not remembered. Other models, another puzzle or other pictures
             are asked anew.
 

@@ -51,9 +51,9 @@ class Attack:
         tries_per_hour: Answers that the site takes in an hour.
         seconds: Wall time of a puzzle, mean.
         cpu_seconds: CPU time of a puzzle, mean, all cores together.
-        cost_per_thousand: Of a thousand successes, in the currency of the price; None where nothing
+        cost_per_thousand: Cost of a thousand successes, in the currency of the price; None where nothing
             was solved.
-        price: Of an hour of one CPU core.
+        price: Price of an hour of one CPU core.
     """
 
     curve: tuple[Point, ...]
@@ -75,9 +75,9 @@ class Adapted:
     Attributes:
         labels: Labelled puzzles; 0 is the shipped models.
         n: Puzzles asked, which no training has seen.
-        solved: Of them.
-        work_minutes: Of a person's labelling, at `SECONDS_PER_ACTION`.
-        training_minutes: Of the machine; 0 without training.
+        solved: Number of them that were solved.
+        work_minutes: Minutes of a person's labelling, at `SECONDS_PER_ACTION`.
+        training_minutes: Minutes of training; 0 without training.
     """
 
     labels: int
@@ -101,7 +101,7 @@ def abstention_curve(confidence: Sequence[float], correct: Sequence[bool]) -> tu
     """What share of the answers is right when only the surest are given.
 
     Args:
-        confidence: Of each answer.
+        confidence: Confidence of each answer.
         correct: Whether each is right.
 
     Returns:
@@ -129,9 +129,9 @@ def attack_of(
 
     Args:
         outcomes: At least one.
-        cpu_seconds: Of each.
+        cpu_seconds: CPU seconds of each.
         tries_per_hour: Answers that the site takes from one attacker in an hour.
-        price: Of an hour of one CPU core.
+        price: Price of an hour of one CPU core.
     """
     confidence = [outcome.reply.confidence for outcome in outcomes]
     correct = [outcome.score.correct for outcome in outcomes]

@@ -65,7 +65,7 @@ class Third:
         low: Least value of the property.
         high: Greatest.
         n: Puzzles.
-        solved: Of them.
+        solved: Number of them that were solved.
     """
 
     low: float

@@ -18,7 +18,7 @@ class Finding:
     Attributes:
         check: Its name; `check.NAME`, `evidence.NAME` and `repair.NAME` are its messages.
         count: Cases that speak for the fault.
-        tried: Of so many.
+        tried: Number of trials.
         is_large: Whether the effect matters, however certain it is.
         p_value: Chance of at least this evidence in a sound CAPTCHA; None where the fault was seen
             itself and nothing is left to chance.

@@ -46,7 +46,7 @@ def check_answers(
         guess_bound: Largest rate at which guesses may succeed.
         regions: Where clicks are accepted, for each target of each puzzle, `x1, y1, x2, y2` in
             pixels, end exclusive; None for the targets themselves.
-        digests: Of each background's pixels; None where they are not known.
+        digests: Digest of each background's pixels; None where they are not known.
     """
     fresh, repeated = _without_repeats(puzzles, digests)
     return [

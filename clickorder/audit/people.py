@@ -66,7 +66,7 @@ class People:
 
     Attributes:
         n: Answers.
-        solved: Of them.
+        solved: Number of them that were solved.
         seconds: Median time of an answer.
         inputs: `mouse`, `touch` or `keyboard` to number of answers.
     """

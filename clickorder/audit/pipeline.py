@@ -47,7 +47,7 @@ class Choices:
 
     Attributes:
         tries_per_hour: Answers that the site takes from one attacker in an hour.
-        price: Of an hour of one CPU core.
+        price: Price of an hour of one CPU core.
         guess_bound: Largest rate at which guesses may succeed.
         limit: At most this many puzzles, the first ones; None for all.
     """
@@ -123,7 +123,7 @@ def puzzles_in(folder: Path, out: Path) -> PuzzleSet:
     """The puzzles of a set, or those that labelled pictures make.
 
     Args:
-        folder: Of the set or the pictures.
+        folder: Folder of the set or the pictures.
         out: Gets the puzzles of pictures, in a folder `puzzles`.
 
     Raises:

@@ -77,7 +77,7 @@ def curve(
         points: `(x, share)`, by x; shares 0..1.
         across: What x is.
         up: What the share is.
-        intervals: Of the shares of the points; empty for none.
+        intervals: Intervals of the shares of the points; empty for none.
         most: The end of the x axis; a share is shown in percent where it is 1.
     """
     left, top, right, bottom = 44, 26, _WIDTH - 16, 190
@@ -118,7 +118,7 @@ def response(
     """Two lines of shares along one knob: solved solid, legible dashed.
 
     Args:
-        name: Of the knob.
+        name: Name of the knob.
         values: Along its range, at least two.
         solved: Share at each value, 0..1.
         legible: The same.

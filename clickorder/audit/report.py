@@ -47,7 +47,7 @@ class Report:
     Args:
         audit: What was found out.
         grade: Its grade.
-        language: Of the page.
+        language: Language of the page.
         failures: The outcomes that are shown, with their pictures as data URIs.
     """
 

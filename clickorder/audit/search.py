@@ -36,7 +36,7 @@ class Knob:
     """What one knob does, the others averaged over their ranges.
 
     Attributes:
-        name: Of the setting.
+        name: Name of the setting.
         values: Along its range.
         solved: Fitted solve rate at each value.
         legible: Fitted legibility at each value.
@@ -65,8 +65,8 @@ class Advice:
     Attributes:
         settings: Name to value.
         n: Puzzles drawn there afterwards.
-        solved: Of them.
-        readable: Of them, by people.
+        solved: Number of them that were solved.
+        readable: Number of them that people can read.
     """
 
     settings: dict[str, float]
@@ -85,11 +85,11 @@ class Search:
     """What a search found.
 
     Attributes:
-        name: Of the generator.
+        name: Name of the generator.
         knobs: The most harm per legibility lost first.
         n: Puzzles drawn for the fit.
-        solved: Of them.
-        readable: Of them, by people.
+        solved: Number of them that were solved.
+        readable: Number of them that people can read.
         advice: None where no settings are readable, or the solver always did the same.
     """
 

@@ -116,7 +116,7 @@ class Metrics:
         Args:
             bundle: Name of the bundle that answered; never one that only a caller knows.
             outcome: One of `OUTCOMES`.
-            confidence: Of the answer, 0..1.
+            confidence: Confidence of the answer, 0..1.
         """
         self._solves.labels(bundle, outcome).inc()
         self._confidence.labels(bundle).observe(confidence)
