@@ -51,8 +51,8 @@ class Attack:
         tries_per_hour: Answers that the site takes in an hour.
         seconds: Wall time of a puzzle, mean.
         cpu_seconds: CPU time of a puzzle, mean, all cores together.
-        cost_per_thousand: Cost of a thousand successes, in the currency of the price; None where nothing
-            was solved.
+        cost_per_thousand: Cost of a thousand successes, in the currency of the price; None where
+            nothing was solved.
         price: Price of an hour of one CPU core.
     """
 
