@@ -60,21 +60,6 @@ _SURE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
 _ENOUGH = 0.006
 """Share of answers that sparing close looks may cost."""
 
-_NAMES = (
-    "share_slope", "detection_slope", "faintest_slope", "worst_slope", "average_slope",
-    "boxes_slope", "items_slope", "alone", "bias",
-)  # fmt: skip
-"""Weights of the logistic regression, in the order of the variables."""
-
-_RISING = 5
-"""The first of them are never negative: a better share or fit never means less confidence."""
-
-_NOTHING = dict.fromkeys(INPUTS, 0.0)
-"""Of weights that a file may have from before."""
-
-_FEWEST = 40
-"""Cases that a scaling of their own needs."""
-
 _OWN_WEIGHT: dict[Kind, float] = {"words": 1.0, "pictures": 2.0, "icons": 1.0}
 """Weight of a puzzle's own prompt, which up to four others accompany: with more of it the
 confidence in what is there is less too low, and that in what is not there too high. Two-fold, on
@@ -96,12 +81,6 @@ _NOTHING = dict.fromkeys(INPUTS, 0.0)
 
 _FEWEST = 40
 """Cases that a scaling of their own needs."""
-
-_OWN_WEIGHT: dict[Kind, float] = {"words": 2.0, "pictures": 2.0, "icons": 1.0}
-"""Weight of a puzzle's own prompt, which up to four others accompany: with 1 the confidence in what
-is there is too low, with more that in what is not there too high. Two-fold, on validation puzzles:
-words 0.09 (1) and 0.06 (2) calibration error on own prompts, and 9 and 15 % of those of which one
-of several words is absent above one half; icons 0.10 and 0.07, 10 and 13 %."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
