@@ -30,6 +30,12 @@ _AVERAGED = 256
 _CANDIDATES = 2048
 _RESAMPLES = 30
 
+_PROPOSALS = 6
+"""Settings that are drawn before what was drawn for the fit stands in."""
+
+_GIVEN_UP = 0.25
+"""Distance, in shares of the ranges, within which nothing more is proposed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Knob:
@@ -60,7 +66,7 @@ class Knob:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Settings at which the fitted solve rate is lowest, among those that people can read.
+    """Settings that are hardest for the machine among those at which people can read the puzzles.
 
     Attributes:
         settings: Name to value.
@@ -90,7 +96,8 @@ class Search:
         n: Puzzles drawn for the fit.
         solved: Number of them that were solved.
         readable: Number of them that people can read.
-        advice: None where no settings are readable, or the solver always did the same.
+        advice: None where no settings that were drawn for it are readable, or the solver always
+            did the same.
     """
 
     name: str
@@ -155,13 +162,13 @@ def search(
         len(rows.solved),
         int(rows.solved.sum()),
         int(rows.readable.sum()),
-        _advice(generator, solver, model, seed, 4 * puzzles, advance),
+        _advice(generator, solver, rows, seed, 4 * puzzles, advance),
     )
 
 
 def puzzle_count(points: int, puzzles: int) -> int:
     """How many puzzles `search` draws at most."""
-    return points * puzzles + 4 * puzzles
+    return points * puzzles + 4 * puzzles * (_PROPOSALS + 1)
 
 
 def _drawn(
@@ -304,17 +311,63 @@ def _knob(
 def _advice(
     generator: Generator,
     solver: Solver,
-    model: _Surfaces,
+    rows: _Rows,
     seed: int,
     n: int,
     advance: Callable[[], object],
 ) -> Advice | None:
-    if isinstance(model.solve, float):
-        return None
+    """The settings that are hardest for the machine among those that people can really read.
+
+    A fitted surface can be wrong where two knobs together make a puzzle unreadable. So what it
+    proposes is drawn, and where people cannot read that, the proposal and what lies near it are
+    given up, and the surface is fitted again with the new puzzles. In the end the hardest readable
+    one of the settings that were drawn before stands in.
+    """
     candidates = qmc.LatinHypercube(len(generator.knobs), rng=seed + 2).random(_CANDIDATES)
-    allowed = candidates[model.readable_rate(candidates) >= LEAST_READABLE]
-    if not len(allowed):
+    for attempt in range(_PROPOSALS):
+        model = _Surfaces.fit(rows)
+        if isinstance(model.solve, float):
+            return None
+        allowed = candidates[model.readable_rate(candidates) >= LEAST_READABLE]
+        if not len(allowed):
+            break
+        best = allowed[int(model.solve_rate(allowed).argmin())]
+        drawn = _drawn(generator, solver, best[None], n, seed + 3 + attempt, advance)
+        if drawn.readable.mean() >= LEAST_READABLE:
+            return _measured(generator, best, drawn)
+        rows = _joined(rows, drawn)
+        candidates = candidates[np.linalg.norm(candidates - best, axis=1) > _GIVEN_UP]
+    best = _hardest_readable(rows)
+    if best is None:
         return None
-    best = allowed[int(model.solve_rate(allowed).argmin())]
-    rows = _drawn(generator, solver, best[None], n, seed + 3, advance)
-    return Advice(generator.settings(best), n, int(rows.solved.sum()), int(rows.readable.sum()))
+    drawn = _drawn(generator, solver, best[None], n, seed + 3 + _PROPOSALS, advance)
+    if drawn.readable.mean() < LEAST_READABLE:
+        return None
+    return _measured(generator, best, drawn)
+
+
+def _measured(generator: Generator, shares: F64, drawn: _Rows) -> Advice:
+    solved, readable = int(drawn.solved.sum()), int(drawn.readable.sum())
+    return Advice(generator.settings(shares), len(drawn.solved), solved, readable)
+
+
+def _joined(rows: _Rows, more: _Rows) -> _Rows:
+    """All puzzles; the point of the new ones is a new one."""
+    return _Rows(
+        np.concatenate([rows.shares, more.shares]),
+        np.concatenate([rows.point, more.point + rows.point.max() + 1]),
+        np.concatenate([rows.solved, more.solved]),
+        np.concatenate([rows.score, more.score]),
+        np.concatenate([rows.readable, more.readable]),
+    )
+
+
+def _hardest_readable(rows: _Rows) -> F64 | None:
+    """The settings drawn with the lowest solve rate of those that people can read, if any."""
+    points = [rows.point == point for point in np.unique(rows.point)]
+    legible = [at for at in points if rows.readable[at].mean() >= LEAST_READABLE]
+    if not legible:
+        return None
+    hardest = min(legible, key=lambda at: float(rows.solved[at].mean()))
+    shares: F64 = rows.shares[hardest][0]
+    return shares

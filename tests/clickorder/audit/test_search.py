@@ -82,7 +82,7 @@ def test_the_advice_keeps_what_people_can_read(found):
     assert advice.readable >= 0.9 * advice.n
     assert advice.solved / advice.n < found.solved / found.n
     assert (found.n, advice.n) == (600, 20)
-    assert puzzle_count(120, 5) == 620
+    assert puzzle_count(120, 5) == 600 + 7 * 20, "at most: six proposals and one that stands in"
 
 
 def test_the_pages_and_numbers_say_it(found, tmp_path):
@@ -95,6 +95,31 @@ def test_the_pages_and_numbers_say_it(found, tmp_path):
         assert told in page
         assert page.index(">fair<") < page.index(">unfair<")
         assert "http" not in page.replace("http-equiv", "")
+
+
+def corner(fair, unfair):
+    return min(fair, unfair) > 0.8
+
+
+def band(fair, unfair):
+    return abs(fair - unfair) < 0.35
+
+
+@pytest.mark.parametrize("unreadable", [corner, band])
+def test_the_advice_is_drawn_and_given_up_where_people_cannot_read_it(unreadable):
+    """Which settings are unreadable only both knobs together say, and the fit knows only sums."""
+
+    def draw(settings, rng):
+        faint = float(unreadable(settings["fair"], settings["unfair"]))
+        parts = planted_draw({**settings, "helpful": 0.0, "unfair": faint}, rng)
+        parts.background.putpixel((1, 0), (round(255 * settings["unfair"]), 0, 0))
+        return parts
+
+    knobs = {"fair": Range(0, 1), "unfair": Range(0, 1)}
+    found = search(Generator("planted:joint", draw, knobs), PixelSolver(), points=40)
+    assert found.advice is not None
+    assert found.advice.readable == found.advice.n
+    assert not unreadable(**found.advice.settings)
 
 
 def test_a_solver_that_always_does_the_same_gives_no_advice():
