@@ -100,6 +100,25 @@ def test_no_fit_at_all_is_all_the_same() -> None:
     assert inputs(scores=[[0.0]]).worst == 9, "and so is a perfect one"
 
 
+def test_one_item_alone_has_a_bias_of_its_own() -> None:
+    calibration = Calibration(alone=-1.0)
+    assert calibration.confidence(inputs(0.5)) == pytest.approx(0.2689414)
+    assert calibration.confidence(inputs(0.5, [1.0, 1.0])) == pytest.approx(0.5)
+
+
+def test_the_fit_is_that_of_the_chosen_boxes() -> None:
+    scores = np.array([[-1.0, -9.0, -50.0], [-9.0, -3.0, -0.1]])
+
+    def fit(rows: list[int], boxes: list[int]) -> tuple[float, float, float]:
+        result = Assignment(np.array(boxes), 1.0, np.ones(len(boxes)))
+        found = ConfidenceInputs.of(result, scores[rows], np.zeros(3), np.ones(3))
+        return found.worst_fit, found.mean_fit, found.alone
+
+    assert fit([0, 1], [0, 1]) == (-3.0, -2.0, 0)
+    assert fit([0, 1], [2, 1]) == (-12.0, -7.5, 0), "no fit at all is all the same"
+    assert fit([0], [0]) == (-1.0, -1.0, 1)
+
+
 def test_icons_have_a_calibration_of_their_own_or_that_of_pictures() -> None:
     pictures, closely, icons = (Calibration(bias=bias) for bias in (1.0, 2.0, 3.0))
     shared = Calibrations(pictures=pictures, pictures_closely=closely)
