@@ -51,6 +51,8 @@ def _train(
         data, out = options.data, options.out
         if options.synthetic == (data is not None):
             raise typer.BadParameter("give either a folder of pictures or --synthetic")
+        if options.hard_negatives and not options.synthetic:
+            raise typer.BadParameter("--hard-negatives go with --synthetic")
         from training.core.initial_weights import MATCHER_RATE, starting_files
         from training.core.run_folder import RunFolder
         from training.ingredients import has_ingredients
@@ -83,6 +85,7 @@ def _train(
             resume=options.resume,
             finish=options.finish,
             skip_faulty=options.skip_faulty,
+            hard_negatives=options.hard_negatives,
         )
     if not done:
         raise typer.Exit(130)

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from detector.yolo import YoloDetector
 from labels.console import say
 from modelfile import ModelMetadata
 from training.core.checkpoint import load_checkpoint
 from training.core.device import default_device, use_threads
+from training.core.initial_weights import shipped_file
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     MISTAKES_FILE,
@@ -34,6 +36,7 @@ from training.matcher.imprinting import IMPRINT_STEP
 from training.matcher.joint_model import JointModel, restore
 from training.matcher.loop import Training
 from training.matcher.match_metrics import match_outcomes, measures, read_outcomes
+from training.matcher.mining import HARD_NEGATIVES_FILE, mine
 from training.matcher.mistakes import draw_mistakes
 from training.matcher.onnx_import import state_of_both, state_of_onnx, unfold
 from training.matcher.pairs import PairLoader
@@ -64,6 +67,7 @@ def run_training(
     resume: bool = False,
     finish: bool = False,
     skip_faulty: bool = False,
+    hard_negatives: Sequence[Path] = (),
 ) -> bool:
     """Train a matcher or a classifier and export it into the run's folder.
 
@@ -82,6 +86,8 @@ def run_training(
         resume: Whether to continue the run in `out`.
         finish: With `resume`: begin the final decay of the learning rate now.
         skip_faulty: Leave out unreadable pictures and classes with too few pictures.
+        hard_negatives: Puzzle sets to mine, see `training.matcher.mining`; for drawn crops. A run
+            that is resumed keeps those that it has.
 
     Returns:
         False where training was interrupted.
@@ -92,10 +98,28 @@ def run_training(
     """
     if data is None:
         charset = (_charset_of(out) if resume else ()) or tuple(CHARSET)
-        task = synthetic_task(trainer, charset, settings, fresh=not start and not resume)
+        mined = out / HARD_NEGATIVES_FILE
+        if not resume:
+            mined.unlink(missing_ok=True)
+            if hard_negatives:
+                _mine(hard_negatives, mined)
+        task = synthetic_task(
+            trainer,
+            charset,
+            settings,
+            fresh=not start and not resume,
+            mined=mined if mined.is_file() else None,
+        )
     else:
         task = picture_task(trainer, data, settings, notes, mix=mix, skip_faulty=skip_faulty)
     return run_task(task, out, settings, start=start, resume=resume, finish=finish)
+
+
+def _mine(sets: Sequence[Path], file: Path) -> None:
+    """Mine with the detector that is shipped, whatever the run's own network is for."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    detector = YoloDetector.load(shipped_file("detector"))
+    mine(sets, detector, file, Console(stderr=True))
 
 
 def _charset_of(run: Path) -> tuple[str, ...]:

@@ -42,6 +42,14 @@ class MatcherRun:
         Field(description="Train on an endless stream of drawn crops instead of DATA."),
         Flag("--synthetic"),
     ] = False
+    hard_negatives: Annotated[
+        tuple[Path, ...],
+        Field(
+            description="With --synthetic: puzzle sets on which the shipped detector's false "
+            "alarms are mined, and join the drawn negatives."
+        ),
+        Flag("--hard-negatives"),
+    ] = ()
     out: Out = Path("runs/siamese")
     resume: Resume = False
     finish: Finish = False

@@ -9,14 +9,20 @@ from numpy.typing import NDArray
 
 from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
+from training.matcher.mining import MODELS, open_mined
 from training.matcher.pairs import BLOCK_PAIRS, Block, no_crops
 from training.synthetic.catalogue import Split
 from training.synthetic.crops import CHARSET, CropSource, Pair
 from training.synthetic.palette import Palette
 from training.synthetic.store import IngredientStore
 
+U8 = NDArray[np.uint8]
+
 _SCENE_NEGATIVES, _PROMPT_NEGATIVES = 6, 3
 """Negative crops in a block, of scenes and of prompts."""
+
+_DRAWN_BESIDE, _MINED = 4, 5
+"""Negative crops of scenes in a block where some are mined: drawn ones, and mined ones."""
 
 PUZZLE_TARGETS, PUZZLE_BOXES = 4, 7
 _LEAST_EASE = 0.08
@@ -36,29 +42,44 @@ class SyntheticBlocks:
         cache: Folder of the ingredients; None for the usual place.
         plain_pairs: Over how many pairs a worker goes from plain crops to hard ones; 0 for a
             network that already knows something.
+        mined: File of hard negatives, see `training.matcher.mining`; None for drawn ones alone.
     """
 
     charset: tuple[str, ...] = field(default=tuple(CHARSET), repr=False)
     split: Split = "train"
     cache: Path | None = None
     plain_pairs: int = 0
+    mined: Path | None = None
 
     def __call__(self, seed: int) -> "SyntheticSource":
         """The source of one worker."""
         palette = Palette.of(IngredientStore.open(self.cache), self.split)
-        return SyntheticSource(palette, self.charset, self.plain_pairs, np.random.default_rng(seed))
+        return SyntheticSource(
+            palette,
+            self.charset,
+            self.plain_pairs,
+            np.random.default_rng(seed),
+            mined=None if self.mined is None else open_mined(self.mined),
+        )
 
 
 class SyntheticSource:
     """Blocks of drawn pairs; implements `BlockSource`."""
 
     def __init__(
-        self, palette: Palette, charset: tuple[str, ...], plain_pairs: int, rng: Generator
+        self,
+        palette: Palette,
+        charset: tuple[str, ...],
+        plain_pairs: int,
+        rng: Generator,
+        *,
+        mined: U8 | None = None,
     ) -> None:
         self._index = {symbol: at for at, symbol in enumerate(charset)}
         self._crops = CropSource(palette, rng)
         self._rng = rng
         self._plain_pairs = plain_pairs
+        self._mined = mined
         self._made = 0
 
     def block(self, kind: str) -> Block:
@@ -74,7 +95,12 @@ class SyntheticSource:
         models: list[Model] = [
             "siamese" if self._rng.random() < 0.6 else "classifier" for _ in range(2)
         ]
-        scene_negatives = self._taken(self._crops.scene_strangers, _SCENE_NEGATIVES, models[1])
+        drawn = _SCENE_NEGATIVES if self._mined is None else _DRAWN_BESIDE
+        scene_negatives = self._taken(self._crops.scene_strangers, drawn, models[1])
+        if self._mined is not None:
+            chosen = self._rng.integers(len(self._mined), size=_MINED)
+            mined = self._mined[chosen, MODELS.index(models[1])]
+            scene_negatives = np.concatenate([scene_negatives, mined])
         prompt_negatives = self._taken(self._crops.prompt_strangers, _PROMPT_NEGATIVES, models[0])
         return Block(
             np.stack([network_input(pair.prompt, models[0]) for pair in pairs]),

@@ -58,7 +58,12 @@ class TrainingTask:
 
 
 def synthetic_task(
-    trainer: Trainer, charset: tuple[str, ...], settings: Settings, *, fresh: bool
+    trainer: Trainer,
+    charset: tuple[str, ...],
+    settings: Settings,
+    *,
+    fresh: bool,
+    mined: Path | None = None,
 ) -> TrainingTask:
     """Train on drawn crops, so that the trunk both matches items and names characters.
 
@@ -70,6 +75,7 @@ def synthetic_task(
         charset: Symbols that the trunk learns to name.
         settings: For the size of batches and the number of trials.
         fresh: Whether the network is untrained, and needs plain crops at first.
+        mined: Hard negatives that `training.matcher.mining` wrote; None for drawn ones alone.
     """
     blocks = settings.batch_blocks
     if trainer == "siamese":
@@ -85,7 +91,7 @@ def synthetic_task(
         charset=charset,
         weighting=LossWeights(pairs=1.0, symbols=1.0),
         metric="solved" if trainer == "siamese" else "top1",
-        make=SyntheticBlocks(charset, plain_pairs=PLAIN_PAIRS if fresh else 0),
+        make=SyntheticBlocks(charset, plain_pairs=PLAIN_PAIRS if fresh else 0, mined=mined),
         kinds=kinds,
         trials=partial(draw_trials, settings.trials, charset),
         statement=(
