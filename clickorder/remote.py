@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from clickorder.client import AnswerTimeoutError, Client, ProblemError
+from clickorder.client import AnswerTimeoutError, Client, Effort, ProblemError
 from labels.puzzles import Box, PromptValue, Puzzle
 
 _RETRIES = 4
@@ -19,6 +19,7 @@ class RemoteSolver:
         url: URL of the service, without the path: `http://127.0.0.1:8000`.
         api_key: Where the service wants one; None for what CLICKORDER_API_KEY holds.
         min_confidence: Below this the service abstains; None leaves that to it.
+        effort: When a second pass follows; None leaves that to the service.
         timeout_s: For one answer.
         where: `model`, `site` and `type` of the request.
 
@@ -32,11 +33,13 @@ class RemoteSolver:
         *,
         api_key: str | None = None,
         min_confidence: float | None = None,
+        effort: Effort | None = None,
         timeout_s: float = 60.0,
         where: Mapping[str, str | None] | None = None,
     ) -> None:
         self._client = Client(url, api_key=api_key, timeout_s=timeout_s, retries=_RETRIES)
         self._min_confidence = min_confidence
+        self._effort = effort
         self._where = where or {}
 
     def __enter__(self) -> Self:
@@ -87,6 +90,7 @@ class RemoteSolver:
             image=None if image is None else folder / image,
             region=cast("Box | None", prompt.get("region")),
             min_confidence=self._min_confidence,
+            effort=self._effort,
             model=self._where.get("model"),
             site=self._where.get("site"),
             type=self._where.get("type"),

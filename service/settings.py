@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariableError
 
+from service.effort import Effort
 from service.hosts import hostname, is_loopback
 from service.settings_file import ConfigurationError, explain, file_source
 
@@ -142,8 +143,10 @@ class Settings(BaseSettings):
     """Requests computed at the same time."""
     threads: Count = 1
     """Threads of each model session; workers times threads should not exceed the cores."""
-    look_twice: bool = True
-    """Whether a second pass, with several runs of each network, follows a first that is unsure."""
+    effort: Effort = "normal"
+    """When a second pass, with several runs of each network, follows the first, unless the request
+    says otherwise: `fast` never, `normal` where the first is not sure, `thorough` wherever it is
+    not nearly certain."""
     min_confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.05
     """Below this an answer is an abstention, unless the request gives a bound of its own."""
     body_timeout_s: Count = 20

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.text_reader import TextReading
+from service.effort import Effort
 from service.errors import InvalidRequestError, TooManyItemsError
 from service.execution import Job
 from service.models.bundle import TEXT
@@ -72,6 +73,8 @@ def solve(
     min_confidence: float | None = None,
     confidence: float | None = None,
     iou: float | None = None,
+    effort: Effort | None = None,
+    deadline_ms: int | None = None,
     draw: bool = False,
 ) -> Solution:
     """Find the clicks that a prompt asks for, in its order.
@@ -83,6 +86,9 @@ def solve(
         min_confidence: Below this the answer is an abstention; None for the setting.
         confidence: Boxes count from this detector score on; None for the detector's own.
         iou: A box that overlaps a better one by more than this is dropped; None as above.
+        effort: When a second pass follows; None for the setting.
+        deadline_ms: How long after the request was taken up the answer is wanted, for which a
+            second pass is left out or broken off; None for no such hurry.
         draw: Whether to draw the answer.
     """
     prompt = puzzle.prompt
@@ -102,6 +108,8 @@ def solve(
         background,
         decoded,
         min_confidence=job.min_confidence(min_confidence),
+        effort=effort,
+        until=None if deadline_ms is None else job.start + deadline_ms / 1000,
         check=job.deadline.check,
     )
     job.timer.stages.update(answer.timings_ms)

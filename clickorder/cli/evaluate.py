@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clickorder.cli.solver_options import TWO_SOLVERS, BackendOption, MinConfidence, settings_of
+from clickorder.cli.solver_options import (
+    TWO_SOLVERS,
+    BackendOption,
+    EffortOption,
+    MinConfidence,
+    settings_of,
+)
 from clickorder.cli.training import CacheOption
 from clickorder.errors import CommandError, UsageError
 from labels.console import say, show
@@ -24,6 +30,7 @@ def evaluate(
     ] = None,
     backend: BackendOption = None,
     min_confidence: MinConfidence = 0.0,
+    effort: EffortOption = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first N puzzles of every family.")
     ] = None,
@@ -69,11 +76,19 @@ def evaluate(
         if url is not None:
             from clickorder.remote import RemoteSolver
 
-            solver: Any = stack.enter_context(RemoteSolver(url, min_confidence=min_confidence))
+            solver: Any = stack.enter_context(
+                RemoteSolver(
+                    url,
+                    min_confidence=min_confidence,
+                    effort=None if effort is None else effort.value,
+                )
+            )
         else:
             from clickorder.local import LocalSolver
 
-            solver = LocalSolver(settings_of(backend=backend), min_confidence=min_confidence)
+            solver = LocalSolver(
+                settings_of(backend=backend, effort=effort), min_confidence=min_confidence
+            )
         outcomes = run(puzzle_sets, solver, limit=limit, console=told)
     summaries = summarise(outcomes)
     to_stdout = json_file is not None and str(json_file) == "-"

@@ -9,6 +9,7 @@ import typer
 from clickorder.cli.solver_options import (
     TWO_SOLVERS,
     BackendOption,
+    EffortOption,
     MinConfidenceOrSettings,
     settings_of,
 )
@@ -37,6 +38,7 @@ def solve(
         str | None, typer.Option(help="`SET:ID`: a puzzle of a set, in place of all the above.")
     ] = None,
     min_confidence: MinConfidenceOrSettings = None,
+    effort: EffortOption = None,
     backend: BackendOption = None,
     url: Annotated[
         str | None, typer.Option(help="Ask the service there. [default: solve in this process]")
@@ -103,13 +105,17 @@ def solve(
         from clickorder.remote import RemoteSolver
 
         with RemoteSolver(
-            url, api_key=api_key, min_confidence=min_confidence, where=where
+            url,
+            api_key=api_key,
+            min_confidence=min_confidence,
+            effort=None if effort is None else effort.value,
+            where=where,
         ) as service:
             body = service.solve(question.folder, question.background, question.prompt)
     else:
         from clickorder.local import LocalSolver
 
-        settings = settings_of(backend=backend)
+        settings = settings_of(backend=backend, effort=effort)
         least = settings.min_confidence if min_confidence is None else min_confidence
         solver = LocalSolver(settings, min_confidence=least)
         body = solver.solve(question.folder, question.background, question.prompt)

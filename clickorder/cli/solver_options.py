@@ -19,6 +19,14 @@ class Backend(StrEnum):
     DDDDOCR = "ddddocr"
 
 
+class EffortChoice(StrEnum):
+    """How much work an answer is worth."""
+
+    FAST = "fast"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
+
+
 class LogLevel(StrEnum):
     """How much the service says."""
 
@@ -33,6 +41,14 @@ BackendOption = Annotated[
     typer.Option(
         help="Which models solve: `own` weights, the embedded `ddddocr` ones, or `auto`: own "
         "weights where they are installed. [env: CLICKORDER_BACKEND; default: auto]"
+    ),
+]
+EffortOption = Annotated[
+    EffortChoice | None,
+    typer.Option(
+        help="`fast` is one pass; `normal` takes a second one where the first is not sure; "
+        "`thorough` wherever it is not nearly certain. [default: that of the settings or the "
+        "service, normal unless changed]"
     ),
 ]
 MinConfidence = Annotated[

@@ -55,6 +55,7 @@ from clickorder.client.errors import (
 from clickorder.client.requests import (
     BatchPuzzle,
     Call,
+    Effort,
     batch_call,
     classify_call,
     compare_call,
@@ -84,6 +85,7 @@ __all__ = [
     "ConnectionFailedError",
     "Corners",
     "Detection",
+    "Effort",
     "FieldProblem",
     "ImageSize",
     "InstalledModels",

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from clickorder.client.answers import (
@@ -40,6 +40,9 @@ Picture: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image"
 """A path, the bytes of a file, an open file, or a Pillow picture."""
 
 
+Effort: TypeAlias = Literal["fast", "normal", "thorough"]
+
+
 @dataclass(frozen=True, slots=True)
 class BatchPuzzle:
     """One puzzle of a batch.
@@ -64,6 +67,8 @@ class BatchPuzzle:
         confidence: Least score of a box, 0..1; None for the detector's own.
         iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
             detector's own.
+        effort: `fast`, `normal` or `thorough`; None leaves that to the service.
+        deadline_ms: How soon the answer is wanted, for which a second pass is left out.
     """
 
     id: str
@@ -81,6 +86,8 @@ class BatchPuzzle:
     count: int | tuple[int, int] | None = None
     confidence: float | None = None
     iou: float | None = None
+    effort: Effort | None = None
+    deadline_ms: int | None = None
 
     def body(self) -> dict[str, Any]:
         """The JSON body of `POST /solve`.
@@ -102,7 +109,11 @@ class BatchPuzzle:
             "options": {
                 "draw": self.draw,
                 **_given(
-                    min_confidence=self.min_confidence, confidence=self.confidence, iou=self.iou
+                    min_confidence=self.min_confidence,
+                    confidence=self.confidence,
+                    iou=self.iou,
+                    effort=self.effort,
+                    deadline_ms=self.deadline_ms,
                 ),
             },
             **_route(self.model, self.site, self.type),
@@ -147,6 +158,8 @@ def solve_call(
     count: int | tuple[int, int] | None = None,
     confidence: float | None = None,
     iou: float | None = None,
+    effort: Effort | None = None,
+    deadline_ms: int | None = None,
 ) -> Call[Answer]:
     """Find the clicks of a puzzle; give exactly one of words, text, icons, image and region.
 
@@ -169,6 +182,10 @@ def solve_call(
         confidence: Least score of a box, 0..1; None for the detector's own.
         iou: A box that overlaps a better one by more than this is dropped, 0..1; None for the
             detector's own.
+        effort: `fast` is one pass, `normal` takes a second one where the first is not sure,
+            `thorough` wherever it is not nearly certain; None leaves that to the service.
+        deadline_ms: How many milliseconds after the service took the request up the answer is
+            wanted; a second pass that would take longer is left out.
     """
     puzzle = BatchPuzzle(
         "",
@@ -186,6 +203,8 @@ def solve_call(
         count,
         confidence,
         iou,
+        effort,
+        deadline_ms,
     )
     return Call("POST", "/solve", Answer.of, _json(puzzle.body()))
 

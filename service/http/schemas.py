@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from labels.pictures import composed
+from service.effort import Effort
 from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP
 from service.models.routing import RouteRequest
 from service.solving.sentences import words_of
@@ -234,6 +235,24 @@ class Options(BaseModel):
     ] = False
     confidence: Confidence = None
     iou: Iou = None
+    effort: Annotated[
+        Effort | None,
+        Field(
+            description="`fast` is one pass, `normal` takes a second one where the first is not "
+            "sure, `thorough` wherever it is not nearly certain; by default as the service is set, "
+            "`normal` unless changed."
+        ),
+    ] = None
+    deadline_ms: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=600_000,
+            description="How many milliseconds after the request was taken up the answer is "
+            "wanted. A second pass that would take longer is left out; the first is always "
+            "finished.",
+        ),
+    ] = None
 
 
 class SolveRequest(RoutedRequest):

@@ -151,14 +151,14 @@ def make_solver(
 
     Args:
         parts: The models.
-        settings: Limits, and whether to look twice.
+        settings: Limits and effort.
         origins: For each role where its model comes from, for `Solver.origins`.
     """
     return Solver(
         parts,
         max_boxes=settings.limits.boxes,
         max_items=settings.limits.prompt_items,
-        look_twice=settings.look_twice,
+        effort=settings.effort,
         origins=origins,
     )
 

@@ -71,16 +71,20 @@ class Count(_message.Message):
     def __init__(self, least: _Optional[int] = ..., greatest: _Optional[int] = ...) -> None: ...
 
 class Options(_message.Message):
-    __slots__ = ("min_confidence", "draw", "confidence", "iou")
+    __slots__ = ("min_confidence", "draw", "confidence", "iou", "effort", "deadline_ms")
     MIN_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     DRAW_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     IOU_FIELD_NUMBER: _ClassVar[int]
+    EFFORT_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     min_confidence: float
     draw: bool
     confidence: float
     iou: float
-    def __init__(self, min_confidence: _Optional[float] = ..., draw: _Optional[bool] = ..., confidence: _Optional[float] = ..., iou: _Optional[float] = ...) -> None: ...
+    effort: str
+    deadline_ms: int
+    def __init__(self, min_confidence: _Optional[float] = ..., draw: _Optional[bool] = ..., confidence: _Optional[float] = ..., iou: _Optional[float] = ..., effort: _Optional[str] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class SolveRequest(_message.Message):
     __slots__ = ("background", "prompt", "options", "model", "site", "type")

@@ -55,7 +55,7 @@ def solve(job: Job, sent: pb.SolveRequest) -> pb.SolveResponse:
             "draw": sent.options.draw,
             **{
                 name: getattr(sent.options, name)
-                for name in ("min_confidence", "confidence", "iou")
+                for name in ("min_confidence", "confidence", "iou", "effort", "deadline_ms")
                 if sent.options.HasField(name)
             },
         },

@@ -1,8 +1,10 @@
 """The solver: walks one puzzle from pictures to ordered clicks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from classifier.charsets import characters_of
 from classifier.errors import CharacterSetError, ReadingError, UnknownColourError
 from classifier.text_reader import TextReading
 from detector.detections import Detections
+from service.effort import Budget, Effort, OutOfTimeError
 from service.errors import InvalidRequestError, ModelUnavailableError, UnknownWordsError
 from service.solving.answers import Answer, Box, Click, DetectedBox, Reason
 from service.solving.calibration import ConfidenceInputs
@@ -36,7 +39,7 @@ class Solver:
         parts: The models.
         max_boxes: Boxes kept of one picture, best first.
         max_items: Prompt items accepted, at most `service.solving.matching.MAX_ITEMS`.
-        look_twice: Whether to take a second pass where the first is not sure, which takes longer.
+        effort: When a second pass follows, unless a call of `solve` says otherwise.
         origins: For each role where its model comes from, for people; see `origins`.
     """
 
@@ -46,10 +49,10 @@ class Solver:
         *,
         max_boxes: int = 60,
         max_items: int = MAX_ITEMS,
-        look_twice: bool = True,
+        effort: Effort = "normal",
         origins: Mapping[str, str] | None = None,
     ) -> None:
-        self._look_twice = look_twice
+        self._effort: Effort = effort
         self.parts = parts
         """As given, for another solver that shares some of them."""
         self._scorer = Scorer(parts, max_boxes=max_boxes, max_items=max_items)
@@ -90,6 +93,8 @@ class Solver:
         prompt: Prompt,
         *,
         min_confidence: float = 0.0,
+        effort: Effort | None = None,
+        until: float | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Answer:
         """Find the clicks that a prompt asks for.
@@ -98,6 +103,9 @@ class Solver:
             background: `(H, W, 3)` uint8 RGB.
             prompt: What to click, in order.
             min_confidence: Below this the answer is an abstention with its reason.
+            effort: When a second pass follows; None for the solver's own.
+            until: Reading of `time.perf_counter` by which the answer is wanted. A second pass that
+                would take longer is left out, or broken off; the first one is always finished.
             check: Called between the steps; what it raises ends the work.
 
         Raises:
@@ -109,9 +117,14 @@ class Solver:
         prompt = self._counted(prompt)
         watch = StageTimer(check, dict.fromkeys(("detect", "recognise", "match"), 0.0))
         cache = PromptCache()
+        budget = Budget(effort or self._effort, until)
+        start = perf_counter()
         verdict = self._verdict(background, prompt, watch, cache, FIRST_PASS)
-        if self._look_twice and verdict.confidence < verdict.evidence.calibration.sure:
-            verdict = self._verdict(background, prompt, watch, cache, SECOND_PASS)
+        sure = verdict.evidence.calibration.sure
+        if budget.again(verdict.confidence, sure, perf_counter() - start):
+            guarded = replace(watch, check=budget.guarded(check))
+            with suppress(OutOfTimeError):
+                verdict = self._verdict(background, prompt, guarded, cache, SECOND_PASS)
         evidence, result, confidence = verdict.evidence, verdict.result, verdict.confidence
         reason = _reason(verdict, min_confidence)
         return Answer(

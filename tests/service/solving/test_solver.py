@@ -1,5 +1,6 @@
 """The solver on models that read pictures by plain rules, so that every answer is known."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from classifier.protocols import Classifier, Readings
 from detector.detections import Detections
+from service.effort import Effort
 from service.errors import (
     InvalidRequestError,
     ModelUnavailableError,
@@ -182,22 +184,27 @@ def test_a_prompt_picture_works_through_either_model(with_matcher: bool) -> None
 
 def test_every_crop_goes_through_the_network_once_a_pass() -> None:
     matcher, classifier = ColourMatcher(), ColourClassifier()
-    one_pass = Solver(Parts(SquareDetector(), matcher=matcher), look_twice=False)
+    one_pass = Solver(Parts(SquareDetector(), matcher=matcher), effort="fast")
     one_pass.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
     assert matcher.runs == [4]
-    Solver(Parts(SquareDetector(), classifier), look_twice=False).solve(
+    Solver(Parts(SquareDetector(), classifier), effort="fast").solve(
         SCENE, WordsPrompt(("red", "blue", "red"))
     )
     assert classifier.runs == [3]
 
 
 @pytest.mark.parametrize(
-    ("sure", "look_twice", "runs"),
-    [(0.0, True, [3]), (1.1, True, [3, 18]), (1.1, False, [3])],
-    ids=["sure-at-once", "unsure", "unsure-but-hurried"],
+    ("sure", "effort", "runs"),
+    [
+        (0.0, "normal", [3]),
+        (1.1, "normal", [3, 18]),
+        (1.1, "fast", [3]),
+        (0.0, "thorough", [3, 18]),
+    ],
+    ids=["sure-at-once", "unsure", "unsure-but-hurried", "sure-but-thorough"],
 )
 def test_what_the_first_pass_is_unsure_of_takes_a_second(
-    sure: float, look_twice: bool, runs: list[int]
+    sure: float, effort: Effort, runs: list[int]
 ) -> None:
     classifier = ColourClassifier()
     calibration = Calibration(sure=sure)
@@ -208,7 +215,7 @@ def test_what_the_first_pass_is_unsure_of_takes_a_second(
             classifier,
             calibrations=Calibrations(words=calibration, words_closely=closely),
         ),
-        look_twice=look_twice,
+        effort=effort,
     )
     answer = own.solve(SCENE, WordsPrompt(("red", "blue")))
     # Every box once, and rotated twice both ways and enlarged in the second pass.
@@ -216,6 +223,68 @@ def test_what_the_first_pass_is_unsure_of_takes_a_second(
     assert spots(answer) == [(100, 50), (20, 20)]
     passed_twice = len(runs) == 2
     assert (answer.confidence < 1e-6) == passed_twice, "each pass has its own calibration"
+
+
+def unsure(classifier: ColourClassifier, detector: SquareDetector | None = None) -> Solver:
+    calibrations = Calibrations(
+        words=Calibration(sure=1.1), words_closely=Calibration(bias=-50.0, sure=1.1)
+    )
+    return Solver(Parts(detector or SquareDetector(), classifier, calibrations=calibrations))
+
+
+def test_without_time_the_first_answer_holds() -> None:
+    classifier = ColourClassifier()
+    answer = unsure(classifier).solve(
+        SCENE, WordsPrompt(("red", "blue")), until=time.perf_counter()
+    )
+    assert classifier.runs == [3]
+    assert spots(answer) == [(100, 50), (20, 20)]
+    assert answer.confidence > 0.5
+
+
+def test_a_second_pass_that_takes_too_long_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr("service.effort.time", clock)
+
+    class Slowing(SquareDetector):
+        """The time is over once it runs again."""
+
+        def __init__(self) -> None:
+            self.runs = 0
+
+        def detect(self, image: Picture) -> Detections:
+            self.runs += 1
+            if self.runs > 1:
+                clock.now = 101.0
+            return super().detect(image)
+
+    classifier, detector = ColourClassifier(), Slowing()
+    answer = unsure(classifier, detector).solve(SCENE, WordsPrompt(("red", "blue")), until=100.0)
+    assert detector.runs > 1
+    assert classifier.runs == [3], "the second pass ends before crops are read"
+    assert answer.confidence > 0.5
+
+
+def test_a_request_that_nobody_waits_for_ends_in_the_second_pass_too() -> None:
+    class GoneError(Exception):
+        pass
+
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise GoneError
+
+    with pytest.raises(GoneError):
+        unsure(ColourClassifier()).solve(SCENE, WordsPrompt(("red", "blue")), check=check)
 
 
 def test_a_prompt_picture_is_cut_once_for_both_passes() -> None:
@@ -251,7 +320,7 @@ def test_what_has_no_partner_is_cut_out_of_a_prompt_picture(no_partner: float, i
     prompt = ImagePrompt(picture(100, 30, [(5, 5, RED), (60, 5, GREEN)]))
     calibrations = Calibrations(pictures=Calibration(no_partner=no_partner))
     own = Solver(
-        Parts(DoubtsGreen(), matcher=ColourMatcher(), calibrations=calibrations), look_twice=False
+        Parts(DoubtsGreen(), matcher=ColourMatcher(), calibrations=calibrations), effort="fast"
     )
     assert len(own.solve(scene, prompt).clicks) == items
 
