@@ -15,12 +15,17 @@ The weights of the models stay as they are in the file that the backend loads: s
 again, and keep those that solve more. A close look is scaled on those puzzles only that come to it.
 Two-fold cross-validation says what error is to be expected
 on puzzles not fitted on.
+
+Were half of all prompts for absent items, that would be the truth. Few are, so a second scaling
+follows, on the puzzles' own prompts; and where more than a few answers about absent items would be
+above one half, the confidence stays below it.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import compress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
@@ -82,6 +87,9 @@ _NOTHING = dict.fromkeys(INPUTS, 0.0)
 _FEWEST = 40
 """Cases that a scaling of their own needs."""
 
+_MOST_ABSENT = 0.04
+"""Share of the answers about absent items that may be above one half."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
@@ -122,6 +130,44 @@ class Case:
         return in_order(self.puzzle.words, self.puzzle.targets, clicks)
 
 
+OWN, SINGLE = "own", "one item alone"
+"""Prompts that a picture answers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A puzzle and what it is asked for.
+
+    Attributes:
+        puzzle: With the truth.
+        folder: Of its set.
+        prompt: For what its picture does not show; None for the puzzle's own.
+        what: Which kind of prompt this is, for the report.
+    """
+
+    puzzle: Puzzle
+    folder: Path
+    prompt: Prompt | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """What both passes give for one prompt.
+
+    Attributes:
+        kind: Whose calibration it is for.
+        what: Which kind of prompt this is.
+        first: Of the first pass; None where that has too few boxes.
+        close: Of the second pass, likewise.
+    """
+
+    kind: Kind
+    what: str
+    first: Case | None
+    close: Case | None
+
+
 @lru_cache(maxsize=1 << 19)
 def _inputs(case: Case, weight: float, temperature: float, null_score: float) -> ConfidenceInputs:
     """The inputs of a case; both halves and the whole are fitted on the same ones."""
@@ -138,44 +184,43 @@ def main(
 ) -> None:
     """Fit a calibration on validation puzzles."""
     settings = Settings.model_validate(
-        {"backend": backend, "models_dir": models_dir, "threads": 2, "workers": 1}
+        {"backend": backend, "models_dir": models_dir, "threads": 1, "workers": 1}
     )
-    solver = LocalSolver(settings)
     puzzles = [(s, p) for s in map(read_puzzles, sets) for p in s.puzzles]
-    cases = {
-        look: [_case(solver, p, s.folder, look) for s, p in track(puzzles, description=name)]
-        for name, look in (("First look", FIRST_PASS), ("Close look", SECOND_PASS))
-    }
-    strange = list(_strange_prompts(solver, puzzles))
-    absent = {
-        look: [
-            _case(solver, p, s.folder, look, prompt, own=False)
-            for s, p, prompt in track(strange, description=f"{name}, other prompts")
-        ]
-        for name, look in (("First look", FIRST_PASS), ("Close look", SECOND_PASS))
-    }
+    asked = list(_asked(LocalSolver(settings), puzzles))
+    with ProcessPoolExecutor(
+        initializer=_open, initargs=(settings,), mp_context=get_context("spawn")
+    ) as pool:
+        work = pool.map(_look, asked, chunksize=8)
+        looks = list(track(work, description="Both passes", total=len(asked)))
     fitted: dict[str, Calibration] = {}
     for kind in KINDS:
-        own = [_kind(p) == kind for _, p in puzzles]
-        first, close = (list(compress(cases[look], own)) for look in (FIRST_PASS, SECOND_PASS))
-        if not any(first) or not any(close):
+        own = [look for look in looks if look.kind == kind]
+        if not any(look.first for look in own) or not any(look.close for look in own):
             continue
-        others = [_kind(p) == kind for _, p, _ in strange]
-        lost, lost_close = (
-            list(compress(absent[look], others)) for look in (FIRST_PASS, SECOND_PASS)
-        )
-        one = _fit_and_tell("first", kind, [case for case in (*first, *lost) if case])
-        two = _fit_and_tell("close", kind, [case for case in (*close, *lost_close) if case])
-        sure = _enough(first, one, close, two)
-        unsure = [
-            there
-            for here, there in zip((*first, *lost), (*close, *lost_close), strict=True)
-            if there and (here is None or _confidences([here], one)[0] < sure)
-        ]
-        fitted[kind] = replace(one, sure=sure)
-        fitted[f"{kind}_closely"] = _rescaled(two, unsure, kind)
+        _tell(own, kind)
+        fitted[kind], fitted[f"{kind}_closely"] = _fit(own, kind)
+        print(f"{fitted[kind]}\n{fitted[f'{kind}_closely']}")
     out.parent.mkdir(parents=True, exist_ok=True)
     Calibrations(**fitted).save(out)
+
+
+_solver: LocalSolver
+"""Of a worker process."""
+
+
+def _open(settings: Settings) -> None:
+    global _solver
+    _solver = LocalSolver(settings)
+
+
+def _look(asked: "Asked") -> "Looks":
+    """Both passes over a puzzle with one prompt."""
+    first, close = (
+        _case(_solver, asked.puzzle, asked.folder, look, asked.prompt, own=asked.what == OWN)
+        for look in (FIRST_PASS, SECOND_PASS)
+    )
+    return Looks(_kind(asked.puzzle), asked.what, first, close)
 
 
 def _kind(puzzle: Puzzle) -> Kind:
@@ -183,91 +228,157 @@ def _kind(puzzle: Puzzle) -> Kind:
     return puzzle.kind if puzzle.kind in ("words", "icons") else "pictures"
 
 
-def _fit_and_tell(look: str, kind: Kind, cases: list[Case]) -> Calibration:
-    """Fit the cases of one kind of prompt at one look, and print how good it is on others."""
-    # Shuffled: puzzles with their own prompt, single items and absent ones come in a fixed rhythm.
-    order = np.random.default_rng(3).permutation(len(cases)).tolist()
-    halves = [cases[i] for i in order[::2]], [cases[i] for i in order[1::2]]
-    every, own, sure = [], [], []
-    for fitted_on, tested_on in (halves, halves[::-1]):
-        calibration = _fit(fitted_on, kind)
-        right = np.array([case.right(calibration.detector_weight) for case in tested_on])
-        found = _confidences(tested_on, calibration)
-        mine = np.array([case.own for case in tested_on])
-        every.append(expected_calibration_error(found, right))
-        own.append(expected_calibration_error(found[mine], right[mine]))
-        sure.append((found > 0.5)[~np.array([case.present for case in tested_on])].mean())
-    calibration = _fit(cases, kind)
-    right = np.array([case.right(calibration.detector_weight) for case in cases])
-    print(f"{kind}, {look} look: {len(cases)} could be answered, {right.mean():.1%} rightly.")
+def _tell(looks: Sequence[Looks], kind: Kind) -> None:
+    """Print how good calibrations are that are fitted on one half, on the other half."""
+    order = np.random.default_rng(3).permutation(len(looks)).tolist()
+    halves = [[looks[i] for i in order[start::2]] for start in (0, 1)]
+    found = [
+        (look.what, *_answered(look, one, two))
+        for fitted_on, tested_on in (halves, halves[::-1])
+        for one, two in (_fit(fitted_on, kind),)
+        for look in tested_on
+    ]
+    own = [row for row in found if row[0] == OWN]
+    sure, right = (np.array([row[at] for row in own]) for at in (1, 2))
+    twice = np.mean([row[3] for row in own])
     print(
-        f"{calibration}\nexpected calibration error, two-fold: {np.mean(every):.3f}, of the "
-        f"puzzles' own prompts {np.mean(own):.3f}; {np.mean(sure):.1%} of absent ones above 0.5"
+        f"{kind}, two-fold: {right.mean():.1%} of {len(own)} right, {twice:.0%} looked at twice, "
+        f"expected calibration error {expected_calibration_error(sure, right):.3f}"
     )
-    return calibration
+    for what in dict.fromkeys(row[0] for row in found if row[0] != OWN):
+        rows = [row for row in found if row[0] == what]
+        above = np.mean([row[1] > 0.5 for row in rows])
+        print(f"  {what}: {above:.1%} of {len(rows)} above 0.5")
 
 
-def _rescaled(calibration: Calibration, cases: list[Case], kind: Kind) -> Calibration:
+def _answered(look: Looks, one: Calibration, two: Calibration) -> tuple[float, bool, bool]:
+    """The confidence, whether the answer is right, and whether it took a second pass."""
+    first, close = look.first, look.close
+    if first is not None:
+        inputs = first.inputs(one)
+        if one.certainty(inputs) >= one.sure:
+            return one.confidence(inputs), first.right(one.detector_weight), False
+    if close is None:
+        return 0.0, False, True
+    return two.confidence(close.inputs(two)), close.right(two.detector_weight), True
+
+
+def _fit(looks: Sequence[Looks], kind: Kind) -> tuple[Calibration, Calibration]:
+    """The calibrations of both passes.
+
+    Each is fitted on all that is asked, absent items included. Then what both say is scaled on the
+    puzzles' own prompts, and bounded where too many answers about absent items would be above one
+    half.
+    """
+    one = _fit_pass([look.first for look in looks if look.first], kind)
+    two = _fit_pass([look.close for look in looks if look.close], kind)
+    own = [look for look in looks if look.what == OWN]
+    enough = _enough(own, one, two)
+    unsure = [look for look in looks if not look.first or _sure([look.first], one)[0] < enough]
+    two = _rescaled(two, [look.close for look in unsure if look.close], kind)
+    first = [look.first for look in own if look.first]
+    close = [look.close for look in unsure if look.close and look.what == OWN]
+    bound = _present_from(looks, one, two, enough)
+    one = replace(_for_own(one, first), present_from=bound)
+    logit = np.log(enough) - np.log1p(-min(enough, 1 - 1e-9))
+    sure = 1 / (1 + np.exp(-(one.own_slope * logit + one.own_bias)))
+    return replace(one, sure=float(sure)), replace(_for_own(two, close), present_from=bound)
+
+
+def _for_own(calibration: Calibration, cases: Sequence[Case]) -> Calibration:
+    """The calibration with its second scaling fitted on puzzles with their own prompts."""
+    if len(cases) < _FEWEST:
+        return calibration
+    logits = _logits(cases, calibration)
+    right = np.array([case.right(calibration.detector_weight) for case in cases])
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        scaled = weights[0] * logits + weights[1]
+        fit = np.logaddexp(0, np.where(right, -scaled, scaled)).mean()
+        # Little data should change little.
+        return float(fit + 1e-3 * ((weights[0] - 1) ** 2 + weights[1] ** 2))
+
+    found = minimize(loss, [1.0, 0.0], method="L-BFGS-B", bounds=[(0.05, 5.0), (None, None)])
+    return replace(calibration, own_slope=float(found.x[0]), own_bias=float(found.x[1]))
+
+
+def _present_from(
+    looks: Sequence[Looks], one: Calibration, two: Calibration, enough: float
+) -> float:
+    """The logit that only a few of the answers about absent items reach."""
+    logits = []
+    for look in looks:
+        if look.what in (OWN, SINGLE):
+            continue
+        logit = -np.inf
+        if look.first and _sure([look.first], one)[0] >= enough:
+            logit = float(_logits([look.first], one)[0])
+        elif look.close:
+            logit = float(_logits([look.close], two)[0])
+        logits.append(logit)
+    if len(logits) < _FEWEST:
+        return Calibration().present_from
+    bound = float(np.quantile(logits, 1 - _MOST_ABSENT, method="higher"))
+    return max(bound, Calibration().present_from)
+
+
+def _rescaled(calibration: Calibration, cases: Sequence[Case], kind: Kind) -> Calibration:
     """The calibration with its Platt scaling fitted on the cases that come to the close look.
 
     These are the hard ones: a scaling fitted on all of them says too much.
     """
     if len(cases) < _FEWEST:
         return calibration
-    own = calibration
-    right = np.array([case.right(own.detector_weight) for case in cases])
-    scaled, _ = _regression(_variables(cases, own), right, _counts(cases, kind))
-    print(f"  {len(cases)} looked at closely, {right.mean():.1%} rightly: {scaled}")
-    return replace(own, **scaled)
+    right = np.array([case.right(calibration.detector_weight) for case in cases])
+    scaled, _ = _regression(_variables(cases, calibration), right, _counts(cases, kind))
+    return replace(calibration, **scaled)
 
 
-def _enough(
-    first: list[Case | None], one: Calibration, close: list[Case | None], two: Calibration
-) -> float:
-    """The confidence from which on a first look is enough."""
-    sure_of = np.array([_confidences([case], one)[0] if case else 0.0 for case in first])
-    right = [
+def _enough(looks: Sequence[Looks], one: Calibration, two: Calibration) -> float:
+    """The confidence from which on a first look is enough, before the second scaling."""
+    sure_of = np.array([_sure([look.first], one)[0] if look.first else 0.0 for look in looks])
+    first, close = (
         np.array([bool(case) and case.right(fit.detector_weight) for case in cases])
-        for cases, fit in ((first, one), (close, two))
-    ]
-    solved = {s: float(np.where(sure_of >= s, right[0], right[1]).mean()) for s in _SURE}
-    for threshold, share in solved.items():
-        print(
-            f"  sure from {threshold}: {share:.1%} right, {(sure_of < threshold).mean():.0%} twice"
+        for cases, fit in (
+            ([look.first for look in looks], one), ([look.close for look in looks], two)
         )
+    )  # fmt: skip
+    solved = {s: float(np.where(sure_of >= s, first, close).mean()) for s in _SURE}
     return min(s for s in _SURE if solved[s] >= max(solved.values()) - _ENOUGH)
 
 
-def _strange_prompts(
-    solver: LocalSolver, puzzles: Sequence[tuple[PuzzleSet, Puzzle]]
-) -> Iterator[tuple[PuzzleSet, Puzzle, Prompt | None]]:
-    """Every second puzzle with prompts for what its picture does not show, and for one item.
+def _asked(solver: LocalSolver, puzzles: Sequence[tuple[PuzzleSet, Puzzle]]) -> Iterator[Asked]:
+    """Every puzzle with its own prompt, and every second one with others.
 
-    Yields:
-        The set, the puzzle, and the prompt; None for the puzzle's own.
+    These are one of its items alone, where no other item leaves its box to it, and what its picture
+    does not show.
     """
     rng = np.random.default_rng(5)
+    for own_set, own in puzzles:
+        yield Asked(own, own_set.folder, None, OWN)
     for own_set, own in puzzles[::2]:
+        folder = own_set.folder
         others = [(s, p) for s, p in puzzles if p.family == own.family and p.id != own.id]
         if not others:
             continue
         if own.kind in ("words", "icons"):
-            yield own_set, _alone(own, int(rng.integers(len(own.words)))), None
+            yield Asked(_alone(own, int(rng.integers(len(own.words)))), folder, None, SINGLE)
         other_set, other = others[int(rng.integers(len(others)))]
-        mine, theirs = solver.prompt(own, own_set.folder), solver.prompt(other, other_set.folder)
+        mine, theirs = solver.prompt(own, folder), solver.prompt(other, other_set.folder)
         match mine, theirs:
             case WordsPrompt(words), WordsPrompt(foreign):
                 foreign = tuple(word for word in foreign if word not in words)
-                for strange in _mixed(words, foreign, rng):
-                    yield own_set, own, WordsPrompt(strange)
+                for what, strange in _mixed(words, foreign, rng):
+                    yield Asked(own, folder, WordsPrompt(strange), what)
             case IconsPrompt(icons), IconsPrompt(foreign_icons):
-                for strange_icons in _mixed(icons, foreign_icons, rng):
-                    yield own_set, own, IconsPrompt(strange_icons)
+                for what, strange_icons in _mixed(icons, foreign_icons, rng):
+                    yield Asked(own, folder, IconsPrompt(strange_icons), what)
             case ImagePrompt(), ImagePrompt():
-                yield own_set, own, theirs
+                yield Asked(own, folder, theirs, "the prompt picture of another puzzle")
             case RegionPrompt(), RegionPrompt((x1, y1, x2, y2)):
                 picture = solver.background(other, other_set.folder)
-                yield own_set, own, ImagePrompt(picture[y1:y2, x1:x2])
+                cut = ImagePrompt(picture[y1:y2, x1:x2])
+                yield Asked(own, folder, cut, "the prompt picture of another puzzle")
             case _:
                 pass
 
@@ -287,17 +398,19 @@ def _alone(puzzle: Puzzle, place: int) -> Puzzle:
 T = TypeVar("T")
 
 
-def _mixed(own: tuple[T, ...], foreign: tuple[T, ...], rng: Generator) -> Iterator[tuple[T, ...]]:
+def _mixed(
+    own: tuple[T, ...], foreign: tuple[T, ...], rng: Generator
+) -> Iterator[tuple[str, tuple[T, ...]]]:
     """One that is not there alone, one of several replaced by it, and nothing but such."""
     if not foreign:
         return
     absent = foreign[int(rng.integers(len(foreign)))]
-    yield (absent,)
+    yield "absent alone", (absent,)
     if len(own) > 1:
         place = int(rng.integers(len(own)))
-        yield (*own[:place], absent, *own[place + 1 :])
+        yield "one of several absent", (*own[:place], absent, *own[place + 1 :])
     if len(foreign) > 1:
-        yield foreign[: len(own)]
+        yield "all absent", foreign[: len(own)]
 
 
 def _case(
@@ -363,7 +476,7 @@ def _counts(cases: Sequence[Case], kind: Kind) -> NDArray[np.float64]:
     return np.array([_OWN_WEIGHT[kind] if case.own else 1.0 for case in cases])
 
 
-def _fit(cases: list[Case], kind: Kind) -> Calibration:
+def _fit_pass(cases: list[Case], kind: Kind) -> Calibration:
     """The best detector weight, temperature, null score and regression."""
     solved = {w: np.array([case.right(w) for case in cases]) for w in _DETECTOR_WEIGHTS}
     weight = max(_DETECTOR_WEIGHTS, key=lambda w: solved[w].mean())
@@ -391,10 +504,17 @@ def _absent_fit(cases: list[Case], own: Calibration, right: NDArray[np.bool_]) -
     return float(bounds[int(np.argmax(told))])
 
 
-def _confidences(cases: list[Case], calibration: Calibration) -> NDArray[np.float64]:
+def _logits(cases: Sequence[Case], calibration: Calibration) -> NDArray[np.float64]:
+    """Before the second scaling."""
     weights = np.array([getattr(calibration, name) for name in _NAMES])
-    confidences: NDArray[np.float64] = 1 / (1 + np.exp(-_variables(cases, calibration) @ weights))
-    return confidences
+    logits: NDArray[np.float64] = _variables(cases, calibration) @ weights
+    return logits
+
+
+def _sure(cases: Sequence[Case], calibration: Calibration) -> NDArray[np.float64]:
+    """The confidence before the second scaling."""
+    sure: NDArray[np.float64] = 1 / (1 + np.exp(-_logits(cases, calibration)))
+    return sure
 
 
 if __name__ == "__main__":

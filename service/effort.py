@@ -32,18 +32,18 @@ class Budget:
     effort: Effort = "normal"
     until: float | None = None
 
-    def again(self, confidence: float, sure: float, spent_s: float) -> bool:
+    def again(self, certainty: float, sure: float, spent_s: float) -> bool:
         """Whether a second pass is to follow.
 
         Args:
-            confidence: Of the first pass, 0..1.
+            certainty: Of the first pass, 0..1.
             sure: From which on the first pass is enough, as calibrated.
             spent_s: What the first pass took.
         """
         if self.effort == "fast":
             return False
         enough = max(sure, _THOROUGH) if self.effort == "thorough" else sure
-        return confidence < enough and self._left() > _SECOND_PASS_COST * spent_s
+        return certainty < enough and self._left() > _SECOND_PASS_COST * spent_s
 
     def guarded(self, check: Callable[[], None]) -> Callable[[], None]:
         """The check of a second pass: that of the request, and that there is time left.

@@ -28,6 +28,9 @@ _BEST_ODDS = 9.0
 
 _LEAST_DOUBT = 1e-4
 
+_DOUBTFUL = 0.49
+"""The most that is said of an answer where an item may not be in the picture."""
+
 
 class CalibrationError(ClickorderError, ValueError):
     """A calibration file that cannot be used; the message names the file and the fault."""
@@ -56,7 +59,12 @@ class Calibration:
         boxes_slope: Weight of `boxes`.
         items_slope: Weight of `items`.
         alone: Weight of `alone`.
-        sure: Confidence from which on the first pass is enough; 0 never looks twice.
+        own_slope: Slope of the second scaling, which is fitted on prompts whose items are all
+            there: the weights above are fitted on absent items too, and say too little of these.
+        own_bias: Its intercept.
+        present_from: Logit of the weighted inputs below which something asked for may as well not
+            be in the picture at all; there the confidence stays below one half.
+        sure: Certainty from which on the first pass is enough; 0 never looks twice.
         no_partner: Score (before the temperature) above which a box speaks for an item of a cut of
             a prompt picture, and below which against it.
         absent_fit: Fit of the worst item below which an abstention says that something asked for
@@ -84,6 +92,9 @@ class Calibration:
     boxes_slope: float = 0.0
     items_slope: float = 0.0
     alone: float = 0.0
+    own_slope: float = 1.0
+    own_bias: float = 0.0
+    present_from: float = -100.0
     sure: float = 0.9
     no_partner: float = -3.0
     absent_fit: float = -3.0
@@ -92,14 +103,25 @@ class Calibration:
     def confidence(self, inputs: "ConfidenceInputs") -> float:
         """Probability that the whole answer is right, 0..1.
 
+        That of `certainty`, and less than one half where an item may not be in the picture.
+        """
+        certainty = self.certainty(inputs)
+        return certainty if self._logit(inputs) >= self.present_from else min(certainty, _DOUBTFUL)
+
+    def certainty(self, inputs: "ConfidenceInputs") -> float:
+        """Probability that the whole answer is right if everything asked for is there, 0..1.
+
         A logistic regression: Platt scaling (Platt 1999) with more than one variable. The share
         among assignments says which of several answers is best; how well the worst item fits says
-        whether everything that is asked for is in the picture at all.
+        whether everything that is asked for is in the picture at all. What it gives is scaled once
+        more, for prompts whose items are all there.
         """
-        logit = self.bias + sum(
-            getattr(self, weight) * getattr(inputs, name) for weight, name in INPUTS.items()
+        return float(1 / (1 + np.exp(-(self.own_slope * self._logit(inputs) + self.own_bias))))
+
+    def _logit(self, inputs: "ConfidenceInputs") -> float:
+        return self.bias + float(
+            sum(getattr(self, weight) * getattr(inputs, name) for weight, name in INPUTS.items())
         )
-        return float(1 / (1 + np.exp(-logit)))
 
 
 INPUTS: Mapping[str, str] = {

@@ -121,7 +121,7 @@ class Solver:
         start = perf_counter()
         verdict = self._verdict(background, prompt, watch, cache, FIRST_PASS)
         sure = verdict.evidence.calibration.sure
-        if budget.again(verdict.confidence, sure, perf_counter() - start):
+        if budget.again(verdict.certainty, sure, perf_counter() - start):
             guarded = replace(watch, check=budget.guarded(check))
             with suppress(OutOfTimeError):
                 verdict = self._verdict(background, prompt, guarded, cache, SECOND_PASS)
@@ -154,9 +154,15 @@ class Solver:
             scores = evidence.scores / calibration.temperature
             result = assign(scores, null_score=calibration.null_score, keys=evidence.keys)
         inputs = _inputs(result, evidence)
-        confidence = 0.0 if inputs is None else calibration.confidence(inputs)
-        worst_fit = 0.0 if inputs is None else inputs.worst_fit
-        return _Verdict(evidence, result, confidence, worst_fit)
+        if inputs is None:
+            return _Verdict(evidence, result, confidence=0.0, certainty=0.0, worst_fit=0.0)
+        return _Verdict(
+            evidence,
+            result,
+            confidence=calibration.confidence(inputs),
+            certainty=calibration.certainty(inputs),
+            worst_fit=inputs.worst_fit,
+        )
 
     def evidence(
         self, background: Picture, prompt: Prompt, augmentation: Augmentation = FIRST_PASS
@@ -279,12 +285,15 @@ class _Verdict:
         evidence: What was seen.
         result: The best assignment.
         confidence: That it is right, 0..1.
+        certainty: The same if everything asked for is in the picture; what a second pass depends
+            on, which finds no item that is not there.
         worst_fit: Log-likelihood of the item that fits worst.
     """
 
     evidence: Evidence
     result: Assignment
     confidence: float
+    certainty: float
     worst_fit: float
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
-from clickorder.cli import app as commands
 from typer.testing import CliRunner
 
+from clickorder.cli import app as commands
 from clickorder.client import Client
 from labels.puzzles import read_puzzles
 from service.app import create_app

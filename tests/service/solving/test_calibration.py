@@ -50,6 +50,28 @@ def test_a_bias_moves_the_logit() -> None:
     assert Calibration(slope=2, bias=1).confidence(inputs(0.5)) == pytest.approx(0.7310586)
 
 
+def test_a_second_scaling_is_applied_to_the_first() -> None:
+    calibration = Calibration(slope=2, bias=1, own_slope=0.5, own_bias=-0.5)
+    # The logit of one half is 0: 0.5 * (2 * 0 + 1) - 0.5.
+    assert calibration.confidence(inputs(0.5)) == pytest.approx(0.5)
+    assert calibration.confidence(inputs(0.8)) == pytest.approx(0.8)
+
+
+@given(SHARES, st.floats(0, 4), st.floats(-3, 3), st.floats(0.05, 5), st.floats(-6, 6))
+def test_where_an_item_may_be_absent_the_confidence_stays_below_one_half(
+    share: float, slope: float, bias: float, own_slope: float, present_from: float
+) -> None:
+    free = Calibration(slope=slope, bias=bias, own_slope=own_slope, own_bias=0.7)
+    bound = replace(free, present_from=present_from)
+    given_ = inputs(share, [0.9])
+    logit = bias + slope * given_.raw
+    assert bound.certainty(given_) == free.confidence(given_), "a second pass finds no absent item"
+    if logit < present_from:
+        assert bound.confidence(given_) == min(free.confidence(given_), 0.49)
+    else:
+        assert bound.confidence(given_) == free.confidence(given_)
+
+
 def test_files_round_trip(tmp_path: Path) -> None:
     calibrations = Calibrations(
         Calibration(1.7, -6.0, 0.8, 0.3, 1.2, -0.4), Calibration(0.5), icons=Calibration(0.7)
