@@ -14,6 +14,7 @@ from service.errors import BadPictureError, ServiceError
 from service.models.backends import load_solver
 from service.pictures import decode_picture
 from service.settings import Settings
+from service.solving.parts import Parts
 from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.solving.scoring import Evidence
 from service.solving.tta import FIRST_PASS, Augmentation
@@ -39,6 +40,11 @@ class LocalSolver:
     def models(self) -> Mapping[str, str]:
         """Role to name and version of every installed model."""
         return self._solver.models
+
+    @property
+    def parts(self) -> Parts:
+        """The models, and what they are put together with."""
+        return self._solver.parts
 
     def __call__(self, puzzle: Puzzle, folder: Path) -> Mapping[str, object]:
         """The body of the answer to a puzzle, or of the problem."""

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from classifier import OnnxClassifier
 from clickorder.adapt.models import assembled, settings_of, solve, starting_models
+from clickorder.adapt.prompt_layout import prompt_count, prompt_slots
 from clickorder.adapt.puzzles import part_of, puzzles_of
 from clickorder.adapt.state import AdaptationState, Wishes, fingerprint_of
 from clickorder.adapt.trainings import FEWEST, Trainings
@@ -49,11 +50,6 @@ REPORT_FILE = "report.html"
 
 _LOOKED_AT = 80
 """Puzzles learned from on which it is found out how much is missed."""
-
-
-_FEW_COUNTS, _MANY_COUNTS = 12, 40
-"""Prompt pictures from which their number of items is known: where all have the same one, and where
-they have several."""
 
 
 def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptation:
@@ -109,13 +105,7 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
         stage, files = stages.run(role, files, minutes)
         done.append(stage)
     bundle = assembled(files, out / BUNDLE)
-    count = _prompt_count(part_of(puzzles, annotations, parts["train"]))
-    if count is not None:
-        file = bundle / "calibration.json"
-        known = Calibrations.load(file) if file.is_file() else Calibrations()
-        replace(known, prompt_count=count).save(file)
-        shown = str(count[0]) if count[0] == count[1] else f"{count[0]} to {count[1]}"
-        console.print(f"The prompt pictures show {shown} items each, which the bundle knows now.")
+    _learn_layout(bundle, part_of(puzzles, annotations, parts["train"]), wishes, console)
     after = solve(bundle, tests, wishes, console)
     compared = compare(before, after)
     if tests is None:
@@ -141,6 +131,24 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
     return record
 
 
+def _learn_layout(
+    bundle: Path, puzzles: PuzzleSet | None, wishes: Wishes, console: Console
+) -> None:
+    """Let a bundle know how many items the prompt pictures show, and where."""
+    count = prompt_count(puzzles)
+    if count is None:
+        return
+    slots = prompt_slots(puzzles, LocalSolver(settings_of(bundle, wishes)))
+    file = bundle / "calibration.json"
+    known = Calibrations.load(file) if file.is_file() else Calibrations()
+    replace(known, prompt_count=count, slots=slots).save(file)
+    shown = str(count[0]) if count[0] == count[1] else f"{count[0]} to {count[1]}"
+    where = ", always in the same places" if slots else ""
+    console.print(
+        f"The prompt pictures show {shown} items each{where}, which the bundle knows now."
+    )
+
+
 def _ordered(annotations: Annotations) -> Annotations:
     """With the order of clicks, where a file beside the labels has it."""
     if annotations.layout is not Layout.YOLO:
@@ -153,20 +161,6 @@ def _kind(annotations: Annotations) -> str:
         return "puzzles"
     boxed = any(picture.boxes for picture in annotations.pictures)
     return "boxes" if boxed else "classes"
-
-
-def _prompt_count(puzzles: PuzzleSet | None) -> tuple[int, int] | None:
-    """The least and the greatest number of items of a site's prompt pictures.
-
-    None where too few pictures tell: one more would be likely to have another number.
-    """
-    shown = () if puzzles is None else puzzles.puzzles
-    counts = [len(p.targets) for p in shown if p.known and p.kind in ("image", "region")]
-    if not counts:
-        return None
-    least, greatest = min(counts), max(counts)
-    needed = _FEW_COUNTS if least == greatest else _MANY_COUNTS
-    return (least, greatest) if len(counts) >= needed else None
 
 
 def _least_certain_first(

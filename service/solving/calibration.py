@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from modelfile.errors import ClickorderError
 from service.solving.matching import Assignment
+from service.solving.prompt_slots import Slots
 from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
 
 Kind: TypeAlias = Literal["words", "pictures", "icons"]
@@ -227,6 +228,7 @@ class Calibrations:
         icons_closely: For prompts of icons at the second pass; None for `pictures_closely`.
         prompt_count: Least and greatest number of items of the prompt pictures that it was fitted
             on, where those of one site have a fixed number; None where any number may come.
+        slots: Where the items of those prompt pictures are; None where their layout varies.
     """
 
     words: Calibration = Calibration()
@@ -236,6 +238,7 @@ class Calibrations:
     icons: Calibration | None = None
     icons_closely: Calibration | None = None
     prompt_count: tuple[int, int] | None = None
+    slots: Slots | None = None
 
     def of(self, kind: Kind, augmentation: Augmentation) -> Calibration:
         """The one for a kind of prompt and a pass."""
@@ -261,6 +264,7 @@ class Calibrations:
         try:
             kinds = json.loads(path.read_text(encoding="utf-8-sig"))
             count = _counts(kinds.pop("prompt_count", None)) if isinstance(kinds, dict) else None
+            slots = _slots(kinds.pop("slots", None)) if isinstance(kinds, dict) else None
             for kind in KINDS:
                 if kind in kinds:
                     kinds.setdefault(f"{kind}_closely", kinds[kind])
@@ -270,6 +274,7 @@ class Calibrations:
                     for kind, values in kinds.items()
                 },
                 prompt_count=count,
+                slots=slots,
             )
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise CalibrationError(
@@ -279,6 +284,22 @@ class Calibrations:
         if min(calibration.temperature for calibration in every) <= 0:
             raise CalibrationError(f"The temperature in {path} must be greater than 0.")
         return loaded
+
+
+def _slots(value: object) -> Slots | None:
+    """The slots, as JSON has them.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if value is None:
+        return None
+    try:
+        width, height = value["size"]  # type: ignore[index]
+        boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in value["boxes"])  # type: ignore[index]
+        return Slots((int(width), int(height)), boxes)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"slots is {value!r}, not a size and boxes in it") from error
 
 
 def _counts(value: object) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from detector.boxes import iou_matrix
 from detector.detections import Detector
+from service.solving.prompt_slots import Slots
 
 _GROUND_TOLERANCE = 24
 """Levels by which a pixel may differ from the ground and still be ground (JPEG noise is under)."""
@@ -117,7 +118,10 @@ class Candidates:
 
 
 def candidates(
-    detector: Detector, picture: NDArray[np.uint8], count: tuple[int, int] | None = None
+    detector: Detector,
+    picture: NDArray[np.uint8],
+    count: tuple[int, int] | None = None,
+    slots: Slots | None = None,
 ) -> Candidates:
     """The plausible ways to cut a prompt picture into items; none where nothing is found.
 
@@ -126,8 +130,14 @@ def candidates(
         picture: `(H, W, 3)` uint8 RGB.
         count: The least and the greatest number of items; None where nobody knows. Where no cut
             has such a number, all are kept: a caller can be wrong.
+        slots: Where the items of such pictures always are; None where nobody knows. A picture of
+            another aspect ratio has another layout.
     """
     boxes, scores = _detected(detector, picture)
+    height, width = picture.shape[:2]
+    if slots is not None and slots.fit(width, height):
+        filled = slots.filled(width, height, boxes)
+        return Candidates(filled, (Cut(tuple(range(len(filled))), prior=0.0),))
     weight = 1.0 if _TOLD in getattr(detector, "calibration", {}) else _PRIOR_WEIGHT
     cuts = _by_probability(boxes, _probabilities(detector, scores), weight)
     for own in _at_gaps(picture):

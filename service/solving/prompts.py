@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labels.pictures import composed
+from service.solving.prompt_slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,12 @@ class ImagePrompt:
     Attributes:
         image: `(h, w, 3)` uint8 RGB.
         count: The least and the greatest number of items that it shows; None where nobody knows.
+        slots: Where its items are; None where that is to be found out.
     """
 
     image: NDArray[np.uint8]
     count: tuple[int, int] | None = None
+    slots: Slots | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +52,30 @@ class RegionPrompt:
     Attributes:
         region: `x1, y1, x2, y2` in background pixels, `x2`/`y2` exclusive.
         count: The least and the greatest number of items that it shows; None where nobody knows.
+        slots: Where its items are, in pixels of the region; None where that is to be found out.
     """
 
     region: tuple[int, int, int, int]
     count: tuple[int, int] | None = None
+    slots: Slots | None = None
 
 
 Prompt = WordsPrompt | IconsPrompt | ImagePrompt | RegionPrompt
 
 
-def with_count(prompt: Prompt, count: tuple[int, int] | None) -> Prompt:
-    """The prompt with a number of items, where it is a picture that does not say so itself."""
-    if isinstance(prompt, ImagePrompt | RegionPrompt) and prompt.count is None and count:
-        return replace(prompt, count=count)
-    return prompt
+def with_layout(
+    prompt: Prompt, count: tuple[int, int] | None, slots: Slots | None = None
+) -> Prompt:
+    """The prompt with a number of items and their slots, where it is a picture.
+
+    Args:
+        prompt: As the caller sent it.
+        count: Used where the prompt does not say how many items it has.
+        slots: Used where the prompt does not have another number of items.
+    """
+    if not isinstance(prompt, ImagePrompt | RegionPrompt):
+        return prompt
+    wanted = prompt.count or count
+    if slots and wanted and not wanted[0] <= len(slots.boxes) <= wanted[1]:
+        slots = None
+    return replace(prompt, count=wanted, slots=slots)

@@ -147,16 +147,16 @@ class Scorer:
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):
                     return self._picture_evidence(background, scene, whole, augmentation, "icons")
-            case ImagePrompt(image, count):
+            case ImagePrompt(image, count, slots):
                 picture = image
-            case RegionPrompt((x1, y1, x2, y2), count):
+            case RegionPrompt((x1, y1, x2, y2), count, slots):
                 picture = background[y1:y2, x1:x2]
         cache = cache or PromptCache()
         with watch.stage("detect"):
             found = cache.cuts
             if found is None:
                 found = candidates(
-                    self._parts.prompt_detector or self._parts.detector, picture, count
+                    self._parts.prompt_detector or self._parts.detector, picture, count, slots
                 )
             cache.cuts = found
             matched = found.at_most(self._max_items)

@@ -19,7 +19,7 @@ from service.solving.answers import Answer, Box, Click, DetectedBox, Reason
 from service.solving.calibration import ConfidenceInputs
 from service.solving.matching import MAX_ITEMS, Assignment, assign
 from service.solving.parts import Parts
-from service.solving.prompts import Prompt, with_count
+from service.solving.prompts import Prompt, with_layout
 from service.solving.recognition import doubt, unknown_word
 from service.solving.scoring import Evidence, PromptCache, Scorer
 from service.solving.spelling import can_spell, spelled
@@ -114,7 +114,7 @@ class Solver:
             TooManyItemsError: the prompt has more items than are matched.
             RegionOutsideError: the region is not inside the background.
         """
-        prompt = self._counted(prompt)
+        prompt = self._laid_out(prompt)
         watch = StageTimer(check, dict.fromkeys(("detect", "recognise", "match"), 0.0))
         cache = PromptCache()
         budget = Budget(effort or self._effort, until)
@@ -168,12 +168,13 @@ class Solver:
         self, background: Picture, prompt: Prompt, augmentation: Augmentation = FIRST_PASS
     ) -> Evidence:
         """What one pass of `solve` decides on, for fitting a calibration; same errors."""
-        prompt = self._counted(prompt)
+        prompt = self._laid_out(prompt)
         return self._scorer.gather(background, prompt, StageTimer(), augmentation)
 
-    def _counted(self, prompt: Prompt) -> Prompt:
-        """The prompt with the number of items that these models are for, unless it says its own."""
-        return with_count(prompt, self.parts.prompt_count or self.parts.calibrations.prompt_count)
+    def _laid_out(self, prompt: Prompt) -> Prompt:
+        """The prompt with the layout that these models are for, unless it says its own."""
+        known = self.parts.calibrations
+        return with_layout(prompt, self.parts.prompt_count or known.prompt_count, known.slots)
 
     def detect(self, image: Picture) -> tuple[DetectedBox, ...]:
         """Find every clickable item of an `(H, W, 3)` uint8 RGB picture, best first."""
