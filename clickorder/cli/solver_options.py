@@ -29,6 +29,13 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class Profile(StrEnum):
+    """How a service uses the cores."""
+
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+
+
 BackendOption = Annotated[
     Backend | None,
     typer.Option(
