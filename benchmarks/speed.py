@@ -290,8 +290,6 @@ def main(
 
     from training.evaluation.evaluate import first_of_each_family
 
-    # Of all processes that are started here: see clickorder.cli.solver_options.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     before = os.getloadavg()[0]
     read = [read_puzzles(folder) for folder in sets or default_sets(ROOT)]
     asked = [(p, one.folder) for one in read for p in first_of_each_family(one, limit)]
