@@ -251,6 +251,8 @@ def plot(curves: Sequence[Curve], file: Path) -> None:
         first = next(one for one in curves if one.axis == name)
         ends = np.array([first.measures[0], first.measures[-1]])
         chart.loglog(ends, first.ms[0] * ends / ends[0], ":", color="grey", label="linear: 1")
+        chart.set_xticks(first.measures, [f"{m:g}" for m in first.measures])
+        chart.minorticks_off()
         chart.set_xlabel(axis.label)
         chart.legend(fontsize=7, title="exponent", title_fontsize=7)
     charts[0].set_ylabel("milliseconds of processor time")
