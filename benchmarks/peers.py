@@ -174,10 +174,10 @@ def count_weights() -> list[int]:
     return sizes
 
 
-def kernel_peak() -> int:
-    """The kernel's own high-water mark of this process; 0 where it keeps none (not Linux)."""
+def kernel_peak(process: int | str = "self") -> int:
+    """The kernel's own high-water mark of a process; 0 where it keeps none (not Linux)."""
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     except OSError:
         return 0
     lines = (line.split() for line in status.splitlines())

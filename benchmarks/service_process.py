@@ -84,6 +84,11 @@ class ServiceProcess:
         return self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since it was started, the clock of `memory`."""
         return time.monotonic() - self._started

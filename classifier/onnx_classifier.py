@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from classifier.charset import Charset
 from classifier.charset_classifier import CharsetClassifier
 from classifier.inputs import batch_axis
-from classifier.preprocess import own_input
+from classifier.preprocess import own_frame
 from classifier.readings import CtcReadings, SoftmaxReadings
 from modelfile import (
     ModelMetadata,
@@ -17,6 +17,10 @@ from modelfile import (
     ModelShapeError,
     OnnxSession,
 )
+from modelfile.tensors import normalised
+
+_MOST_CROPS = 32
+"""Of one run: more of them take more memory, and no less time for each."""
 
 
 class OnnxClassifier(CharsetClassifier):
@@ -73,7 +77,7 @@ class OnnxClassifier(CharsetClassifier):
         return cls(OnnxSession(path, threads=threads), margin=margin)
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
-        """Run the network once over all crops.
+        """Run the network over all crops.
 
         Args:
             crops: N crops, `(h, w, 3)` uint8 RGB, of any sizes.
@@ -90,21 +94,21 @@ class OnnxClassifier(CharsetClassifier):
     def _infer(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """`(N, C)` or `(N, T, C)` float32 logits of at least one crop."""
         meta = self._metadata
-        inputs = [
-            own_input(
-                crop,
-                size=meta.input_size,
+        frames = np.stack([own_frame(crop, meta.input_size) for crop in crops])
+        name = self._session.inputs[0].name
+        most = 1 if self._one_by_one else _MOST_CROPS
+        portions = [
+            normalised(
+                frames[at : at + most],
                 colour=meta.colour,
                 scale=meta.scale,
                 mean=meta.mean,
                 std=meta.std,
             )
-            for crop in crops
+            for at in range(0, len(frames), most)
         ]
-        name = self._session.inputs[0].name
-        batches = inputs if self._one_by_one else [np.concatenate(inputs)]
         logits: NDArray[np.float32] = np.concatenate(
-            [self._session.run({name: batch})[0] for batch in batches]
+            [self._session.run({name: portion})[0] for portion in portions]
         )
         wanted_rank = 3 if self._charset.blank else 2
         if (logits.ndim, logits.shape[0], logits.shape[-1]) != (

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.errors import CropShapeError
-from modelfile.crops import cut_boxes
+from modelfile.crops import cut_boxes, extend_edges
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -103,27 +103,15 @@ def dddd_trainer_input(
     return _normalised(values / np.float32(255), mean, std)
 
 
-def own_input(
-    crop: U8,
-    *,
-    size: tuple[int, int],
-    colour: str,
-    scale: float,
-    mean: Sequence[float],
-    std: Sequence[float],
-) -> F32:
+def own_frame(crop: U8, size: tuple[int, int]) -> U8:
     """A crop for our own models: its shape kept, centred, its border pixels continued outwards.
 
     Args:
         crop: `(h, w, 3)` uint8 RGB.
         size: `(width, height)` of the network's input in pixels.
-        colour: `"RGB"`, `"BGR"` or `"GRAY"`, the channel order of the network.
-        scale: Factor on the pixel value.
-        mean: One value per channel of the network.
-        std: One value per channel of the network.
 
     Returns:
-        `(1, C, height, width)` float32, `(pixel * scale - mean) / std`.
+        `(height, width, 3)` uint8 RGB, to be normalised as the network's metadata say.
     """
     ratio = min(size[0] / crop.shape[1], size[1] / crop.shape[0])
     inner = (
@@ -131,17 +119,7 @@ def own_input(
         min(max(round(crop.shape[0] * ratio), 1), size[1]),
     )
     resized = np.asarray(Image.fromarray(crop).resize(inner, Image.Resampling.BILINEAR))
-    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-    padded = np.pad(
-        resized,
-        ((top, size[1] - inner[1] - top), (left, size[0] - inner[0] - left), (0, 0)),
-        mode="edge",
-    )
-    if colour == "BGR":
-        padded = padded[..., ::-1]
-    picture = Image.fromarray(np.ascontiguousarray(padded))
-    values = _channels_first(picture.convert("L") if colour == "GRAY" else picture)
-    return _normalised(values * np.float32(scale), mean, std)
+    return extend_edges(resized, size)
 
 
 def _resized_to_height(crop: U8, height: int) -> Image.Image:

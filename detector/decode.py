@@ -140,19 +140,19 @@ def decode(output: F32, layout: Layout, threshold: float) -> Candidates:
     """
     table = output[0].T if layout.kind == "v8" else output[0]
     if layout.kind == "end_to_end":
-        boxes, scores = table[:, :4], table[:, 4]
-        classes = np.nan_to_num(table[:, 5]).astype(np.int64)
+        by_class, scores = None, table[:, 4]
     else:
         by_class = table[:, 4:] if layout.kind == "v8" else table[:, 5:] * table[:, 4:5]
-        classes = by_class.argmax(axis=1).astype(np.int64)
-        scores = np.take_along_axis(by_class, classes[:, None], axis=1)[:, 0]
+        scores = by_class.max(axis=1)
+    # Few of thousands are left; everything else is computed of those.
+    good = np.flatnonzero((scores >= threshold) & np.isfinite(scores))
+    table, scores = table[good], scores[good]
+    if by_class is None:
+        boxes, classes = table[:, :4], np.nan_to_num(table[:, 5]).astype(np.int64)
+    else:
         boxes = xyxy_from_cxcywh(table[:, :4])
-    keep = (
-        (scores >= threshold)
-        & np.isfinite(scores)
-        & np.isfinite(boxes).all(axis=1)
-        & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    )
+        classes = by_class[good].argmax(axis=1).astype(np.int64)
+    keep = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return Candidates(
         boxes=boxes[keep].astype(np.float32),
         scores=np.clip(scores[keep], 0, 1).astype(np.float32),

@@ -9,6 +9,7 @@ from PIL import Image
 
 from detector.boxes import F32
 from detector.errors import PictureShapeError
+from modelfile.tensors import Colour, normalised
 
 PAD = 114  # the grey of YOLOv5, YOLOX and Ultralytics
 
@@ -99,7 +100,7 @@ def letterbox(
 def to_tensor(
     frame: NDArray[np.uint8],
     *,
-    colour: Literal["RGB", "BGR", "GRAY"] = "RGB",
+    colour: Colour = "RGB",
     scale: float = 1 / 255,
     mean: tuple[float, ...] = (0.0, 0.0, 0.0),
     std: tuple[float, ...] = (1.0, 1.0, 1.0),
@@ -116,11 +117,4 @@ def to_tensor(
     Returns:
         `(1, C, H, W)` float32.
     """
-    if colour == "GRAY":
-        channels = np.asarray(Image.fromarray(frame).convert("L"))[..., None]
-    else:
-        channels = frame if colour == "RGB" else frame[..., ::-1]
-    values: F32 = channels.astype(np.float32) * np.float32(scale)
-    values -= np.array(mean, np.float32)
-    values /= np.array(std, np.float32)
-    return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
+    return normalised(frame[None], colour=colour, scale=scale, mean=mean, std=std)

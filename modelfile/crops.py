@@ -28,3 +28,28 @@ def cut_boxes(image: U8, boxes: F32, grow: F32) -> list[U8]:
         right, bottom = max(min(x2, width), left + 1), max(min(y2, height), top + 1)
         crops.append(image[top:bottom, left:right])
     return crops
+
+
+def extend_edges(picture: U8, size: tuple[int, int]) -> U8:
+    """Centre a picture in a larger frame and continue its border pixels outwards.
+
+    Args:
+        picture: `(h, w, 3)` uint8 RGB, not larger than the frame.
+        size: `(width, height)` of the frame in pixels.
+
+    Returns:
+        `(height, width, 3)` uint8 RGB; the picture itself where it fills the frame.
+    """
+    height, width = picture.shape[:2]
+    if (width, height) == size:
+        return picture
+    top, left = (size[1] - height) // 2, (size[0] - width) // 2
+    bottom, right = top + height, left + width
+    # As numpy.pad does with mode="edge", which takes longer than the resize before it.
+    frame = np.empty((size[1], size[0], 3), np.uint8)
+    frame[top:bottom, left:right] = picture
+    frame[top:bottom, :left] = picture[:, :1]
+    frame[top:bottom, right:] = picture[:, -1:]
+    frame[:top] = frame[top]
+    frame[bottom:] = frame[bottom - 1]
+    return frame

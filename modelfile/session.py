@@ -23,6 +23,7 @@ _FLOAT_TYPES = {
     "tensor(double)": np.float64,
 }
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
+_STOP_SPINNING = "session.force_spinning_stop"
 _LFS_HEAD = b"version https://git-lfs"
 _REASON = re.compile(r"^\s*\[ONNXRuntimeError\] : \d+ : \w+ : ")
 # "/src/model.cc:181 ns::Model(const A&, B) " before what it means to say.
@@ -131,6 +132,11 @@ class OnnxSession:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _LOG_FATAL_ONLY
+        # An arena of its own would keep what the largest batch ever took, for each model: 390 MiB
+        # instead of 256 after some close looks, at the same speed.
+        options.enable_cpu_mem_arena = False
+        # Threads spin between the operators of a run, but not on into another model's.
+        options.add_session_config_entry(_STOP_SPINNING, "1")
         if isinstance(model, bytes):
             content, place = model, folder
             if folder is not None:

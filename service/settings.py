@@ -6,10 +6,19 @@ whoever starts the service makes one `Settings()` and passes it on.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -19,11 +28,21 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariableError
 
+from service.cores import usable_cores
 from service.effort import Effort
 from service.hosts import hostname, is_loopback
 from service.settings_file import ConfigurationError, explain, file_source
 
 Count = Annotated[int, Field(ge=1)]
+
+LAYOUTS: Mapping[str, Callable[[int], Mapping[str, int]]] = MappingProxyType(
+    {
+        "latency": lambda cores: {"workers": 1, "threads": cores},
+        "throughput": lambda cores: {"workers": cores, "threads": 1},
+    }
+)
+"""What each profile sets on so many cores, where nothing else sets it; `benchmarks/speed.py`
+measures both."""
 
 
 class Limits(BaseModel):
@@ -139,6 +158,9 @@ class Settings(BaseSettings):
     """`auto` takes own weights where they are installed and the embedded default elsewhere."""
     models_dir: Path | None = None
     """Where own ONNX files lie; None is the place of the shipped ones."""
+    profile: Literal["latency", "throughput"] | None = None
+    """Sets `workers` and `threads` by the cores, unless they are given: `latency` for the shortest
+    wait of a single caller, `throughput` for the most answers to many."""
     workers: Count = 2
     """Requests computed at the same time."""
     threads: Count = 1
@@ -173,6 +195,12 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     log: Log = Log()
     keep: Keep = Keep()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_out(cls, given: dict[str, Any]) -> dict[str, Any]:
+        layout = LAYOUTS.get(str(given.get("profile")))
+        return given if layout is None else {**layout(usable_cores()), **given}
 
     @property
     def keys_on(self) -> bool:

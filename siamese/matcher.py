@@ -26,6 +26,10 @@ _INPUTS = ("prompt", "scene")
 _SIMILARITY = "similarity"
 _EMBEDDING = "embedding"
 
+_MOST_SCENE_CROPS = 48
+"""Of one run, which embeds the prompt's crops again: more take more memory, and hardly less
+time."""
+
 
 class SiameseMatcher:
     """A Siamese network; implements `Matcher`."""
@@ -99,7 +103,7 @@ class SiameseMatcher:
     def compare(
         self, prompt: Sequence[NDArray[np.uint8]], scene: Sequence[NDArray[np.uint8]]
     ) -> F32:
-        """Logit of "same item" for every pair, from one embedding pass over all crops.
+        """Logit of "same item" for every pair; no crop is embedded for each pair anew.
 
         Args:
             prompt: M crops, `(h, w, 3)` uint8 RGB.
@@ -113,14 +117,12 @@ class SiameseMatcher:
         """
         if not prompt or not scene:
             return np.zeros((len(prompt), len(scene)), np.float32)
-        feeds = {"prompt": self._batch(prompt), "scene": self._batch(scene)}
-        similarity: F32 = self._session.run(feeds, [_SIMILARITY])[0]
-        if similarity.shape != (len(prompt), len(scene)):
-            raise ModelShapeError(
-                f"{self._session.source} compares {len(prompt)} with {len(scene)} crops and "
-                f"answers {similarity.shape}; export it with free batch axes."
-            )
-        return similarity
+        items = self._batch(prompt)
+        portions = [
+            self._similarity(items, self._batch(scene[at : at + _MOST_SCENE_CROPS]))
+            for at in range(0, len(scene), _MOST_SCENE_CROPS)
+        ]
+        return np.concatenate(portions, axis=1)
 
     def embed(self, crops: Sequence[NDArray[np.uint8]]) -> F32:
         """What the network makes of each crop before it compares: near each other where alike.
@@ -156,6 +158,16 @@ class SiameseMatcher:
                 f"{embeddings.shape}; export it again with train-siamese."
             )
         return embeddings[: len(crops)]
+
+    def _similarity(self, prompt: F32, scene: F32) -> F32:
+        """`(M, N)` logits of two batches."""
+        similarity: F32 = self._session.run({"prompt": prompt, "scene": scene}, [_SIMILARITY])[0]
+        if similarity.shape != (len(prompt), len(scene)):
+            raise ModelShapeError(
+                f"{self._session.source} compares {len(prompt)} with {len(scene)} crops and "
+                f"answers {similarity.shape}; export it with free batch axes."
+            )
+        return similarity
 
     def _batch(self, crops: Sequence[NDArray[np.uint8]]) -> F32:
         meta = self._metadata

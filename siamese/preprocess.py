@@ -1,13 +1,13 @@
 """From a picture to the matcher's input: the one preprocessing, for training too."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from modelfile.crops import cut_boxes
+from modelfile.crops import cut_boxes, extend_edges
+from modelfile.tensors import Colour, normalised
 from siamese.errors import CropShapeError
 
 U8 = NDArray[np.uint8]
@@ -53,12 +53,8 @@ def square(crop: U8, size: int) -> U8:
         CropShapeError: the crop is no picture.
     """
     _check_picture(crop)
-    height, width = crop.shape[:2]
-    side = max(height, width)
-    top, left = (side - height) // 2, (side - width) // 2
-    padding = ((top, side - height - top), (left, side - width - left), (0, 0))
-    padded = np.pad(crop, padding, mode="edge")
-    picture = Image.fromarray(padded)
+    side = max(crop.shape[:2])
+    picture = Image.fromarray(extend_edges(crop, (side, side)))
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
 
 
@@ -66,7 +62,7 @@ def to_batch(
     crops: Sequence[U8],
     size: int,
     *,
-    colour: Literal["RGB", "BGR", "GRAY"] = "RGB",
+    colour: Colour = "RGB",
     scale: float = 1 / 255,
     mean: Sequence[float] = (0.0, 0.0, 0.0),
     std: Sequence[float] = (1.0, 1.0, 1.0),
@@ -87,17 +83,8 @@ def to_batch(
     Raises:
         CropShapeError: a crop is no picture.
     """
-    squares = [square(crop, size) for crop in crops]
-    if colour == "GRAY":
-        pixels = np.stack([np.asarray(Image.fromarray(item).convert("L")) for item in squares])
-        values: F32 = pixels[..., None].astype(np.float32)
-    else:
-        pixels = np.stack(squares)
-        values = (pixels if colour == "RGB" else pixels[..., ::-1]).astype(np.float32)
-    values *= np.float32(scale)
-    values -= np.array(mean, np.float32)
-    values /= np.array(std, np.float32)
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+    squares = np.stack([square(crop, size) for crop in crops])
+    return normalised(squares, colour=colour, scale=scale, mean=mean, std=std)
 
 
 def _check_picture(image: U8) -> None:

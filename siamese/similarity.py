@@ -27,7 +27,7 @@ class Matcher(Protocol):
     def compare(
         self, prompt: Sequence[NDArray[np.uint8]], scene: Sequence[NDArray[np.uint8]]
     ) -> NDArray[np.float32]:
-        """Logit of "same item" for every pair, from one embedding pass over all crops.
+        """Logit of "same item" for every pair; no crop is embedded for each pair anew.
 
         Args:
             prompt: M crops, `(h, w, 3)` uint8 RGB.

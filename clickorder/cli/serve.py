@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clickorder.cli.solver_options import BackendOption, LogLevel, settings_of
+from clickorder.cli.solver_options import BackendOption, LogLevel, Profile, settings_of
 
 
 def serve(
@@ -38,8 +38,19 @@ def serve(
     ] = None,
     backend: BackendOption = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="[default: info]")] = None,
+    profile: Annotated[
+        Profile | None,
+        typer.Option(
+            help="How the cores are used: `latency`, all of them on one request at a time, or "
+            "`throughput`, each on a request of its own. [env: CLICKORDER_PROFILE; default: two "
+            "requests at a time, each on one core]",
+        ),
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Requests computed at the same time. [default: 2]")
+        int | None,
+        typer.Option(
+            min=1, help="Requests computed at the same time. [default: as --profile says, or 2]"
+        ),
     ] = None,
     keep_failures: Annotated[
         Path | None,
@@ -74,6 +85,7 @@ def serve(
             grpc_port=grpc_port,
             models_dir=models_dir,
             backend=backend,
+            profile=None if profile is None else profile.value,
             workers=workers,
             level=log_level,
             keep=None if keep_failures is None else {"dir": keep_failures},

@@ -1,5 +1,6 @@
 """Options of the commands that solve or serve, and the settings that they make."""
 
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,13 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class Profile(StrEnum):
+    """How a service uses the cores."""
+
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
 
 
 BackendOption = Annotated[
@@ -73,7 +81,11 @@ TWO_SOLVERS = "--backend chooses what solves in this process; a service at --url
 def settings_of(
     *, backend: Backend | None, level: LogLevel | None = None, **given: object
 ) -> "Settings":
-    """Settings of environment and file, and over them what was given on the command line."""
+    """Settings of environment and file, and over them what was given on the command line.
+
+    To be called before NumPy is imported; see `limit_matrix_threads`.
+    """
+    limit_matrix_threads()
     from service.settings import load_settings
     from service.settings_file import ConfigurationError
 
@@ -86,3 +98,13 @@ def settings_of(
         return load_settings(**options)
     except ConfigurationError as error:
         raise UsageError(str(error)) from error
+
+
+def limit_matrix_threads() -> None:
+    """Let NumPy multiply matrices in one thread, unless the environment says otherwise.
+
+    The products of a solve take a fraction of a millisecond, and OpenBLAS would split each among
+    all cores, whatever `threads` is. Where those are busy, it waits for the slowest: a prompt of
+    icons took 77 ms longer. OpenBLAS reads the variable when NumPy is imported.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

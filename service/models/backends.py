@@ -8,9 +8,11 @@ file changes nothing else; but a detector of one's own reads prompt pictures too
 `prompt_detector.onnx` beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from classifier.dddd_trainer import DdddTrainerClassifier
 from classifier.ddddocr import DdddocrClassifier
@@ -176,7 +178,7 @@ class OpenedParts:
 
 
 def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
-    """Open model files.
+    """Open model files, all at the same time.
 
     Args:
         files: As `own_files` finds them.
@@ -186,31 +188,38 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         ModelFileError: a file cannot be used, or is not the one that the manifest names.
         CalibrationError: the calibration file cannot be used.
     """
-    for role in (*ROLES, PROMPT_DETECTOR, TEXT):
-        if role in files:
-            verify_manifest(files[role])
-    classifier: Classifier | None = None
-    # The charsets may be the text model's alone, another export of dddd_trainer.
-    if "charsets" in files and "classifier" in files and not _is_own(files["classifier"]):
-        classifier = DdddTrainerClassifier.load(
-            files["classifier"], files["charsets"], threads=threads
-        )
-    elif "classifier" in files:
-        classifier = OnnxClassifier.load(files["classifier"], threads=threads)
+    loaders: Mapping[str, Callable[[Path], object]] = {
+        "detector": lambda file: YoloDetector.load(file, threads=threads),
+        "classifier": lambda file: _open_classifier(file, files.get("charsets"), threads),
+        "siamese": lambda file: SiameseMatcher.load(file, threads=threads),
+        TEXT: lambda file: TextReader.load(file, threads=threads),
+        PROMPT_DETECTOR: lambda file: YoloDetector.load(file, threads=threads),
+    }
+
+    def opened(role: str) -> object:
+        verify_manifest(files[role])
+        return loaders[role](files[role])
+
+    # ONNX Runtime prepares a graph without holding the interpreter's lock.
+    with ThreadPoolExecutor(len(loaders), thread_name_prefix="open") as pool:
+        futures = {role: pool.submit(opened, role) for role in loaders if role in files}
+    # Of several faults, the same one is told each time.
+    found: dict[str, Any] = {role: future.result() for role, future in futures.items()}
     return OpenedParts(
-        detector=YoloDetector.load(files["detector"], threads=threads)
-        if "detector" in files
-        else None,
-        classifier=classifier,
-        matcher=SiameseMatcher.load(files["siamese"], threads=threads)
-        if "siamese" in files
-        else None,
+        detector=found.get("detector"),
+        classifier=found.get("classifier"),
+        matcher=found.get("siamese"),
         calibrations=Calibrations.load(files["calibration"]) if "calibration" in files else None,
-        text=TextReader.load(files["text"], threads=threads) if "text" in files else None,
-        prompt_detector=YoloDetector.load(files[PROMPT_DETECTOR], threads=threads)
-        if PROMPT_DETECTOR in files
-        else None,
+        text=found.get(TEXT),
+        prompt_detector=found.get(PROMPT_DETECTOR),
     )
+
+
+def _open_classifier(file: Path, charsets: Path | None, threads: int) -> Classifier:
+    # The charsets may be the text model's alone, another export of dddd_trainer.
+    if charsets is not None and not _is_own(file):
+        return DdddTrainerClassifier.load(file, charsets, threads=threads)
+    return OnnxClassifier.load(file, threads=threads)
 
 
 def _is_own(file: Path) -> bool:

@@ -6,6 +6,8 @@ augmenting path algorithm for dense and sparse linear assignment problems", 1987
 sixty boxes take a fraction of a millisecond, and a service that needs no SciPy starts sooner.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,14 +29,32 @@ def best_assignment(
     if scores.ndim != 2 or not np.isfinite(scores).all():
         raise ValueError("scores must be a finite (M, N) matrix")
     if len(scores) <= scores.shape[1]:
-        return np.arange(len(scores)), _columns(-scores)
-    rows = _columns(-scores.T)
+        return np.arange(len(scores)), priced_assignment(-scores).columns
+    rows = priced_assignment(-scores.T).columns
     order = np.argsort(rows)
     return rows[order], order
 
 
-def _columns(costs: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The column of each row of `(M, N)` costs, M <= N, such that their sum is the least."""
+@dataclass(frozen=True, slots=True)
+class PricedAssignment:
+    """The cheapest assignment, and the prices that prove it.
+
+    Every cost less the prices of its row and its column is at least 0, and those of the assignment
+    are 0, up to rounding.
+
+    Attributes:
+        columns: `(M,)` int64, the column of each row.
+        row_prices: `(M,)` float64.
+        column_prices: `(N,)` float64, at most 0, and 0 where the column is left over.
+    """
+
+    columns: NDArray[np.int64]
+    row_prices: NDArray[np.float64]
+    column_prices: NDArray[np.float64]
+
+
+def priced_assignment(costs: NDArray[np.float64]) -> PricedAssignment:
+    """The column of each row of finite `(M, N)` costs, M <= N, such that their sum is the least."""
     rows, columns = costs.shape
     column_of = np.full(rows, -1, np.int64)
     row_of = np.full(columns, -1, np.int64)
@@ -68,4 +88,4 @@ def _columns(costs: NDArray[np.float64]) -> NDArray[np.int64]:
             if row == first:
                 break
             column = left
-    return column_of
+    return PricedAssignment(column_of, row_price, column_price)

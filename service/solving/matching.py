@@ -6,6 +6,10 @@ weight among the weights of *all* injective assignments, an "item has no box" sl
 sum over the exponentially many assignments is done over subsets of items, box by box
 (`O(N * M * 2^M)`), the standard dynamic programme for rectangular permanents; a pass from the
 other side gives the share of every item on its box.
+
+Weights may be as small as `exp(-1000)`. What is summed are therefore weights relative to those of
+the best assignment: with the prices of items and boxes that prove it the best, no factor exceeds 1,
+and its own are all 1.
 """
 
 from collections.abc import Hashable, Sequence
@@ -16,10 +20,13 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from service.solving.assignment import best_assignment
+from service.solving.assignment import best_assignment, priced_assignment
 
 MAX_ITEMS = 12
-"""Items the subset sum is done for: 2^12 subsets times 60 boxes take some 100 ms, 2^8 some 5."""
+"""Items the subset sum is done for: 2^12 subsets times 60 boxes take some 15 ms, 2^8 some 2."""
+
+_FAR = 100.0
+"""Log-likelihood by which an item would rather have any box than another item's "no box"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +89,24 @@ def assign(
         return Assignment(chosen, 0.0, item_shares)
     if items == 0:
         return Assignment(chosen, 1.0, item_shares)
-    served = _served(matrix, null_score)
-    log_total = served[-1, -1]
-    best = float(matrix[np.arange(items), chosen].sum())
     groups = _groups(labels)
+    weights = _weights(matrix, null_score)
+    table = weights.served()
+    total = float(table[-1, -2])
+    best = float(matrix[np.arange(items), chosen].sum())
     orders = np.prod([float(factorial(len(group))) for group in groups])
-    share = float(np.exp(best - log_total) * orders)
-    log_pairs = _log_pairs(matrix, served)
-    for group in groups:
-        # Whichever of its equals an item is, the box is right.
-        item_shares[group] = np.exp(
-            np.logaddexp.reduce(log_pairs[np.array(group)[:, None], chosen[group]], axis=0)
-            - log_total
-        )
+    share = float(np.exp(best - weights.log_scale - np.log(total)) * orders)
+    equals = {item: group for group in groups for item in group}
+    rest = weights.unserved()
+    for box in range(count - 1, -1, -1):
+        for item in np.flatnonzero(chosen == box):
+            # Whichever of its equals an item is, the box is right.
+            pairs = [
+                _pair(weights.pairs[other, box], table[box], rest, other)
+                for other in equals[int(item)]
+            ]
+            item_shares[item] = sum(pairs) / total
+        rest = weights.serve(rest, box)
     return Assignment(chosen, min(share, 1.0), np.minimum(item_shares, 1.0))
 
 
@@ -106,78 +118,96 @@ def _groups(labels: Sequence[Hashable]) -> list[list[int]]:
     return list(found.values())
 
 
-def _served(scores: NDArray[np.float64], null_score: float) -> NDArray[np.float64]:
-    """Log of the summed weights of serving subsets of items by the first boxes or by nothing.
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Factors of an assignment's weight, at most 1, relative to the best assignment.
 
-    Args:
-        scores: `(M, N)` float64 log-likelihoods.
-        null_score: Log-likelihood of an item without a box.
-
-    Returns:
-        `(N + 1, 2^M)` float64: row j, column s is the sum over all injective assignments of the
-        items in subset s to the first j boxes or to nothing; the last entry is the sum over all.
+    Attributes:
+        pairs: `(M, N)` float64, of an item on a box.
+        free: `(N,)` float64, of a box that is left over.
+        nulls: `(M,)` float64, of an item without a box.
+        log_scale: Log-likelihood of what has the relative weight 1.
     """
+
+    pairs: NDArray[np.float64]
+    free: NDArray[np.float64]
+    nulls: NDArray[np.float64]
+    log_scale: float
+
+    def served(self) -> NDArray[np.float64]:
+        """Summed weights of serving subsets of items by the first boxes or by nothing.
+
+        Returns:
+            `(N + 1, 2^M + 1)` float64: row j, column s is the sum over all injective assignments
+            of the items in subset s to the first j boxes or to nothing; the last column is 0.
+        """
+        first = np.ones(1)
+        for null in self.nulls:
+            first = np.concatenate([first, first * null])
+        rows = [np.concatenate([first, [0.0]])]
+        for box in range(self.pairs.shape[1]):
+            rows.append(self.serve(rows[-1], box))
+        return np.array(rows)
+
+    def unserved(self) -> NDArray[np.float64]:
+        """`(2^M + 1,)`: no box has served anything yet, and nothing stands for a box."""
+        row = np.zeros((1 << len(self.nulls)) + 1)
+        row[0] = 1.0
+        return row
+
+    def serve(self, before: NDArray[np.float64], box: int) -> NDArray[np.float64]:
+        """Let one more box serve at most one item.
+
+        Args:
+            before: `(2^M + 1,)` float64 sums by subset, and 0.
+            box: Which.
+        """
+        after: NDArray[np.float64] = before * self.free[box]
+        after[:-1] += before[_without_each(len(self.nulls))] @ self.pairs[:, box]
+        return after
+
+
+def _weights(scores: NDArray[np.float64], null_score: float) -> _Weights:
+    """The factors of `(M, N)` log-likelihoods, M <= N."""
     items, count = scores.shape
-    sizes = np.array([subset.bit_count() for subset in range(1 << items)], dtype=np.float64)
-    table = np.empty((count + 1, 1 << items))
-    table[0] = 0.0
-    table[0, 1:] = sizes[1:] * null_score
-    for box in range(count):
-        _serve(table[box], scores[:, box], table[box + 1])
-    return table
+    priced = priced_assignment(-scores)
+    if (-null_score < priced.row_prices).any():
+        # Some item is better off without a box: it takes part with a box that is its own.
+        none = np.full((items, items), null_score + scores.min() - scores.max() - _FAR)
+        np.fill_diagonal(none, null_score)
+        priced = priced_assignment(-np.concatenate([scores, none], axis=1))
+    rows, columns = priced.row_prices, priced.column_prices[:count]
+    return _Weights(
+        pairs=np.exp(scores + rows[:, None] + columns),
+        free=np.exp(columns),
+        nulls=np.exp(null_score + rows),
+        log_scale=-float(rows.sum() + columns.sum()),
+    )
 
 
-def _log_pairs(scores: NDArray[np.float64], served: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log of the summed weights of the assignments in which item i gets box j.
+def _pair(
+    weight: float, before: NDArray[np.float64], after: NDArray[np.float64], item: int
+) -> float:
+    """Summed weights of the assignments in which an item gets a box.
 
-    The boxes before j serve a subset, j serves i, and the boxes after j serve the rest.
-
-    Args:
-        scores: `(M, N)` float64 log-likelihoods.
-        served: What `_served` gives for them.
-
-    Returns:
-        `(M, N)` float64.
-    """
-    items, count = scores.shape
-    everything = (1 << items) - 1
-    without = [_without(items, item) for item in range(items)]
-    pairs = np.empty((items, count))
-    rest = np.full(1 << items, -np.inf)  # By the boxes after j; nulls are all in `served`.
-    rest[0] = 0.0
-    for box in range(count - 1, -1, -1):
-        for item in range(items):
-            before = without[item]
-            after = everything ^ before ^ (1 << item)
-            pairs[item, box] = scores[item, box] + np.logaddexp.reduce(
-                served[box, before] + rest[after]
-            )
-        grown = np.empty_like(rest)
-        _serve(rest, scores[:, box], grown)
-        rest = grown
-    return pairs
-
-
-def _serve(
-    before: NDArray[np.float64], scores: NDArray[np.float64], after: NDArray[np.float64]
-) -> None:
-    """Let one more box serve at most one item.
+    The boxes before it serve a subset, it serves the item, and the boxes after it serve the rest.
 
     Args:
-        before: `(2^M,)` float64 log-sums by subset.
-        scores: `(M,)` float64 log-likelihoods of the items on this box.
-        after: `(2^M,)` float64, overwritten.
+        weight: Of the item on the box.
+        before: `(2^M + 1,)` float64 sums of the boxes before it, and of nothing, by subset.
+        after: The same of the boxes after it, without nothing.
+        item: Which.
     """
-    after[:] = before
-    for item, score in enumerate(scores):
-        start = _without(len(scores), item)
-        end = start | (1 << item)
-        after[end] = np.logaddexp(after[end], before[start] + score)
+    # Column k of the second: the sum of what is not in subset k.
+    earlier = before[:-1].reshape(-1, 2, 1 << item)[:, 0]
+    later = after[-2::-1].reshape(-1, 2, 1 << item)[:, 1]
+    return weight * float((earlier * later).sum())
 
 
-@lru_cache(maxsize=128)
-def _without(items: int, item: int) -> NDArray[np.intp]:
-    """The subsets of `items` items that lack one, as bit masks."""
-    subsets = np.arange(1 << items, dtype=np.intp)
-    lacking: NDArray[np.intp] = subsets[(subsets >> item) & 1 == 0]
-    return lacking
+@lru_cache(maxsize=MAX_ITEMS + 1)
+def _without_each(items: int) -> NDArray[np.intp]:
+    """`(2^M, M)`: each subset without each item; 2^M, where sums are 0, for one not in it."""
+    subsets = np.arange(1 << items, dtype=np.intp)[:, None]
+    bits = 1 << np.arange(items, dtype=np.intp)
+    without: NDArray[np.intp] = np.where(subsets & bits, subsets ^ bits, 1 << items)
+    return without

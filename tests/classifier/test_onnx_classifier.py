@@ -118,6 +118,14 @@ def test_sequences(tmp_path, batch):
 
 
 @pytest.mark.parametrize(("metadata", "sequence"), [(SOFTMAX, False), (CTC, True)])
+def test_many_crops_go_through_in_portions_and_stay_in_order(tmp_path, metadata, sequence):
+    path = levels_file(tmp_path / "a.onnx", metadata, sequence=sequence)
+    classifier = OnnxClassifier.load(path)
+    some = [flat(0), flat(255)] * 50
+    assert classifier.read(some).texts() == classifier.read(some[:2]).texts() * 50
+
+
+@pytest.mark.parametrize(("metadata", "sequence"), [(SOFTMAX, False), (CTC, True)])
 def test_no_crops(tmp_path, metadata, sequence):
     path = levels_file(tmp_path / "a.onnx", metadata, sequence=sequence)
     assert len(OnnxClassifier.load(path).read([])) == 0

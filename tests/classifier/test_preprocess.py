@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from classifier import CropShapeError
-from classifier.preprocess import cut, dddd_trainer_input, ddddocr_input, own_input
+from classifier.preprocess import cut, dddd_trainer_input, ddddocr_input, own_frame
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 numbers = st.floats(-20, 60, width=32)
@@ -93,17 +93,11 @@ def test_dddd_trainer_values_are_those_of_training():
     np.testing.assert_allclose(grey[0, 0], (76 / 255 - 0.456) / 0.224, rtol=1e-5)
 
 
-def test_own_input_keeps_the_shape_and_continues_the_border():
+def test_own_frame_keeps_the_shape_and_continues_the_border():
     crop = np.zeros((2, 4, 3), np.uint8)
     crop[0], crop[1] = (10, 20, 30), (40, 50, 60)
-    made = own_input(crop, size=(4, 8), colour="RGB", scale=1.0, mean=(10, 20, 30), std=(1, 1, 2))
-    assert made.shape == (1, 3, 8, 4)
-    np.testing.assert_allclose(made[0, :, 0, 0], [0, 0, 0])
-    np.testing.assert_allclose(made[0, :, 3, 3], [0, 0, 0])
-    np.testing.assert_allclose(made[0, :, 4, 0], [30, 30, 15])
-    np.testing.assert_allclose(made[0, :, 7, 3], [30, 30, 15])
-    swapped = own_input(crop, size=(4, 2), colour="BGR", scale=1.0, mean=(0,) * 3, std=(1,) * 3)
-    np.testing.assert_allclose(swapped[0, :, 0, 0], [30, 20, 10])
-    grey = own_input(crop, size=(4, 2), colour="GRAY", scale=0.5, mean=(0,), std=(1,))
-    assert grey.shape == (1, 1, 2, 4)
-    assert grey[0, 0, 0, 0] == 0.5 * round(0.299 * 10 + 0.587 * 20 + 0.114 * 30)
+    made = own_frame(crop, (4, 8))
+    assert made.shape == (8, 4, 3)
+    np.testing.assert_array_equal(made[:4], np.broadcast_to(crop[0, 0], (4, 4, 3)))
+    np.testing.assert_array_equal(made[4:], np.broadcast_to(crop[1, 0], (4, 4, 3)))
+    np.testing.assert_array_equal(own_frame(crop, (4, 2)), crop)

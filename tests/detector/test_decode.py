@@ -114,3 +114,33 @@ def test_a_threshold_of_zero_still_drops_padding_rows():
     padding = np.zeros((1, 300, 6), np.float32)
     padding[0, 0] = (1, 2, 3, 4, 0.5, 0)
     assert len(decode(padding, Layout(E2E, 300, None), 0.0).boxes) == 1
+
+
+@pytest.mark.parametrize("kind", ["v5", "v8", "end_to_end"])
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+def test_it_is_what_decoding_every_row_gives(kind, threshold):
+    rng = np.random.default_rng(5)
+    table = rng.uniform(-0.2, 1.0, (300, 7 if kind != "end_to_end" else 6)).astype(np.float32)
+    table[::17, rng.integers(0, table.shape[1], 18)] = np.nan
+    table[::29, 2] = np.inf
+    wanted = []
+    for row in table.tolist():
+        if kind == "end_to_end":
+            box, score, label = row[:4], row[4], row[5]
+        else:
+            by_class = [
+                v * (row[4] if kind == "v5" else 1) for v in row[5 if kind == "v5" else 4 :]
+            ]
+            score = max(by_class) if all(v == v for v in by_class) else float("nan")
+            label = float(by_class.index(score)) if score == score else 0.0
+            x, y, w, h = row[:4]
+            box = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
+        finite = np.isfinite([*box, score]).all()
+        if finite and score >= threshold and box[2] > box[0] and box[3] > box[1]:
+            wanted.append((*box, score, int(label) if label == label else 0))
+    output = table.T[None] if kind == "v8" else table[None]
+    classes = {"v5": 2, "v8": 3, "end_to_end": None}[kind]
+    found = decode(output, Layout(kind, 300, classes), threshold)
+    rows = np.column_stack([found.boxes, found.scores, found.classes])
+    assert len(rows) > 20
+    np.testing.assert_allclose(rows, np.array(wanted), rtol=1e-5, atol=1e-6)

@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings
+from service.cores import usable_cores
+from service.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +56,38 @@ def test_arguments_win_over_the_environment(monkeypatch):
 def test_settings_do_not_change():
     with pytest.raises(ValidationError):
         Settings().port = 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "layout"),
+    [
+        (None, (2, 1)),
+        ("latency", (1, usable_cores())),
+        ("throughput", (usable_cores(), 1)),
+    ],
+)
+def test_a_profile_lays_the_cores_out(monkeypatch, profile, layout):
+    if profile is not None:
+        monkeypatch.setenv("CLICKORDER_PROFILE", profile)
+    settings = Settings()
+    assert (settings.workers, settings.threads) == layout
+
+
+@pytest.mark.parametrize("source", ["argument", "environment", "file"])
+def test_what_is_given_wins_over_the_profile(monkeypatch, tmp_path, source):
+    given = {"profile": "throughput"}
+    if source == "argument":
+        given["workers"] = 77
+    elif source == "environment":
+        monkeypatch.setenv("CLICKORDER_WORKERS", "77")
+    else:
+        given["settings"] = tmp_path / "clickorder.toml"
+        given["settings"].write_text("workers = 77\n")
+    settings = load_settings(**given)
+    assert (settings.workers, settings.threads) == (77, 1)
+
+
+@pytest.mark.parametrize("profile", ["fast", ["latency"], 3])
+def test_a_profile_that_does_not_exist_is_refused(profile):
+    with pytest.raises(ValidationError):
+        Settings(profile=profile)

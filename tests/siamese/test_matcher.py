@@ -92,9 +92,11 @@ class CountingSession(OnnxSession):
     """A real session that remembers how often it ran."""
 
     runs = 0
+    most = 0
 
     def run(self, feeds, outputs=None):
         self.runs += 1
+        self.most = max(self.most, len(feeds["scene"]))
         return super().run(feeds, outputs)
 
 
@@ -115,6 +117,16 @@ def test_similarities_are_those_of_the_embeddings(tmp_path):
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
     assert found[1, 3] == found.max() == pytest.approx(3)
     assert matcher.name == "tiny 0.1"
+
+
+def test_many_crops_go_through_in_portions_and_come_out_the_same(tmp_path):
+    session = CountingSession(siamese_file(tmp_path / "a.onnx", META))
+    matcher = SiameseMatcher(session)
+    items, scene = crops(0, (8, 8), (9, 9)), crops(1, *[(7, 9)] * 101)
+    found = matcher.compare(items, scene)
+    assert session.most <= 48
+    alone = [matcher.compare([item], [crop])[0, 0] for item in items for crop in scene]
+    np.testing.assert_allclose(found.ravel(), alone, rtol=1e-5, atol=1e-5)
 
 
 def test_one_run_for_all_crops_and_none_for_nothing(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.preprocess import cut as cut_for_classifier
-from classifier.preprocess import own_input
+from classifier.preprocess import own_frame
 from siamese.preprocess import cut as cut_for_siamese
 from siamese.preprocess import square
 from training.core.view import View
@@ -53,8 +53,4 @@ def network_input(view: View, model: Model) -> U8:
     if model == "siamese":
         return square(cut_for_siamese(view.picture, boxes, margin=SIAMESE_MARGIN)[0], SIDE_PX)
     crop = cut_for_classifier(view.picture, boxes, margin=CLASSIFIER_MARGIN)[0]
-    values = own_input(
-        crop, size=(SIDE_PX, SIDE_PX), colour="RGB", scale=1.0, mean=(0.0,) * 3, std=(1.0,) * 3
-    )
-    pixels: U8 = values[0].transpose(1, 2, 0).astype(np.uint8)
-    return pixels
+    return own_frame(crop, (SIDE_PX, SIDE_PX))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
-from service.solving.assignment import best_assignment
+from service.solving.assignment import best_assignment, priced_assignment
 from service.solving.matching import MAX_ITEMS
 
 SMALL = st.tuples(st.integers(0, 5), st.integers(0, 5))
@@ -60,3 +60,20 @@ def test_it_sums_to_what_scipy_does(shape, seed, kind):
 def test_what_is_no_finite_matrix_is_refused(scores):
     with pytest.raises(ValueError, match="finite"):
         best_assignment(scores)
+
+
+@given(
+    st.tuples(st.integers(1, 6), st.integers(0, 4)).flatmap(
+        lambda sides: arrays(
+            np.float64, (sides[0], sides[0] + sides[1]), elements=st.floats(-900, 900)
+        )
+    )
+)
+def test_its_prices_prove_that_nothing_is_cheaper(costs):
+    found = priced_assignment(costs)
+    reduced = costs - found.row_prices[:, None] - found.column_prices
+    assert (reduced > -1e-9).all()
+    np.testing.assert_allclose(reduced[np.arange(len(costs)), found.columns], 0, atol=1e-9)
+    assert (found.column_prices <= 1e-9).all()
+    left_over = np.setdiff1d(np.arange(costs.shape[1]), found.columns)
+    assert (found.column_prices[left_over] == 0).all()

@@ -55,6 +55,32 @@ def test_share_is_the_weight_among_all_injective_assignments(
         assert result.item_shares[item] == pytest.approx(expected, rel=1e-6)
 
 
+@settings(deadline=None, max_examples=150)
+@given(
+    st.integers(1, 4).flatmap(
+        lambda m: arrays(np.float64, (m, 5), elements=st.floats(-900, 0, width=32))
+    ),
+    st.one_of(st.just(-np.inf), st.floats(-900, 0)),
+)
+def test_weights_too_small_for_a_float_are_still_compared(
+    scores: NDArray[np.float64], null_score: float
+) -> None:
+    choices = every_assignment(*scores.shape, np.isfinite(null_score))
+    logs = np.array(
+        [sum(null_score if b < 0 else scores[i, b] for i, b in enumerate(c)) for c in choices]
+    )
+    total = np.logaddexp.reduce(logs)
+    best = max(log for log, c in zip(logs, choices, strict=True) if min(c) >= 0)
+
+    result = assign(scores, null_score=null_score)
+
+    assert result.share == pytest.approx(np.exp(best - total), rel=1e-6, abs=1e-12)
+    for item, box in enumerate(result.boxes):
+        mine = [log for log, c in zip(logs, choices, strict=True) if c[item] == box]
+        expected = np.exp(np.logaddexp.reduce(mine) - total)
+        assert result.item_shares[item] == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
 @settings(deadline=None)
 @given(matrices())
 def test_each_box_is_used_once_and_no_other_choice_is_better(scores: NDArray[np.float64]) -> None:

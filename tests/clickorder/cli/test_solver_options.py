@@ -1,0 +1,32 @@
+"""What the commands that solve or serve set before anything is loaded."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+_CODE = """
+import os, sys
+from clickorder.cli.solver_options import settings_of
+settings_of(backend=None)
+assert "numpy" not in sys.modules, "too late"
+import numpy, threadpoolctl
+pools = [p for p in threadpoolctl.threadpool_info() if p["internal_api"] == "openblas"]
+print(os.environ["OPENBLAS_NUM_THREADS"], *{pool["num_threads"] for pool in pools})
+"""
+
+
+@pytest.mark.parametrize(("given", "threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])
+def test_numpy_multiplies_in_one_thread_unless_told_otherwise(given, threads):
+    kept = {name: v for name, v in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE],
+        env=kept | {"PYTHONPATH": os.pathsep.join(sys.path)} | given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    variable, *pools = done.stdout.split()
+    assert variable == threads
+    assert given or set(pools) <= {"1"}  # more threads than cores are not taken
