@@ -83,7 +83,14 @@ of rotated crops bring nothing more."""
 
 
 def _views(crops: Sequence[U8], rotations_deg: Sequence[float]) -> list[U8]:
-    return [*crops, *(rotated(crop, angle) for angle in rotations_deg for crop in crops)]
+    # The median of a crop costs as much as its rotation, and is the same for every angle.
+    grounds = [median_colour(crop) for crop in crops] if rotations_deg else []
+    turned = (
+        rotated(crop, angle, ground)
+        for angle in rotations_deg
+        for crop, ground in zip(crops, grounds, strict=True)
+    )
+    return [*crops, *turned]
 
 
 def _middle(crop: U8, share: float) -> U8:
@@ -95,15 +102,20 @@ def _middle(crop: U8, share: float) -> U8:
     return crop[top : height - top, left : width - left]
 
 
-def rotated(crop: U8, angle_deg: float) -> U8:
-    """A crop rotated around its centre, corners filled with its median colour.
+def median_colour(crop: U8) -> tuple[int, int, int]:
+    """The median of each channel of an `(h, w, 3)` uint8 RGB crop."""
+    red, green, blue = (int(v) for v in np.median(crop.reshape(-1, 3), axis=0))
+    return red, green, blue
+
+
+def rotated(crop: U8, angle_deg: float, ground: tuple[int, int, int] | None = None) -> U8:
+    """A crop rotated around its centre.
 
     Args:
         crop: `(h, w, 3)` uint8 RGB.
         angle_deg: Counter-clockwise.
+        ground: Fills the corners; None for the crop's median colour.
     """
-    red, green, blue = (int(v) for v in np.median(crop.reshape(-1, 3), axis=0))
+    fill = median_colour(crop) if ground is None else ground
     picture = Image.fromarray(crop)
-    return np.asarray(
-        picture.rotate(angle_deg, Image.Resampling.BILINEAR, fillcolor=(red, green, blue))
-    )
+    return np.asarray(picture.rotate(angle_deg, Image.Resampling.BILINEAR, fillcolor=fill))
