@@ -53,6 +53,29 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[f
     return low, high
 
 
+class SolvedOf:
+    """Share and interval of a record of `solved` puzzles of `n`.
+
+    Attributes:
+        n: Number of puzzles.
+        solved: Number of them that were solved.
+    """
+
+    __slots__ = ()
+    n: int
+    solved: int
+
+    @property
+    def rate(self) -> float:
+        """Share of the puzzles that were solved, 0..1."""
+        return self.solved / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson 95 % interval of the rate."""
+        return wilson_interval(self.solved, self.n)
+
+
 def precision_at_coverage(
     confidence: NDArray[np.float64], correct: NDArray[np.bool_], coverage: float
 ) -> float:
