@@ -46,6 +46,12 @@ def find_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def nested(first: Path, second: Path) -> bool:
+    """Whether one of two folders lies in the other, or both are the same."""
+    first, second = first.resolve(), second.resolve()
+    return first.is_relative_to(second) or second.is_relative_to(first)
+
+
 def composed(name: str) -> str:
     """A name as Unicode composes it (NFC): what is compared wherever names are.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from clickorder.errors import CommandError
 from labels.annotations import Annotations, Layout
 from labels.atomic import write_atomically
+from labels.pictures import nested
 
 STATE_FILE = "adapt.json"
 
@@ -73,8 +74,7 @@ class AdaptationState:
             CommandError: `out` holds something else, or an adaptation to other labels.
             OSError: it cannot be read or written.
         """
-        source, target = folder.resolve(), out.resolve()
-        if target.is_relative_to(source) or source.is_relative_to(target):
+        if nested(folder, out):
             raise CommandError(
                 f"{out} and {folder} lie in each other, so that what is written would be read as "
                 "pictures; give --out a folder beside."

@@ -187,7 +187,7 @@ class Bench(Connection):
         timeout_s: float = 30.0,
         rule: LabelRule | None = None,
     ) -> None:
-        super().__init__(url, api_key, timeout_s, retries=0, longest_wait_s=0.0)
+        super().__init__(url, api_key=api_key, timeout_s=timeout_s, retries=0, longest_wait_s=0.0)
         self.results: list[LevelResult] = []
         self.examples: dict[str, str] = {}
         self._asked = asked

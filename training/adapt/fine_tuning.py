@@ -18,7 +18,7 @@ from training.adapt.own_pictures import OwnPictures
 from training.core.initial_weights import DETECTOR_RATE, MATCHER_RATE
 from training.core.schedule import Schedule
 from training.detector.result import DetectorModel, DetectorResult
-from training.detector.run import train_on
+from training.detector.run import TrainingPlan, train_on
 from training.detector.samples import DetectionData
 from training.detector.settings import DetectorSettings
 from training.errors import TrainingError
@@ -186,9 +186,8 @@ def tune_detector(
         seed=plan.seed,
     )
     model = DetectorModel(f"{plan.name}-detector", plan.version)
-    return train_on(
-        data, out, settings, model=model, start=start, resume=resume, newest=True, console=console
-    )
+    training = TrainingPlan(out, settings, model=model, start=start, resume=resume, newest=True)
+    return train_on(data, training if console is None else replace(training, console=console))
 
 
 def _turns(

@@ -74,8 +74,8 @@ class SyntheticSource:
         models: list[Model] = [
             "siamese" if self._rng.random() < 0.6 else "classifier" for _ in range(2)
         ]
-        scene_negatives = self._taken(self._crops.scene_strangers, _SCENE_NEGATIVES, models[1])
-        prompt_negatives = self._taken(self._crops.prompt_strangers, _PROMPT_NEGATIVES, models[0])
+        scene_negatives = self._taken(self._crops.scene_negatives, _SCENE_NEGATIVES, models[1])
+        prompt_negatives = self._taken(self._crops.prompt_negatives, _PROMPT_NEGATIVES, models[0])
         return Block(
             np.stack([network_input(pair.prompt, models[0]) for pair in pairs]),
             np.stack([network_input(pair.scene, models[1]) for pair in pairs]),

@@ -61,21 +61,13 @@ class CropSource:
     Attributes:
         ease: Share of easy groups: unlike items, one font, even grounds. An untrained network
             learns nothing from hard pairs alone.
-        scene_strangers: Negatives without a match from the scenes drawn so far; their user clears
+        scene_negatives: Negatives without a match from the scenes drawn so far; their user clears
             the list.
-        prompt_strangers: The same from prompt pictures.
+        prompt_negatives: The same from prompt pictures.
     """
 
     def __init__(self, palette: Palette, rng: Generator) -> None:
-        """Sort the ingredients.
-
-        Args:
-            palette: Ingredients of one split.
-            rng: The only source of randomness.
-
-        Raises:
-            IngredientsMissingError: there are no icons, or too few Chinese characters.
-        """
+        """Sort the ingredients; arguments and errors are those of `GroupPicker`."""
         self._groups = GroupPicker(palette, rng)
         self._painter = PromptPainter(palette)
         self._palette = palette
@@ -83,8 +75,8 @@ class CropSource:
         self._easy = False
         self._grounds: list[Image.Image] = []
         self.ease = 0.0
-        self.scene_strangers: list[View] = []
-        self.prompt_strangers: list[View] = []
+        self.scene_negatives: list[View] = []
+        self.prompt_negatives: list[View] = []
 
     def pairs(self, kind: str, count: int) -> list[Pair]:
         """About `count` pairs of `characters`, of `icons`, or of `latin` letters and digits."""
@@ -102,11 +94,7 @@ class CropSource:
             if len(group) < GROUP_SIZE:
                 continue
             taken.update(group)
-            scene = self._in_fonts(group, latin=False)
-            prompt = scene
-            if not self._easy and self._rng.random() < 0.55:
-                prompt = self._in_fonts(group, latin=False)
-            pairs += self._pairs(prompt, scene, icons=False)
+            pairs += self._lettered(self._in_fonts(group, latin=False), 0.55, latin=False)
         return pairs[:count]
 
     def latin(self, count: int) -> list[Pair]:
@@ -120,12 +108,8 @@ class CropSource:
             scene = [item for item in self._groups.latin() if item.word not in taken]
             if len(scene) < GROUP_SIZE:
                 continue
-            group = [item.word for item in scene]
-            taken.update(group)
-            prompt = scene
-            if not self._easy and self._rng.random() < 0.4:
-                prompt = self._in_fonts(group, latin=True)
-            pairs += self._pairs(prompt, scene, icons=False)
+            taken.update(item.word for item in scene)
+            pairs += self._lettered(scene, 0.4, latin=True)
         return pairs[:count]
 
     def icons(self, count: int) -> list[Pair]:
@@ -140,6 +124,13 @@ class CropSource:
                 continue
             pairs += self._pairs(items, items, icons=True)
         return pairs[:count]
+
+    def _lettered(self, scene: Sequence[Item], other_fonts: float, *, latin: bool) -> list[Pair]:
+        """Pairs of texts; with the probability `other_fonts` the prompt's are other fonts."""
+        prompt = scene
+        if not self._easy and self._rng.random() < other_fonts:
+            prompt = self._in_fonts([item.word for item in scene], latin=latin)
+        return self._pairs(prompt, scene, icons=False)
 
     def _in_fonts(self, words: Sequence[str], *, latin: bool) -> list[Item]:
         return self._groups.in_fonts(words, latin=latin, easy=self._easy)
@@ -178,7 +169,7 @@ class CropSource:
         picture = resaved(degrade(picture, rng), rng) if rng.random() < 0.7 else picture
         pixels = np.asarray(picture)
         negatives = negative_boxes(pixels, [one.box for one in placed], rng)
-        self.scene_strangers += [View(pixels, box) for box in negatives]
+        self.scene_negatives += [View(pixels, box) for box in negatives]
         return [View(pixels, self._jittered(one.box)) for one in placed]
 
     def _plain_scene(self, items: Sequence[Item]) -> list[View | None]:
@@ -210,12 +201,12 @@ class CropSource:
             drawn = self._painter.draw_items(items, rng)
             pixels = np.asarray(self._on_page(drawn.picture))
             apart = rng.permutation(len(drawn.clutter))[:2]
-            self.prompt_strangers += [View(pixels, drawn.clutter[int(i)]) for i in apart]
+            self.prompt_negatives += [View(pixels, drawn.clutter[int(i)]) for i in apart]
             x1, y1, x2, y2 = drawn.boxes[int(rng.integers(len(drawn.boxes)))]
             if rng.random() < 0.3:  # A part of an item is not an item.
                 across = rng.uniform(0.3, 0.55) * (x2 - x1)
                 left = float(x1 if rng.random() < 0.5 else x2 - across)
-                self.prompt_strangers.append(View(pixels, (left, y1, left + across, y2)))
+                self.prompt_negatives.append(View(pixels, (left, y1, left + across, y2)))
             return [View(pixels, self._jittered(box)) for box in drawn.boxes]
         return [self._clean(item) for item in items]
 

@@ -103,13 +103,13 @@ def test_an_icon_is_like_itself_at_any_turn_and_unlike_another(palette: Palette)
     assert likeness(shape, []) == -1
 
 
-def test_scenes_and_prompts_leave_strangers_that_are_no_item(palette: Palette) -> None:
+def test_scenes_and_prompts_leave_negatives_that_are_no_item(palette: Palette) -> None:
     source = CropSource(palette, np.random.default_rng(6))
     for kind in KINDS * 3:
         source.pairs(kind, 8)
-    assert len(source.scene_strangers) >= 10
-    assert source.prompt_strangers
-    for view in (*source.scene_strangers, *source.prompt_strangers):
+    assert len(source.scene_negatives) >= 10
+    assert source.prompt_negatives
+    for view in (*source.scene_negatives, *source.prompt_negatives):
         crop = network_input(view, "siamese")
         assert crop.shape == (64, 64, 3)
 
