@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
 from training.matcher.pairs import BLOCK_PAIRS, Block, no_crops
-from training.synthetic.catalogue import Split
-from training.synthetic.crops import CHARSET, CropSource, Pair
-from training.synthetic.palette import Palette
-from training.synthetic.store import IngredientStore
+from training.synthetic.crops.source import CHARSET, CropSource, Pair
+from training.synthetic.ingredients.catalogue import Split
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.store import IngredientStore
 
 _SCENE_NEGATIVES, _PROMPT_NEGATIVES = 6, 3
 """Negative crops in a block, of scenes and of prompts."""

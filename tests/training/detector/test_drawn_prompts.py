@@ -15,8 +15,8 @@ from training.detector.metrics import item_calibration
 from training.detector.run import TrainingPlan, run_prompt_training
 from training.detector.settings import DetectorSettings
 from training.errors import TrainingError
-from training.synthetic.palette import Palette
-from training.synthetic.prompt_pictures import PromptPainter
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.prompts.pictures import PromptPainter
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = DetectorSettings(width=96, height=32, epochs=1, batch=2, warmup=1, workers=0, threads=1)
