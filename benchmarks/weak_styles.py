@@ -37,7 +37,7 @@ _ATTEMPTS = 60
 _TRIES = 80
 _GAP_PX = 3
 _QUALITY = 88
-"""Of the JPEGs."""
+"""Quality of the JPEGs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,12 +74,12 @@ class Job:
 
     @property
     def limits(self) -> Limits:
-        """Of the service."""
+        """Limits of the service."""
         return self.service.settings.limits
 
     @property
     def solver(self) -> Solver:
-        """Of the bundle that `choose` chose."""
+        """Solver of the bundle that `choose` chose."""
         assert self.version is not None  # noqa: S101 - every kind of work chooses first
         return self.version.solver
 

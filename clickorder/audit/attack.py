@@ -14,7 +14,7 @@ COVERAGES = (1.0, 0.75, 0.5, 0.25)
 TRIES = (1, 3, 5, 10)
 
 SECONDS_PER_ACTION = 4.0
-"""Of a person who labels: a box drawn or corrected, a name given. An assumption, not measured."""
+"""Time a person needs to draw or correct a box, or to name it. An assumption, not measured."""
 
 _ACTIONS_LEFT = 0.27
 """What the labelling tools leave to do by hand on one site, docs/results.md (labelling by hand)."""

@@ -40,7 +40,7 @@ _WARM_UP_CALLERS = 4
 _READY_LINES = 50
 """Connections of an open loop that are made beforehand; more are when they are needed."""
 _PAUSE_S = 0.1
-"""Of a caller that found no service: it would spin otherwise."""
+"""Pause of a caller that found no service: it would spin otherwise."""
 _PATIENCE_S = 5.0
 _BUSY_TRIES = 3
 

@@ -14,7 +14,7 @@ from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionProm
 from service.solving.solver import Picture, Solver
 
 _MOST_PUZZLES = 20
-"""Of a bundle's own; the first ones."""
+"""Puzzles of a bundle's self-test that are solved; the first ones."""
 
 
 def check_solver(solver: Solver, own: Path | None, limits: Limits) -> None:
