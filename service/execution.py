@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from service.capture.sample_capture import Keeper
 from service.deadline import Deadline
-from service.models.registry import Registry, Version
+from service.models.registry import Registry
 from service.models.routing import RouteRequest
+from service.models.version import Version
 from service.pool import InferencePool
 from service.settings import Limits, Settings
 from service.solving.answers import Answer
