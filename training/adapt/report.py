@@ -18,7 +18,7 @@ from training.evaluation.page import page, table, text
 MOST_FAILURES = 12
 
 _MOST_LISTED = 200
-"""Faults, and classes; who has more of them does not read them on this page."""
+"""Number of faults, and of classes, that the page lists."""
 
 _CAUSES = {
     "item-count": "The items of the prompt were counted wrong",
@@ -68,12 +68,12 @@ details { margin: .6rem 0; } li { margin: .2rem 0; }
 
 
 def write_report(record: Adaptation, path: Path) -> None:
-    """Write the page, whole or not at all.
+    """Write the report, whole or not at all.
 
     Args:
-        record: What was found out. Curves are read from its run folders, failures are drawn from
-            its puzzles' pictures; where either is gone, the page says so.
-        path: The HTML file.
+        record: Results of the adaptation. Curves are read from its run folders, failures are drawn
+            from the pictures of its puzzles; where either is gone, the report says so.
+        path: Path of the HTML file.
 
     Raises:
         OSError: it cannot be written; what was there is as before.
@@ -84,7 +84,7 @@ def write_report(record: Adaptation, path: Path) -> None:
 
 
 def headline(record: Adaptation) -> str:
-    """What came of it, in one sentence without a full stop."""
+    """The main result in one sentence without a full stop."""
     if not record.compared or not record.compared[0].after.n:
         return "No picture was held back, so nobody knows what was gained"
     first = record.compared[0]
@@ -99,7 +99,7 @@ def headline(record: Adaptation) -> str:
 
 
 def verdict(compared: Compared) -> str:
-    """How much the difference of two shares can be trusted, by their intervals."""
+    """Whether two shares differ by more than chance explains, by their 95 % intervals."""
     before, after = compared.before, compared.after
     if before.interval[1] < after.interval[0]:
         return "The 95 % intervals do not overlap: better, by more than chance explains."

@@ -40,7 +40,16 @@ def page(title: str, body: str, *, style: str, language: str = "en") -> str:
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Plain text in, a table out; the first cell of each row heads it."""
+    """A table of plain text.
+
+    Args:
+        caption: Caption of the table.
+        heads: Headings of the columns.
+        rows: Cells of each row, as many as there are headings; the first one heads the row.
+
+    Returns:
+        HTML.
+    """
     head = "".join(f'<th scope="col">{text(one)}</th>' for one in heads)
     body = "".join(
         f'<tr><th scope="row">{text(first)}</th>'
@@ -55,22 +64,22 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def items(sentences: Sequence[str], *, ordered: bool = False) -> str:
-    """A list of plain sentences; nothing of none."""
+    """A list of plain sentences as HTML; empty where there are none."""
     tag = "ol" if ordered else "ul"
     inside = "".join(f"<li>{text(sentence)}</li>\n" for sentence in sentences)
     return f"<{tag}>\n{inside}</{tag}>\n" if inside else ""
 
 
 def paragraph(sentence: str, style: str = "") -> str:
-    """A plain sentence."""
+    """A paragraph of plain text as HTML; `style` is its CSS class."""
     return f'<p class="{style}">{text(sentence)}</p>\n' if style else f"<p>{text(sentence)}</p>\n"
 
 
 def heading(sentence: str, level: int = 2) -> str:
-    """A plain heading."""
+    """A heading of plain text as HTML."""
     return f"<h{level}>{text(sentence)}</h{level}>\n"
 
 
 def text(plain: str) -> str:
-    """Escaped, for text and attributes alike; a line never ends between a number and its sign."""
+    """Escape plain text for elements and attributes; no line breaks before a per cent sign."""
     return escape(plain).replace(" %", "&nbsp;%")
