@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.weak_styles import STYLES
 from labels.atomic import write_atomically
-from training.evaluation.statistics import wilson_interval
+from training.evaluation.statistics import SolvedOf
 
 _MARKERS = "osD^vP*X"
 
@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(SolvedOf):
     """One style, adapted to one number of pictures.
 
     Attributes:
@@ -55,16 +55,6 @@ class Cell:
     failures: Mapping[str, int]
     minutes: float
     resumed: bool = False
-
-    @property
-    def rate(self) -> float:
-        """Share of solved puzzles."""
-        return self.solved / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson 95 % interval of the share."""
-        return wilson_interval(self.solved, self.n)
 
     def __str__(self) -> str:
         low, high = self.interval

@@ -29,7 +29,7 @@ from labels.atomic import write_atomically
 from labels.puzzles import Puzzle
 
 if TYPE_CHECKING:
-    from training.synthetic.palette import Palette
+    from training.synthetic.ingredients.palette import Palette
 
 Size = tuple[int, int]
 
@@ -140,8 +140,8 @@ def draw(shape: Shape, palette: "Palette", seed: int, folder: Path) -> Puzzle:
         GrowthError: its items did not fit.
     """
     from training.synthetic.background import draw_background, scene_ground
-    from training.synthetic.characters import pick_characters
-    from training.synthetic.items import Item, Motion, TextItem
+    from training.synthetic.items.characters import pick_characters
+    from training.synthetic.items.item import Item, Motion, TextItem
     from training.synthetic.puzzle import encode_background
     from training.synthetic.selection import Selection
 
@@ -273,8 +273,8 @@ def main(
     ),
 ) -> None:
     """Time puzzles that grow in boxes, items and pixels; exit 1 beyond linear growth."""
-    from training.synthetic.palette import Palette
-    from training.synthetic.store import IngredientStore
+    from training.synthetic.ingredients.palette import Palette
+    from training.synthetic.ingredients.store import IngredientStore
 
     palette = Palette.of(IngredientStore.open(cache), "test")
     with tempfile.TemporaryDirectory() as folder:

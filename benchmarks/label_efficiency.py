@@ -175,8 +175,8 @@ def _drawer() -> Draw:
     """Draws with the held-back ingredients, opened at the first set."""
     from functools import cache
 
-    from training.synthetic.palette import Palette
-    from training.synthetic.store import IngredientStore
+    from training.synthetic.ingredients.palette import Palette
+    from training.synthetic.ingredients.store import IngredientStore
 
     @cache
     def palette() -> Palette:

@@ -22,12 +22,12 @@ from numpy.random import Generator
 
 from clickorder.terminal import through
 from labels.puzzles import Puzzle, write_puzzles
-from training.synthetic.characters import LEVEL_1
 from training.synthetic.grounds import photo_ground
-from training.synthetic.items import Item, Motion, TextItem, distinct_icons, random_motion
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.items.characters import LEVEL_1
+from training.synthetic.items.item import Item, Motion, TextItem, distinct_icons, random_motion
+from training.synthetic.items.styles import Style, random_style
 from training.synthetic.scenes import Spacing, compose, place
-from training.synthetic.styles import Style, random_style
 
 Kind = Literal["characters", "icons"]
 
@@ -133,7 +133,7 @@ def main(
     """Draw puzzle sets, each of a single site with few names."""
     from labels.errors import PuzzleSetError
     from training.synthetic.errors import IngredientsMissingError
-    from training.synthetic.store import IngredientStore
+    from training.synthetic.ingredients.store import IngredientStore
 
     try:
         palette = Palette.of(IngredientStore.open(), "test")

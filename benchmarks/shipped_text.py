@@ -22,8 +22,8 @@ from rich.progress import track
 from classifier.charsets import characters_of
 from classifier.text_reader import SHIPPED, TextReader
 from training.evaluation.statistics import wilson_interval
-from training.synthetic.palette import Palette
-from training.synthetic.store import IngredientStore
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.store import IngredientStore
 from training.text.scoring import differing
 from training.text.synthetic import BENCHMARK, DrawingPlan, TextDrawer
 

@@ -19,17 +19,17 @@ from PIL import Image
 
 from benchmarks import odd_inks as inks
 from labels.puzzles import PromptValue, Puzzle, write_puzzles
-from training.synthetic.characters import pick_characters
 from training.synthetic.colours import RGB
 from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.grounds import photo_ground
-from training.synthetic.items import IconItem, Item, Pose, TextItem, cut_out, distinct_icons
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.store import IconCollection
+from training.synthetic.items.characters import pick_characters
+from training.synthetic.items.item import IconItem, Item, Pose, TextItem, cut_out, distinct_icons
 from training.synthetic.layers import Box, ink_box
-from training.synthetic.palette import Palette
+from training.synthetic.prompts.strips import Strip, draw_prompt_icon, encode_strip
 from training.synthetic.puzzle import Drawn
 from training.synthetic.scenes import Placed, compose
-from training.synthetic.store import IconCollection
-from training.synthetic.strips import Strip, draw_prompt_icon, encode_strip
 
 Ground = Callable[[tuple[int, int], Palette, Generator], Image.Image]
 
@@ -37,7 +37,7 @@ _ATTEMPTS = 60
 _TRIES = 80
 _GAP_PX = 3
 _QUALITY = 88
-"""Of the JPEGs."""
+"""Quality of the JPEGs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from classifier.charset import Charset
 from classifier.preprocess import check_picture, cut
+from classifier.readings import CtcReadings, SoftmaxReadings
 from modelfile import ModelSession
 
 
 class CharsetClassifier:
-    """A network that reads the symbols of a charset; `read` makes it a `Classifier`.
+    """A network that reads the symbols of a charset; a subclass runs it in `_read`.
 
     Args:
         session: The network.
@@ -51,12 +52,18 @@ class CharsetClassifier:
         """
         return cut(image, boxes, margin=self._margin)
 
-    @staticmethod
-    def check_crops(crops: Sequence[NDArray[np.uint8]]) -> None:
-        """Make sure that all crops are `(h, w, 3)` uint8 RGB.
+    def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
+        """Run the network over all crops.
+
+        Args:
+            crops: N crops, `(h, w, 3)` uint8 RGB, of any sizes; N may be 0.
 
         Raises:
             CropShapeError: a crop is no picture.
         """
         for crop in crops:
             check_picture(crop)
+        return self._read(crops)
+
+    def _read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
+        raise NotImplementedError

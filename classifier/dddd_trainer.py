@@ -123,16 +123,8 @@ class DdddTrainerClassifier(CharsetClassifier):
                 )
         return cls(session, export, output=output, margin=margin)
 
-    def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
-        """Run the network over the crops, one by one: exports have a batch of 1.
-
-        Args:
-            crops: N crops, `(h, w, 3)` uint8 RGB, of any sizes.
-
-        Raises:
-            CropShapeError: a crop is no picture.
-        """
-        self.check_crops(crops)
+    def _read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
+        # One by one: exports have a batch of 1.
         logits = [self._infer(crop) for crop in crops]
         if not self._export.single_symbol:
             return CtcReadings(logits, self._charset)

@@ -65,16 +65,7 @@ class DdddocrClassifier(CharsetClassifier):
             margin=margin,
         )
 
-    def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings:
-        """Run the network once over every crop.
-
-        Args:
-            crops: N crops, `(h, w, 3)` uint8 RGB, of any sizes.
-
-        Raises:
-            CropShapeError: a crop is no picture.
-        """
-        self.check_crops(crops)
+    def _read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings:
         return CtcReadings([self._infer(crop) for crop in crops], self._charset)
 
     def _infer(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:

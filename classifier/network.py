@@ -25,7 +25,7 @@ class CharacterNetwork(nn.Module, Generic[T]):
         self.trunk: T = trunk
         self.symbols = nn.Linear(features, symbols)
         self.length = math.sqrt(features)
-        """Of the features that are named: as long as ones of unit variance."""
+        """Norm of the features that are named: as long as ones of unit variance."""
 
     def name(self, features: Tensor) -> Tensor:
         """`(N, features)` of the trunk to `(N, symbols)` logits."""

@@ -76,16 +76,7 @@ class OnnxClassifier(CharsetClassifier):
         """
         return cls(OnnxSession(path, threads=threads), margin=margin)
 
-    def read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
-        """Run the network over all crops.
-
-        Args:
-            crops: N crops, `(h, w, 3)` uint8 RGB, of any sizes.
-
-        Raises:
-            CropShapeError: a crop is no picture.
-        """
-        self.check_crops(crops)
+    def _read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
         if self._charset.blank:
             return CtcReadings(list(self._infer(crops)) if crops else [], self._charset)
         logits = self._infer(crops) if crops else np.zeros((0, len(self._charset)), np.float32)

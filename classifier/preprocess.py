@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.errors import CropShapeError
-from modelfile.crops import cut_boxes, extend_edges
+from modelfile import crops
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -38,11 +38,8 @@ def cut(image: U8, boxes: F32, *, margin: float) -> list[U8]:
         CropShapeError: the picture or the boxes are no such arrays.
     """
     check_picture(image)
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise CropShapeError(
-            f"The boxes are an array of {boxes.shape}, but must be (N, 4) x1, y1, x2, y2."
-        )
-    return cut_boxes(image, boxes, (boxes[:, 2:] - boxes[:, :2]) * margin)
+    crops.check_boxes(boxes, CropShapeError)
+    return crops.cut_boxes(image, boxes, (boxes[:, 2:] - boxes[:, :2]) * margin)
 
 
 def check_picture(image: U8) -> None:
@@ -54,11 +51,7 @@ def check_picture(image: U8) -> None:
     Raises:
         CropShapeError: it is not.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise CropShapeError(
-            f"The picture is an array of {image.shape} {image.dtype}, but a classifier wants "
-            "(H, W, 3) uint8 with at least one pixel; convert it to RGB."
-        )
+    crops.check_picture(image, "a classifier", CropShapeError)
 
 
 def ddddocr_input(crop: U8) -> F32:
@@ -119,7 +112,7 @@ def own_frame(crop: U8, size: tuple[int, int]) -> U8:
         min(max(round(crop.shape[0] * ratio), 1), size[1]),
     )
     resized = np.asarray(Image.fromarray(crop).resize(inner, Image.Resampling.BILINEAR))
-    return extend_edges(resized, size)
+    return crops.extend_edges(resized, size)
 
 
 def _resized_to_height(crop: U8, height: int) -> Image.Image:

@@ -25,7 +25,7 @@ _CHANNELS: dict[Trunk, tuple[int, int, int, int, int]] = {
     "slim": (16, 24, 48, 80, 112),
     "usual": (24, 32, 64, 112, 160),
 }
-"""Of the stem and of the four stages."""
+"""Channels of the stem and of the four stages."""
 
 _FEATURES: dict[Trunk, int] = {"slim": 160, "usual": 224}
 _FRAME_PX = 4

@@ -147,7 +147,7 @@ class TextPreprocess:
 
     @property
     def channels(self) -> int:
-        """Of the network's input."""
+        """Number of channels of the network's input."""
         return (1 if self.grey else 3) + self.colours
 
     @property

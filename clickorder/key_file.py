@@ -1,10 +1,6 @@
 """The keys in a settings file: added and removed, while all else in it stays as it is."""
 
-import contextlib
-import os
-import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +9,10 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from clickorder.errors import CommandError
-from labels.atomic import write_atomically
+from labels.atomic import locked_folder, write_atomically
 from service.security.keys import hash_of
 from service.settings import KeyDefaults, KeyEntry, Settings
 from service.settings_file import explain, file_source
-
-if sys.platform != "win32":
-    import fcntl
 
 _HEAD = "# Settings of clickorder: clickorder serve --settings {name}\n"
 
@@ -98,7 +91,7 @@ class KeyFile:
                 f"{name[:60]!r} cannot be the name of a key; take 1 to 64 of the letters a to z, "
                 "digits, `.`, `_` and `-`."
             ) from error
-        with self._alone():
+        with locked_folder(self._real.parent):
             text = ""
             if self._real.exists():
                 if any(other.name == name for other in self.read()[0]):
@@ -122,7 +115,7 @@ class KeyFile:
             ConfigurationError: the file is wrong as it is.
             OSError: it cannot be read or written.
         """
-        with self._alone():
+        with locked_folder(self._real.parent):
             names = [entry.name for entry in self.read()[0]]
             if name not in names:
                 known = ", ".join(names) or "none"
@@ -155,21 +148,6 @@ class KeyFile:
                 "changed by a command; write them as such."
             )
         write_atomically(self._real, text.encode(), keep_access=True)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold off other processes that change the same file."""
-        if sys.platform == "win32":
-            yield
-            return
-        handle = os.open(self._real.parent, os.O_RDONLY)
-        try:
-            # Some network folders have no locks.
-            with contextlib.suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
 
 def _toml(value: bool | int | str) -> str:

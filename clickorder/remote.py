@@ -70,12 +70,7 @@ class RemoteSolver:
     def solve(
         self, folder: Path, background: str, prompt: Mapping[str, PromptValue]
     ) -> dict[str, Any]:
-        """The body of the answer.
-
-        Args:
-            folder: What the file names are relative to.
-            background: File name of the picture to click on.
-            prompt: As in a puzzle: one of words, icons, image, region.
+        """The body of the answer; arguments as of `clickorder.local.LocalSolver.solve`.
 
         Raises:
             ClientError: there is no answer.

@@ -13,7 +13,7 @@ from detector.detections import Detections, Detector
 from detector.nms import nms
 
 _PART_WIDTH, _PART_HEIGHT = 0.65, 0.75
-"""Of the parts, relative to the picture; four of them cover it with overlaps."""
+"""Sides of the parts relative to the picture; four of them cover it with overlaps."""
 
 _BORDER_PX = 2
 """A box this near to the inner border of a part is of an item that the part cuts."""

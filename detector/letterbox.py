@@ -9,6 +9,7 @@ from PIL import Image
 
 from detector.boxes import F32
 from detector.errors import PictureShapeError
+from modelfile.crops import check_picture
 from modelfile.tensors import Colour, normalised
 
 PAD = 114  # the grey of YOLOv5, YOLOX and Ultralytics
@@ -72,11 +73,7 @@ def letterbox(
     Raises:
         PictureShapeError: the array is no picture.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise PictureShapeError(
-            f"The picture is an array of {image.shape} {image.dtype}, but a detector wants "
-            "(H, W, 3) uint8 with at least one pixel; convert it to RGB."
-        )
+    check_picture(image, "a detector", PictureShapeError)
     height, width = image.shape[:2]
     ratio = min(size[0] / width, size[1] / height)
     # YOLOX cuts the fraction off, Ultralytics rounds it.

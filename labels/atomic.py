@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and holding off other processes that write."""
 
 import contextlib
 import os
@@ -6,6 +6,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def write_atomically(path: Path, content: bytes, *, keep_access: bool = False) -> None:
@@ -42,6 +45,30 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Wait for, and hold off, other processes that lock the same folder.
+
+    Some network folders and Windows have no such locks: nothing is held off there.
+
+    Args:
+        folder: An existing folder; nothing is written into it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _give_access_of(known: Path, new: Path) -> None:

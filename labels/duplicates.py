@@ -28,7 +28,7 @@ from labels.pictures import UNREADABLE, load_rgb
 
 _CELLS = 32
 _MOST_BITS = 12
-"""Of 64: copies were apart by at most 4. It only spares comparisons; the cells decide."""
+"""Differing bits of 64; copies differed in at most 4. It only spares comparisons: cells decide."""
 _MOST_DIFFERENCE = 8.0
 _MOST_BRIGHTNESS = 16.0
 _MOST_STRETCH = 1.06

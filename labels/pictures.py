@@ -28,7 +28,7 @@ QUARANTINE = "quarantine"
 """Folder of what was taken out of a data set; nothing in it is read."""
 
 _BLANK_RANGE = 8
-"""Of 255: in a picture whose values differ by less there is nothing to see."""
+"""In a picture whose values (0..255) differ by less there is nothing to see."""
 
 UNREADABLE = (OSError, PictureError)
 """What is raised for a file that is no whole picture, or one too large to be meant."""
@@ -44,6 +44,12 @@ def find_files(folder: Path) -> Iterator[Path]:
                 yield from find_files(path)
         elif path.is_file():
             yield path
+
+
+def nested(first: Path, second: Path) -> bool:
+    """Whether one of two folders lies in the other, or both are the same."""
+    first, second = first.resolve(), second.resolve()
+    return first.is_relative_to(second) or second.is_relative_to(first)
 
 
 def composed(name: str) -> str:

@@ -29,7 +29,7 @@ from labels.yolo import (
 )
 
 MIN_SCORE = 0.3
-"""Of puzzles of the validation split, it leaves out three to ten in a hundred items, and nine of
+"""On puzzles of the validation split, it leaves out three to ten in a hundred items, and nine of
 ten boxes are items; the detector's own threshold is lower, as solving can do with spare boxes."""
 
 # Measured on 250 characters of the validation split. With a list of 30 or 100 names, both

@@ -52,7 +52,7 @@ class PuzzleSet:
 
     @property
     def families(self) -> set[str]:
-        """Of all its puzzles."""
+        """Families of all its puzzles."""
         return {puzzle.family for puzzle in self.puzzles}
 
     def find(self, puzzle_id: str) -> Puzzle:

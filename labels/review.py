@@ -10,15 +10,13 @@ import csv
 import hashlib
 import json
 import math
-import os
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from labels.annotations import PICTURE_SUFFIXES, LabelledBox, LabelledPicture
-from labels.atomic import write_atomically
+from labels.atomic import locked_folder, write_atomically
 from labels.class_lists import class_list_of
 from labels.click_order import Order, picture_key, read_order, write_order
 from labels.errors import (
@@ -44,9 +42,6 @@ from labels.yolo import (
     write_classes,
     write_yolo_labels,
 )
-
-if sys.platform != "win32":
-    import fcntl
 
 REVIEW_FILE = "review.json"
 
@@ -336,19 +331,12 @@ class Review:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold off all other threads, and other processes that review the same folder."""
-        with self._thread:
-            if sys.platform == "win32":
-                yield
-                return
-            handle = os.open(self.folder, os.O_RDONLY)
-            try:
-                # Some network folders have no locks; there the version check must do.
-                with contextlib.suppress(OSError):
-                    fcntl.flock(handle, fcntl.LOCK_EX)
-                yield
-            finally:
-                os.close(handle)
+        """Hold off all other threads, and other processes that review the same folder.
+
+        Where the folder has no locks, the version check must do.
+        """
+        with self._thread, locked_folder(self.folder):
+            yield
 
 
 def read_reviewed(folder: Path) -> frozenset[str]:

@@ -15,7 +15,7 @@ from labels.class_lists import CLASSES_FILE, YAML_SUFFIXES, class_list_of
 from labels.click_order import ORDER_FILE, picture_key, read_order
 from labels.errors import LayoutError
 from labels.label_studio import tasks_of
-from labels.pictures import find_files
+from labels.pictures import find_files, nested
 from labels.puzzles import PUZZLES_FILE, read_puzzles
 from labels.quarantine import Quarantine
 from labels.split import PARTS, Split
@@ -109,13 +109,12 @@ def claim_folder(folder: Path, out: Path) -> None:
         LayoutError: see `write_parts`.
         OSError: it cannot be written.
     """
-    source, target = folder.resolve(), out.resolve()
-    if source.is_relative_to(target) or target.is_relative_to(source):
+    if nested(folder, out):
         raise LayoutError(
             f"{out} and {folder} lie in each other, so that parts would be read as pictures; give "
             "--out a folder beside."
         )
-    mark = out / PARTS_FILE
+    mark, source = out / PARTS_FILE, folder.resolve()
     if mark.is_file():
         try:
             origin = json.loads(mark.read_text(encoding="utf-8"))["pictures"]

@@ -206,7 +206,7 @@ def _duplicates(pictures: Iterable[TextPicture], digests: Mapping[Path, str]) ->
     return faults
 
 
-def mend_texts(report: TextReport, also: Collection[TextFaultKind] = ()) -> tuple[Change, ...]:
+def fix_texts(report: TextReport, also: Collection[TextFaultKind] = ()) -> tuple[Change, ...]:
     """Move what is broken into the quarantine of its folder, and take its line out with it.
 
     A label file that changes is copied to quarantine before. Lines that name no picture are taken

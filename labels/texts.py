@@ -106,7 +106,7 @@ class TextPictures:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Of the pictures, in their order."""
+        """Labels of the pictures, in their order."""
         return tuple(picture.label for picture in self.pictures)
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from modelfile.errors import ClickorderError
+
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
@@ -53,3 +55,29 @@ def extend_edges(picture: U8, size: tuple[int, int]) -> U8:
     frame[:top] = frame[top]
     frame[bottom:] = frame[bottom - 1]
     return frame
+
+
+def check_picture(image: U8, reader: str, error: type[ClickorderError]) -> None:
+    """Make sure that an array is a picture.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB, of at least one pixel.
+        reader: What wants it, for the message: `a detector`.
+        error: What is raised where it is not.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise error(
+            f"The picture is an array of {image.shape} {image.dtype}, but {reader} wants "
+            "(H, W, 3) uint8 with at least one pixel; convert it to RGB."
+        )
+
+
+def check_boxes(boxes: F32, error: type[ClickorderError]) -> None:
+    """Make sure that an array is a table of boxes.
+
+    Args:
+        boxes: `(N, 4)` float32, `x1, y1, x2, y2`.
+        error: What is raised where it is not.
+    """
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise error(f"The boxes are an array of {boxes.shape}, but must be (N, 4) x1, y1, x2, y2.")

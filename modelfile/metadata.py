@@ -228,7 +228,7 @@ class ModelMetadata:
         return next((sentence for passed, sentence in checks if not passed), None)
 
     def _text_checks(self) -> list[tuple[bool, str]]:
-        """Of what only a text model has."""
+        """Checks of what only a text model has."""
         if self.kind != "text":
             return [
                 (not self.decoding, f"a {self.kind} with the decoding {self.decoding!r}"),

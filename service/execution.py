@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from service.capture.sample_capture import Keeper
 from service.deadline import Deadline
-from service.models.registry import Registry, Version
+from service.models.registry import Registry
 from service.models.routing import RouteRequest
+from service.models.version import Version
 from service.pool import InferencePool
 from service.settings import Limits, Settings
 from service.solving.answers import Answer
@@ -74,12 +75,12 @@ class Job:
 
     @property
     def limits(self) -> Limits:
-        """Of the service."""
+        """Limits of the service."""
         return self.service.settings.limits
 
     @property
     def solver(self) -> Solver:
-        """Of the bundle that `choose` chose."""
+        """Solver of the bundle that `choose` chose."""
         assert self.version is not None  # noqa: S101 - every kind of work chooses first
         return self.version.solver
 

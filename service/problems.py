@@ -66,7 +66,8 @@ class Problem(BaseModel):
     code: Annotated[str, Field(description="Stable; made for programs.")]
     request_id: RequestId
     errors: Annotated[
-        list[FieldProblem] | None, Field(description="Of `invalid_request`: every field.")
+        list[FieldProblem] | None,
+        Field(description="Every field at fault, where the code is `invalid_request`."),
     ] = None
 
 

@@ -129,7 +129,7 @@ def run_server(
     Raises:
         KeysRequiredError: the service must have API keys and has none.
         RpcMissingError: it is to serve gRPC, which is not installed.
-        KeepingError: the folder of `keep.dir` cannot be used.
+        SampleStoreError: the folder of `keep.dir` cannot be used.
         BackendError, ModelFileError, CalibrationError: the models cannot be used.
         SystemExit: the port cannot be opened; the log says why.
     """

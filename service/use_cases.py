@@ -1,10 +1,13 @@
 """What the service does for a caller: HTTP, a batch, a client of an older service, gRPC.
 
 Each function runs in a worker thread, on pictures as they were sent, and raises what is in
-`service.errors`. Which bundle answers is decided here, once the size of the picture is known.
+`service.errors`. Which bundle answers is decided here, once the size of the picture is known. What
+no protocol can answer, a probability that is not a number, is a fault of the service and not of the
+request: a `ModelFaultError`, which is none of these errors.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +19,15 @@ from service.errors import InvalidRequestError, TooManyItemsError
 from service.execution import Job
 from service.models.bundle import TEXT
 from service.models.routing import ANY_BUNDLE, RouteRequest
+from service.models.selftest import confidences_of
 from service.settings import Limits
 from service.solving.answers import Answer, Box, DetectedBox
 from service.solving.drawing import draw_answer, png_bytes
 from service.uploads import Upload, UploadedPuzzle
+
+
+class ModelFaultError(Exception):
+    """A model answered with what is not a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ def solve(
         until=None if deadline_ms is None else job.start + deadline_ms / 1000,
         check=job.deadline.check,
     )
+    _check_finite(confidences_of(answer))
     job.timer.stages.update(answer.timings_ms)
     job.answered(puzzle, answer)
     drawing = draw_answer(background, answer.clicks, answer.boxes) if draw else None
@@ -130,6 +139,7 @@ def detect(
     picture = _decoded(job, image, route)
     with job.stage("detect"):
         boxes = job.solver.limited(confidence, iou).detect(picture)
+    _check_finite(box.confidence for box in boxes)
     return Scene(boxes, width=picture.shape[1], height=picture.shape[0])
 
 
@@ -151,7 +161,9 @@ def classify(
     _check_lengths(words, "words", job.limits)
     crop = _decoded(job, image, route)
     with job.stage("recognise"):
-        return job.solver.classify(crop, words)
+        probabilities = job.solver.classify(crop, words)
+    _check_finite(probabilities)
+    return probabilities
 
 
 def compare(job: Job, first: Upload, second: Upload, route: RouteRequest = ANY_BUNDLE) -> float:
@@ -160,7 +172,9 @@ def compare(job: Job, first: Upload, second: Upload, route: RouteRequest = ANY_B
         pictures = first.decode(job.limits), second.decode(job.limits)
     job.choose(route, pictures[0])
     with job.stage("recognise"):
-        return job.solver.compare(*pictures)
+        similarity = job.solver.compare(*pictures)
+    _check_finite([similarity])
+    return similarity
 
 
 def read(
@@ -184,7 +198,9 @@ def read(
     """
     picture = _decoded(job, image, route, TEXT)
     with job.stage("read"):
-        return job.solver.read_text(picture, charset=charset, length=length, colour=colour)
+        reading = job.solver.read_text(picture, charset=charset, length=length, colour=colour)
+    _check_finite([reading.confidence, *(share for _, share in reading.characters)])
+    return reading
 
 
 def check_count(count: int, name: str, limits: Limits) -> None:
@@ -197,6 +213,16 @@ def check_count(count: int, name: str, limits: Limits) -> None:
         raise TooManyItemsError(
             f"`{name}` has {count} items; at most {limits.prompt_items} are taken."
         )
+
+
+def _check_finite(probabilities: Iterable[float]) -> None:
+    """Make sure that all are numbers, whichever protocol they are answered in.
+
+    Raises:
+        ModelFaultError: one is not.
+    """
+    if not all(map(math.isfinite, probabilities)):
+        raise ModelFaultError("A model answered with what is not a number.")
 
 
 def _decoded(

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from modelfile.crops import cut_boxes, extend_edges
+from modelfile.crops import check_boxes, check_picture, cut_boxes, extend_edges
 from modelfile.tensors import Colour, normalised
 from siamese.errors import CropShapeError
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+
+_READER = "a matcher"
 
 
 def cut(image: U8, boxes: F32, *, margin: float) -> list[U8]:
@@ -29,11 +31,8 @@ def cut(image: U8, boxes: F32, *, margin: float) -> list[U8]:
     Raises:
         CropShapeError: the picture or the boxes are no such arrays.
     """
-    _check_picture(image)
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise CropShapeError(
-            f"The boxes are an array of {boxes.shape}, but must be (N, 4) x1, y1, x2, y2."
-        )
+    check_picture(image, _READER, CropShapeError)
+    check_boxes(boxes, CropShapeError)
     # The longer side: a thin item (a stroke, a dash) needs room beside it to be square.
     grow = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)[:, None] * margin
     return cut_boxes(image, boxes, grow)
@@ -52,7 +51,7 @@ def square(crop: U8, size: int) -> U8:
     Raises:
         CropShapeError: the crop is no picture.
     """
-    _check_picture(crop)
+    check_picture(crop, _READER, CropShapeError)
     side = max(crop.shape[:2])
     picture = Image.fromarray(extend_edges(crop, (side, side)))
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
@@ -85,11 +84,3 @@ def to_batch(
     """
     squares = np.stack([square(crop, size) for crop in crops])
     return normalised(squares, colour=colour, scale=scale, mean=mean, std=std)
-
-
-def _check_picture(image: U8) -> None:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise CropShapeError(
-            f"The picture is an array of {image.shape} {image.dtype}, but a matcher wants "
-            "(H, W, 3) uint8 with at least one pixel; convert it to RGB."
-        )

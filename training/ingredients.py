@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.store import IngredientStore
+from training.synthetic.ingredients.store import IngredientStore
 
 
 def has_ingredients(cache: Path | None = None) -> bool:

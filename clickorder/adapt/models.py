@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from clickorder.adapt.state import Wishes
+from clickorder.adapt.state import AdaptOptions
 from clickorder.errors import CommandError
 from clickorder.local import LocalSolver
 from labels.atomic import replacing
@@ -51,23 +51,23 @@ def assembled(files: Mapping[str, Path], folder: Path) -> Path:
     return folder
 
 
-def settings_of(models: Path, wishes: Wishes) -> Settings:
+def settings_of(models: Path, options: AdaptOptions) -> Settings:
     """Settings of the solver with the models of a folder."""
-    threads = wishes.threads or os.cpu_count() or 1
+    threads = options.threads or os.cpu_count() or 1
     return Settings(backend="own", models_dir=models, threads=threads, workers=1)
 
 
 def solve(
-    models: Path, puzzles: PuzzleSet | None, wishes: Wishes, console: Console
+    models: Path, puzzles: PuzzleSet | None, options: AdaptOptions, console: Console
 ) -> list[Outcome]:
     """Put puzzles to the models of a folder.
 
     Args:
         models: The folder.
         puzzles: Puzzles with their truth; None gives no outcomes.
-        wishes: For the number of threads.
+        options: For the number of threads.
         console: Where progress is shown.
     """
     if puzzles is None:
         return []
-    return evaluate([puzzles], LocalSolver(settings_of(models, wishes)), console=console)
+    return evaluate([puzzles], LocalSolver(settings_of(models, options)), console=console)

@@ -24,7 +24,7 @@ from classifier import OnnxClassifier
 from clickorder.adapt.models import assembled, settings_of, solve, starting_models
 from clickorder.adapt.prompt_layout import prompt_count, prompt_slots
 from clickorder.adapt.puzzles import part_of, puzzles_of
-from clickorder.adapt.state import AdaptationState, Wishes, fingerprint_of
+from clickorder.adapt.state import AdaptationState, AdaptOptions, fingerprint_of
 from clickorder.adapt.trainings import FEWEST, Trainings
 from clickorder.errors import CommandError
 from clickorder.local import LocalSolver
@@ -52,13 +52,13 @@ _LOOKED_AT = 80
 """Puzzles learned from on which it is found out how much is missed."""
 
 
-def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptation:
+def adapt(folder: Path, out: Path, options: AdaptOptions, console: Console) -> Adaptation:
     """Check, divide, fine-tune, measure, and write bundle and report.
 
     Args:
         folder: Labelled pictures, of any layout.
         out: Where everything goes; what an interrupted run left there is gone on with.
-        wishes: What the user chose.
+        options: What the user chose.
         console: Where progress is shown.
 
     Raises:
@@ -70,19 +70,19 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
     """
     began = perf_counter()
     report = check_folder(
-        folder, wishes.layout, lambda steps, n: through("Looking at pictures", steps, n)
+        folder, options.layout, lambda steps, n: through("Looking at pictures", steps, n)
     )
     annotations = _ordered(report.annotations)
-    wanted = Shares(wishes.validation, wishes.test)
-    split = split_folder(annotations, report.prints, wanted, wishes.seed)
+    wanted = Shares(options.validation, options.test)
+    split = split_folder(annotations, report.prints, wanted, options.seed)
     parts = {part: frozenset(split.of(part)) for part in PARTS}
     if len(parts["train"]) < FEWEST:
         raise CommandError(
             f"{folder} has {len(annotations.pictures)} labelled pictures, of which "
             f"{len(parts['train'])} are to learn from; label at least a dozen."
         )
-    state = AdaptationState.open(out, folder, fingerprint_of(annotations, parts, wishes))
-    notes = _notes(report, wishes, parts)
+    state = AdaptationState.open(out, folder, fingerprint_of(annotations, parts, options))
+    notes = _notes(report, options, parts)
     for note in notes:
         say(console, note, "yellow")
     puzzles = puzzles_of(annotations, out)
@@ -92,21 +92,21 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
         own_pictures(annotations, parts["validation"]),
         part_of(puzzles, annotations, parts["validation"]),
         out,
-        wishes,
+        options,
         state,
         console,
     )
-    files = starting_models(wishes.models_dir)
+    files = starting_models(options.models_dir)
     start = assembled(files, out / "start")
-    before = solve(start, tests, wishes, console)
+    before = solve(start, tests, options, console)
     looked_at = part_of(puzzles, annotations, sorted(parts["train"])[:_LOOKED_AT])
     done = []
     for role, minutes in stages.plan(start, looked_at).items():
         stage, files = stages.run(role, files, minutes)
         done.append(stage)
     bundle = assembled(files, out / BUNDLE)
-    _learn_layout(bundle, part_of(puzzles, annotations, parts["train"]), wishes, console)
-    after = solve(bundle, tests, wishes, console)
+    _learn_layout(bundle, part_of(puzzles, annotations, parts["train"]), options, console)
+    after = solve(bundle, tests, options, console)
     compared = compare(before, after)
     if tests is None:
         held = own_pictures(annotations, parts["test"] or parts["validation"])
@@ -121,10 +121,10 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
         stages=tuple(done),
         outcomes=tuple(after),
         class_counts={name: n for name, n in annotations.counts.items() if n and name != ITEM},
-        unlabelled=_least_certain_first(bundle, annotations, wishes),
+        unlabelled=_least_certain_first(bundle, annotations, options),
         seconds=perf_counter() - began,
         hardware=_hardware(),
-        versions=dict(LocalSolver(settings_of(bundle, wishes)).models),
+        versions=dict(LocalSolver(settings_of(bundle, options)).models),
         notes=notes,
     )
     write_report(record, out / REPORT_FILE)
@@ -132,13 +132,13 @@ def adapt(folder: Path, out: Path, wishes: Wishes, console: Console) -> Adaptati
 
 
 def _learn_layout(
-    bundle: Path, puzzles: PuzzleSet | None, wishes: Wishes, console: Console
+    bundle: Path, puzzles: PuzzleSet | None, options: AdaptOptions, console: Console
 ) -> None:
     """Let a bundle know how many items the prompt pictures show, and where."""
     count = prompt_count(puzzles)
     if count is None:
         return
-    slots = prompt_slots(puzzles, LocalSolver(settings_of(bundle, wishes)))
+    slots = prompt_slots(puzzles, LocalSolver(settings_of(bundle, options)))
     file = bundle / "calibration.json"
     known = Calibrations.load(file) if file.is_file() else Calibrations()
     replace(known, prompt_count=count, slots=slots).save(file)
@@ -164,12 +164,12 @@ def _kind(annotations: Annotations) -> str:
 
 
 def _least_certain_first(
-    bundle: Path, annotations: Annotations, wishes: Wishes
+    bundle: Path, annotations: Annotations, options: AdaptOptions
 ) -> tuple[Path, ...]:
     """Pictures without labels, those first that the new models are least sure of."""
     if not annotations.unlabelled:
         return ()
-    threads = wishes.threads
+    threads = options.threads
     proposer = Proposer(
         YoloDetector.load(bundle / "detector.onnx", threads=threads),
         OnnxClassifier.load(bundle / "classifier.onnx", threads=threads),
@@ -182,7 +182,9 @@ def _least_certain_first(
     return tuple(sorted(annotations.unlabelled, key=lambda path: (sure.get(path, 1.0), path)))
 
 
-def _notes(report: Report, wishes: Wishes, parts: Mapping[str, frozenset[Path]]) -> tuple[str, ...]:
+def _notes(
+    report: Report, options: AdaptOptions, parts: Mapping[str, frozenset[Path]]
+) -> tuple[str, ...]:
     """What the user should know before training starts, and in the report."""
     notes = []
     if report.faults:
@@ -190,7 +192,7 @@ def _notes(report: Report, wishes: Wishes, parts: Mapping[str, frozenset[Path]])
             f"{len(report.faults)} faults in the labels; see "
             f"`clickorder labels check {report.annotations.folder}`."
         )
-    if wishes.mix and not has_ingredients():
+    if options.mix and not has_ingredients():
         notes.append(
             "No generated pictures are mixed in, since there is nothing to draw with here; run "
             "`clickorder ingredients` first to forget less."

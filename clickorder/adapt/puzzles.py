@@ -11,7 +11,7 @@ from labels.puzzles import PUZZLES_FILE, PuzzleSet, read_puzzles
 PUZZLES_FOLDER = "puzzles"
 
 _MOST_ITEMS = 12
-"""Of a prompt that the service takes."""
+"""Items of a prompt that the service takes."""
 
 
 def puzzles_of(annotations: Annotations, out: Path) -> PuzzleSet | None:

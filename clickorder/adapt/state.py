@@ -9,13 +9,14 @@ from pathlib import Path
 from clickorder.errors import CommandError
 from labels.annotations import Annotations, Layout
 from labels.atomic import write_atomically
+from labels.pictures import nested
 
 STATE_FILE = "adapt.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user may choose.
+class AdaptOptions:
+    """Options of an adaptation.
 
     Attributes:
         minutes: Minutes of training, both models together.
@@ -67,14 +68,13 @@ class AdaptationState:
         Args:
             out: The adaptation's folder.
             folder: The pictures.
-            fingerprint: Fingerprint of the labels and wishes, see `fingerprint_of`.
+            fingerprint: Fingerprint of labels and options, see `fingerprint_of`.
 
         Raises:
             CommandError: `out` holds something else, or an adaptation to other labels.
             OSError: it cannot be read or written.
         """
-        source, target = folder.resolve(), out.resolve()
-        if target.is_relative_to(source) or source.is_relative_to(target):
+        if nested(folder, out):
             raise CommandError(
                 f"{out} and {folder} lie in each other, so that what is written would be read as "
                 "pictures; give --out a folder beside."
@@ -135,7 +135,7 @@ class AdaptationState:
 
 
 def fingerprint_of(
-    annotations: Annotations, parts: Mapping[str, Collection[Path]], wishes: Wishes
+    annotations: Annotations, parts: Mapping[str, Collection[Path]], options: AdaptOptions
 ) -> str:
     """Differs where labels, parts or options do: an adaptation to these must not go on as one."""
     part_of = {path: part for part, paths in parts.items() for path in paths}
@@ -144,5 +144,5 @@ def fingerprint_of(
         f"{picture.label} {[(box.xyxy, box.label, box.order) for box in picture.boxes]}"
         for picture in annotations.pictures
     ]
-    asked = (wishes.minutes, wishes.models_dir, wishes.seed, wishes.mix)
+    asked = (options.minutes, options.models_dir, options.seed, options.mix)
     return hashlib.sha256("\n".join([repr(asked), *lines]).encode()).hexdigest()

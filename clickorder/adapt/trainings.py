@@ -8,7 +8,7 @@ from time import perf_counter
 from rich.console import Console
 
 from clickorder.adapt.models import assembled, solve
-from clickorder.adapt.state import AdaptationState, Training, Wishes
+from clickorder.adapt.state import AdaptationState, AdaptOptions, Training
 from clickorder.errors import CommandError
 from labels.annotations import ITEM
 from labels.console import say
@@ -25,7 +25,7 @@ from training.matcher.pairs import BLOCK_PAIRS
 from training.matcher.picture_blocks import KIND
 
 _DETECTOR_SHARES = (0.15, 0.4)
-"""Of the time, where both are trained: where it misses little, and where it misses much."""
+"""Shares of the time, where both are trained: if it misses little, and if it misses much."""
 
 _MUCH_MISSED = 0.05
 """Share of puzzles in which an item is missed or the prompt's are counted wrongly."""
@@ -57,7 +57,7 @@ class Trainings:
         held: To measure on while training.
         checks: Puzzles by which it is decided whether new weights are taken.
         out: Where everything goes.
-        wishes: What the user chose.
+        options: What the user chose.
         state: What is done already.
         console: Where progress is shown.
     """
@@ -66,7 +66,7 @@ class Trainings:
     held: OwnPictures
     checks: PuzzleSet | None
     out: Path
-    wishes: Wishes
+    options: AdaptOptions
     state: AdaptationState
     console: Console
 
@@ -77,7 +77,7 @@ class Trainings:
             models: To start from.
             puzzles: Some of those that are learned from; None where there are none.
         """
-        whole = self.wishes.minutes
+        whole = self.options.minutes
         items = [item for group in self.learned.groups for item in group]
         asked = [item for item in items if item.word is not None or item.prompt is not None]
         # One name for everything says no more than that it is an item.
@@ -93,7 +93,7 @@ class Trainings:
             return {"detector": whole}
         share = _DETECTOR_SHARES[1]
         if puzzles is not None:
-            scores = [o.score for o in solve(models, puzzles, self.wishes, self.console)]
+            scores = [o.score for o in solve(models, puzzles, self.options, self.console)]
             missed = [not score.all_found or score.count_right is False for score in scores]
             told = f"{sum(missed)} of {len(missed)} pictures to learn from"
             if not any(missed):
@@ -131,9 +131,9 @@ class Trainings:
         """Fine-tune, or go on; gives how many generated pictures or crops were learned from."""
         plan = TuningPlan(
             minutes,
-            self.wishes.threads,
-            self.wishes.seed,
-            mix=self.wishes.mix and has_ingredients(),
+            self.options.threads,
+            self.options.seed,
+            mix=self.options.mix and has_ingredients(),
         )
         resume = (folder / "last.pt").is_file()
         if role == "detector":
@@ -178,7 +178,7 @@ class Trainings:
             sum(
                 outcome.score.solved
                 for outcome in solve(
-                    assembled(files, folder / name), self.checks, self.wishes, self.console
+                    assembled(files, folder / name), self.checks, self.options, self.console
                 )
             )
             for name, files in (("models-before", old), ("models-after", new))

@@ -28,13 +28,13 @@ _FAR = 2.0
 """Beyond the edge of a target by so many of its sides, a click is wrong by any standard."""
 
 _LEAST_OFFSET = 0.15
-"""Of a target's side: the shift from which one side of an item is refused, or ground accepted."""
+"""Shift, as a share of a target's side, from which an item's side is refused or ground accepted."""
 
 _LARGE = 2.5
 """Times the target's area; half as wide again on every side is generous for a finger."""
 
 _SHARED = 0.1
-"""Of the smaller of two regions, from which they overlap."""
+"""Share of the smaller of two regions from which they overlap."""
 
 _RARE = 0.01
 """Share of puzzles in which a sound check may be unlucky."""

@@ -9,7 +9,7 @@ from time import perf_counter
 from rich.console import Console
 
 from clickorder.adapt.pipeline import BUNDLE, adapt
-from clickorder.adapt.state import Wishes
+from clickorder.adapt.state import AdaptOptions
 from clickorder.audit.attack import Adapted, labelling_minutes
 from clickorder.local import LocalSolver
 from labels.puzzles import PUZZLES_FILE, PuzzleSet, read_puzzles, write_puzzles
@@ -71,13 +71,13 @@ class Adapting:
             learned = _written(puzzles, count, out / f"puzzles-{count}")
             folder = out / f"labels-{count}"
             began = perf_counter()
-            wishes = Wishes(
+            options = AdaptOptions(
                 minutes=self.minutes,
                 validation=_VALIDATION,
                 test=0.0,
                 models_dir=settings.models_dir,
             )
-            adapt(learned, folder, wishes, self.console)
+            adapt(learned, folder, options, self.console)
             minutes = (perf_counter() - began) / 60
             settings = settings.model_copy(update={"models_dir": folder / BUNDLE})
         outcomes = evaluate([asked], LocalSolver(settings), console=self.console)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.evaluation.evaluate import Outcome
-from training.evaluation.statistics import wilson_interval
+from training.evaluation.statistics import SolvedOf
 
 COVERAGES = (1.0, 0.75, 0.5, 0.25)
 """Shares of the puzzles that an attacker answers; for the others he asks for a new one."""
@@ -14,7 +14,7 @@ COVERAGES = (1.0, 0.75, 0.5, 0.25)
 TRIES = (1, 3, 5, 10)
 
 SECONDS_PER_ACTION = 4.0
-"""Of a person who labels: a box drawn or corrected, a name given. An assumption, not measured."""
+"""Time a person needs to draw or correct a box, or to name it. An assumption, not measured."""
 
 _ACTIONS_LEFT = 0.27
 """What the labelling tools leave to do by hand on one site, docs/results.md (labelling by hand)."""
@@ -69,7 +69,7 @@ class Attack:
 
 
 @dataclass(frozen=True, slots=True)
-class Adapted:
+class Adapted(SolvedOf):
     """The solve rate after training with an attacker's labels.
 
     Attributes:
@@ -85,16 +85,6 @@ class Adapted:
     solved: int
     work_minutes: float
     training_minutes: float
-
-    @property
-    def rate(self) -> float:
-        """Share solved."""
-        return self.solved / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson 95 % interval of it."""
-        return wilson_interval(self.solved, self.n)
 
 
 def abstention_curve(confidence: Sequence[float], correct: Sequence[bool]) -> tuple[Point, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clickorder.audit.extra import need_scikit_learn
-from training.evaluation.statistics import wilson_interval
+from training.evaluation.statistics import SolvedOf
 
 F64 = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Third:
+class Third(SolvedOf):
     """A third of the puzzles, by one property.
 
     Attributes:
@@ -72,11 +72,6 @@ class Third:
     high: float
     n: int
     solved: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson 95 % interval of the solve rate."""
-        return wilson_interval(self.solved, self.n)
 
 
 def explain(

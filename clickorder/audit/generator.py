@@ -21,7 +21,7 @@ Settings = Mapping[str, float]
 _LEAST_STROKE_PX = 1.0
 _FULL_STROKE_PX = 2.0
 _MOST_OVERLAP = 0.34
-"""Of an item's box; beyond a third people begin to guess."""
+"""Share of an item's box that may be covered; beyond a third people begin to guess."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from labels.pictures import load_rgb
 from labels.puzzles import Puzzle, PuzzleSet
 from service.hosts import LOOPBACK_NAMES, hostname, is_loopback
 from training.evaluation.scoring import areas_of, in_order
-from training.evaluation.statistics import wilson_interval
+from training.evaluation.statistics import SolvedOf
 
 PEOPLE_FILE = "people.jsonl"
 HEADER = "X-Clickorder-People"
@@ -61,7 +61,7 @@ class AnswerIn(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class People(SolvedOf):
     """How people did.
 
     Attributes:
@@ -75,16 +75,6 @@ class People:
     solved: int
     seconds: float
     inputs: dict[str, int]
-
-    @property
-    def rate(self) -> float:
-        """Share solved."""
-        return self.solved / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson 95 % interval of it."""
-        return wilson_interval(self.solved, self.n)
 
 
 def read_people(file: Path) -> People | None:

@@ -37,7 +37,7 @@ _RING_PX = 5
 """Around an item's box: there the ground is seen without the item."""
 
 _DECOY_SCORE = 0.3
-"""Of the detector, from which a box that is no target is counted as a decoy."""
+"""Score of the detector from which a box that is no target is counted as a decoy."""
 
 _FINE_PX = 5
 """What is finer than this is texture; what is coarser is shading."""
@@ -214,7 +214,7 @@ def _spare_boxes(outcome: Outcome) -> list[Box]:
 def _prompt_properties(
     puzzle: Puzzle, outcome: Outcome, picture: NDArray[np.uint8]
 ) -> dict[str, float]:
-    """Of the pictures that the prompt consists of; nothing where it is words."""
+    """Properties of the pictures that the prompt consists of; nothing where it is words."""
     names = [puzzle.image] if puzzle.image is not None else puzzle.icons
     pictures = [load_rgb(outcome.folder / name) for name in names]
     if (region := _region(puzzle)) is not None:

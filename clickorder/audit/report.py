@@ -8,7 +8,6 @@ from clickorder.audit.attack import SECONDS_PER_ACTION, TRIES
 from clickorder.audit.explanation import Third
 from clickorder.audit.findings import ALPHA
 from clickorder.audit.grade import Grade, deviation_of, number
-from clickorder.audit.html import heading, items, page, paragraph, table, text
 from clickorder.audit.messages import LANGUAGES, Language, Message, message, percent
 from clickorder.audit.plots import Span, curve, forest
 from clickorder.audit.record import Audit
@@ -16,10 +15,30 @@ from labels.atomic import write_atomically
 from training.evaluation.evaluate import Outcome, Summary
 from training.evaluation.failure_pictures import drawn_inline, worst_first
 from training.evaluation.failures import Lettering
+from training.evaluation.page import heading, items, page, paragraph, table, text
 
 MOST_FAILURES = 8
 
 FILES: dict[Language, str] = {"en": "report.html", "zh": "report.zh.html"}
+
+STYLE = """
+:root { --bad: #b3361c; }
+@media (prefers-color-scheme: dark) { :root { --bad: #ff9a80; } }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; }
+h3 { margin: 1.2rem 0 .2rem; } th, td { padding: .3rem .9rem .3rem 0; }
+.verdict { display: flex; gap: 1.2rem; align-items: flex-start; background: var(--soft);
+  border-radius: .5rem; padding: 1rem; }
+.letter { font-size: 3.4rem; font-weight: 700; line-height: 1; min-width: 4rem;
+  text-align: center; }
+.D, .E { color: var(--bad); } .verdict ul { margin: .3rem 0 0; padding-left: 1.1rem; }
+.half { max-width: 34rem; } .failures { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); }
+.failures img { max-width: 100%; height: auto; display: block; }
+li { margin: .25rem 0; } .language { float: right; }
+@media print { body { max-width: none; padding: 0; font-size: 11pt; } h2 { break-after: avoid; }
+  .verdict, figure, tr { break-inside: avoid; } .language { display: none; } }
+"""
+"""CSS of the audit's pages."""
 
 
 def write_reports(audit: Audit, grade: Grade, folder: Path) -> None:
@@ -64,7 +83,7 @@ class Report:
     def html(self) -> str:
         """The whole page."""
         title = self._say("title", source=self._audit.source)
-        return page(title, self._language, "".join(self._body(title)))
+        return page(title, "".join(self._body(title)), style=STYLE, language=self._language)
 
     def _say(self, key: str, **values: object) -> str:
         return Message(key, values).text(self._language)

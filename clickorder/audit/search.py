@@ -14,7 +14,7 @@ from clickorder.audit.answers import Solver
 from clickorder.audit.extra import need_scikit_learn
 from clickorder.audit.generator import Generator, legibility, write_parts
 from training.evaluation.scoring import read_reply, score_reply
-from training.evaluation.statistics import wilson_interval
+from training.evaluation.statistics import SolvedOf
 
 F64 = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class Knob:
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(SolvedOf):
     """Settings that are hardest for the machine among those at which people can read the puzzles.
 
     Attributes:
@@ -79,11 +79,6 @@ class Advice:
     n: int
     solved: int
     readable: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson 95 % interval of the solve rate."""
-        return wilson_interval(self.solved, self.n)
 
 
 @dataclass(frozen=True, slots=True)

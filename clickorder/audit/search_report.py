@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from clickorder.audit.html import heading, page, paragraph, table
 from clickorder.audit.messages import LANGUAGES, Language, message, percent
 from clickorder.audit.plots import response
-from clickorder.audit.report import FILES
+from clickorder.audit.report import FILES, STYLE
 from clickorder.audit.search import LEAST_READABLE, Knob, Search
 from labels.atomic import write_atomically
+from training.evaluation.page import heading, page, paragraph, table
 
 RESULT_FILE = "generator.json"
 
@@ -28,7 +28,8 @@ def write_search(found: Search, folder: Path) -> None:
     for language in LANGUAGES:
         title = message("search.title", source=found.name).text(language)
         body = "".join(_body(found, title, language))
-        write_atomically(folder / FILES[language], page(title, language, body).encode())
+        whole = page(title, body, style=STYLE, language=language)
+        write_atomically(folder / FILES[language], whole.encode())
     text = json.dumps({"version": 1, **asdict(found)}, ensure_ascii=False, indent=1) + "\n"
     write_atomically(folder / RESULT_FILE, text.encode())
 
@@ -69,7 +70,7 @@ def _advice(found: Search, language: Language) -> str:
     return message(
         "search.advice.lead",
         least=percent(LEAST_READABLE),
-        rate=percent(advice.solved / advice.n),
+        rate=percent(advice.rate),
         right=advice.solved,
         n=advice.n,
         low=low,

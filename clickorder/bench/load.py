@@ -40,7 +40,7 @@ _WARM_UP_CALLERS = 4
 _READY_LINES = 50
 """Connections of an open loop that are made beforehand; more are when they are needed."""
 _PAUSE_S = 0.1
-"""Of a caller that found no service: it would spin otherwise."""
+"""Pause of a caller that found no service: it would spin otherwise."""
 _PATIENCE_S = 5.0
 _BUSY_TRIES = 3
 
@@ -187,7 +187,7 @@ class Bench(Connection):
         timeout_s: float = 30.0,
         rule: LabelRule | None = None,
     ) -> None:
-        super().__init__(url, api_key, timeout_s, retries=0, longest_wait_s=0.0)
+        super().__init__(url, api_key=api_key, timeout_s=timeout_s, retries=0, longest_wait_s=0.0)
         self.results: list[LevelResult] = []
         self.examples: dict[str, str] = {}
         self._asked = asked

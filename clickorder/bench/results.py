@@ -38,7 +38,7 @@ COLUMNS = (
     "confidence",
     "bytes",
 )
-"""Of the CSV. Time to a failure has a column of its own: it is no latency of an answer."""
+"""Columns of the CSV. Time to a failure has its own: it is no latency of an answer."""
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
@@ -75,7 +75,7 @@ class Summary:
 
     @classmethod
     def of(cls, result: LevelResult) -> "Summary":
-        """Of a level's samples."""
+        """The summary of a level's samples."""
         samples = result.samples
         taken = [sample.taken_ms for sample in samples if sample.answered]
         late = [sample.sent_s - sample.due_s for sample in samples]

@@ -76,17 +76,17 @@ def adapt(
     try:
         from clickorder.adapt.pipeline import REPORT_FILE
         from clickorder.adapt.pipeline import adapt as run
-        from clickorder.adapt.state import Wishes
+        from clickorder.adapt.state import AdaptOptions
     except ImportError as error:
         raise CommandError(
             f"Training needs packages that are not installed ({error.name}); install them with "
             'pip install -e ".[train]".'
         ) from error
     target = out or folder.with_name(f"{folder.resolve().name}-adapted")
-    wishes = Wishes(minutes, validation, test, models_dir, threads, seed, mix, layout)
+    options = AdaptOptions(minutes, validation, test, models_dir, threads, seed, mix, layout)
     console = Console(stderr=True)
     with report_os_errors(target):
-        record = run(folder, target, wishes, console)
+        record = run(folder, target, options, console)
     shown = Console()
     for compared in record.compared:
         before, after = compared.before, compared.after

@@ -1,7 +1,6 @@
 """`clickorder bench`: how a running service stands load."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,11 +20,6 @@ from labels.console import show
 if TYPE_CHECKING:
     from clickorder.bench.load import Bench, Level
     from clickorder.bench.pictures import BenchPicture
-    from clickorder.bench.results import Summary
-
-REQUESTS_FILE, SUMMARY_FILE, PLOT_FILE = "requests.csv", "summary.json", "latency.png"
-
-_LATE_MS = 50.0
 
 _PICTURES, _LOAD, _READING, _REPORT = "Pictures", "Load", "What the service is asked", "Report"
 
@@ -245,6 +239,7 @@ def text(
 
     from classifier.charsets import LabelRule
     from clickorder.bench.load import Asked, Bench
+    from clickorder.bench.report import explain, refuse_former, write_report
     from clickorder.bench.results import Summary, machine, tables, without_secrets
     from clickorder.client.errors import BadArgumentError, ClientError
 
@@ -255,7 +250,7 @@ def text(
             raise UsageError(f"--{option} is of drawn pictures, and PICTURES are given; drop one.")
     if pictures and synthetic:
         raise UsageError("--synthetic draws pictures, and PICTURES are given; drop one of them.")
-    _refuse_former(out)
+    refuse_former(out)
     try:
         # Before pictures are drawn: a slip in the URL should be told at once.
         Bench(url, [], api_key=api_key)
@@ -297,7 +292,7 @@ def text(
     console = Console()
     for table in tables(summaries):
         show(console, table)
-    _tell(bench, summaries, shown)
+    explain(bench, summaries, shown)
     about = {
         "url": shown,
         "began": began.isoformat(timespec="milliseconds"),
@@ -309,7 +304,7 @@ def text(
         "warm_up": warm_up,
         "fold": fold.value if fold else None,
     }
-    _write(out, bench, summaries, about)
+    write_report(out, bench, summaries, about)
     sent = sum(summary.requests for summary in summaries)
     failed = sum(summary.failed for summary in summaries)
     failed += 0 if allow_refusals else sum(summary.turned_away for summary in summaries)
@@ -336,20 +331,6 @@ async def _run(bench: "Bench", levels: "Sequence[Level]", warm_up: int, out: Pat
                 await bench.measure(level, told)
 
 
-def _tell(bench: "Bench", summaries: "Sequence[Summary]", shown: str) -> None:
-    """What the figures alone do not say, on stderr."""
-    for sentence in list(bench.examples.values())[:5]:
-        told = sentence.replace(bench.url, shown)
-        typer.echo("For example: " + re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", told)[:300], err=True)
-    worst = max(summaries, key=lambda one: one.late_ms)
-    if worst.late_ms > _LATE_MS:
-        typer.echo(
-            f"At {worst.name} requests left up to {worst.late_ms:.0f} ms after they were due: this "
-            "machine, or the limit of requests under way, is part of what was measured.",
-            err=True,
-        )
-
-
 def _chosen(
     pictures: Sequence[Path] | None,
     charset: str | None,
@@ -373,45 +354,3 @@ def _chosen(
     except (CharacterSetError, LayoutError) as error:
         raise UsageError(str(error)) from error
     return [replace(each, label=None) for each in chosen] if unlabelled else chosen
-
-
-def _refuse_former(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; give a folder with --out.")
-    for name in (REQUESTS_FILE, SUMMARY_FILE, PLOT_FILE):
-        if (out / name).exists():
-            raise UsageError(
-                f"{out / name} is there already, of a former test; give another folder with --out."
-            )
-
-
-def _write(
-    out: Path, bench: "Bench", summaries: "Sequence[Summary]", about: dict[str, object]
-) -> None:
-    """All files, in a folder beside `out` where another test was quicker."""
-    from clickorder.bench.results import requests_csv, summary_json
-    from labels.atomic import write_atomically
-
-    files = {
-        REQUESTS_FILE: requests_csv(bench.results),
-        SUMMARY_FILE: summary_json(summaries, bench.results, about),
-    }
-    try:
-        from clickorder.bench.plot import draw_boxes
-
-        files[PLOT_FILE] = draw_boxes(bench.results, str(about["url"]), str(about["machine"]))
-    except ImportError as error:
-        typer.echo(
-            f"No {PLOT_FILE}: drawing needs a package that is not installed ({error.name}); "
-            'install it with pip install -e ".[plot]".',
-            err=True,
-        )
-    place, number = out, 1
-    while any((place / name).exists() for name in files):
-        number += 1
-        place = out.with_name(f"{out.resolve().name}-{number}")
-    with report_os_errors(place):
-        place.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_atomically(place / name, content)
-    typer.echo(f"Written: {', '.join(str(place / name) for name in files)}")

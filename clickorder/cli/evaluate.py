@@ -121,7 +121,7 @@ def _draw_failures(
     outcomes: "list[Outcome]", folder: Path, cache: Path | None, console: "Console"
 ) -> None:
     from training.evaluation.failures import Lettering, draw_failures
-    from training.synthetic.stamps import default_cache
+    from training.synthetic.ingredients.stamps import default_cache
 
     fonts = cache or default_cache()
     number = draw_failures(outcomes, folder, Lettering.find([fonts] if fonts.is_dir() else []))

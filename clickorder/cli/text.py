@@ -92,7 +92,7 @@ def check(
     from classifier.charsets import characters_of
     from labels.errors import LabelsError
     from labels.quarantine import Change, Quarantine
-    from labels.text_check import check_texts, mend_texts
+    from labels.text_check import check_texts, fix_texts
     from labels.text_report import text_check_json, text_left_to_the_user, text_tables
     from labels.texts import TextFaultKind, outermost
 
@@ -115,7 +115,7 @@ def check(
                     Quarantine(folder).recover()
             report = look()
             if fix:
-                changes = mend_texts(report, [TextFaultKind(kind.value) for kind in also or ()])
+                changes = fix_texts(report, [TextFaultKind(kind.value) for kind in also or ()])
                 report = look() if changes else report
         except LabelsError as error:
             raise UsageError(str(error)) from error

@@ -70,7 +70,7 @@ def ingredients(
     They come by package name with the ordinary clients (apt, npm, pip) and stay in the cache,
     outside of any repository. Run it again to go on where it was interrupted.
     """
-    from training.synthetic.fetch import run_ingredients
+    from training.synthetic.ingredients.fetch import run_ingredients
 
     run_ingredients(cache=cache, jobs=jobs, offline=offline)
 

@@ -131,16 +131,7 @@ class Client(Connection):
     that the service answers with.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        api_key: str | None = None,
-        timeout_s: float = 60.0,
-        retries: int = 3,
-        longest_wait_s: float = 30.0,
-    ) -> None:
-        super().__init__(url, api_key, timeout_s, retries, longest_wait_s)
+    def _open_http(self) -> None:
         self._http = httpx.Client(**self._options)
 
     def __enter__(self) -> Self:

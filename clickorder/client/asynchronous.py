@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
+from clickorder.client import requests
 from clickorder.client.answers import BatchAnswer
 from clickorder.client.connection import (
     FAILURES,
@@ -14,19 +15,7 @@ from clickorder.client.connection import (
     read_reply,
     show_as_method,
 )
-from clickorder.client.requests import (
-    BatchPuzzle,
-    Call,
-    batch_call,
-    classify_call,
-    compare_call,
-    detect_call,
-    models_call,
-    read_call,
-    reload_call,
-    rollback_call,
-    solve_call,
-)
+from clickorder.client.requests import BatchPuzzle, Call
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,16 +37,7 @@ class AsyncClient(Connection):
     Pictures are read in a thread, so that the event loop never waits for a disk.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        api_key: str | None = None,
-        timeout_s: float = 60.0,
-        retries: int = 3,
-        longest_wait_s: float = 30.0,
-    ) -> None:
-        super().__init__(url, api_key, timeout_s, retries, longest_wait_s)
+    def _open_http(self) -> None:
         self._http = httpx.AsyncClient(**self._options)
 
     async def __aenter__(self) -> Self:
@@ -70,14 +50,14 @@ class AsyncClient(Connection):
         """Close the connections."""
         await self._http.aclose()
 
-    solve = _method(solve_call)
-    detect = _method(detect_call)
-    classify = _method(classify_call)
-    compare = _method(compare_call)
-    read = _method(read_call)
-    models = _method(models_call)
-    reload = _method(reload_call)
-    rollback = _method(rollback_call)
+    solve = _method(requests.solve_call)
+    detect = _method(requests.detect_call)
+    classify = _method(requests.classify_call)
+    compare = _method(requests.compare_call)
+    read = _method(requests.read_call)
+    models = _method(requests.models_call)
+    reload = _method(requests.reload_call)
+    rollback = _method(requests.rollback_call)
 
     def solve_batch(self, puzzles: Iterable[BatchPuzzle]) -> AsyncGenerator[BatchAnswer, None]:
         """Find the clicks of many puzzles; see `Client.solve_batch`.
@@ -101,7 +81,7 @@ class AsyncClient(Connection):
             await asyncio.sleep(pause_s)
 
     async def _stream(self, puzzles: Iterable[BatchPuzzle]) -> AsyncGenerator[BatchAnswer, None]:
-        call, ids = await asyncio.to_thread(batch_call, puzzles)
+        call, ids = await asyncio.to_thread(requests.batch_call, puzzles)
         attempt = 0
         while True:
             attempt += 1

@@ -43,10 +43,11 @@ class Connection:
     def __init__(
         self,
         url: str,
-        api_key: str | None,
-        timeout_s: float,
-        retries: int,
-        longest_wait_s: float,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60.0,
+        retries: int = 3,
+        longest_wait_s: float = 30.0,
     ) -> None:
         self.url = url.rstrip("/")
         key = os.environ.get(_KEY_VARIABLE, "") if api_key is None else api_key
@@ -69,6 +70,10 @@ class Connection:
             "timeout": timeout_s,
             "limits": httpx.Limits(keepalive_expiry=_IDLE_S),
         }
+        self._open_http()
+
+    def _open_http(self) -> None:
+        """Make the client of httpx that requests are sent with."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"

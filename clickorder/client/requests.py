@@ -138,7 +138,7 @@ class Call(Generic[T]):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Of the body."""
+        """Headers that describe the body."""
         return {} if self.content is None else {"Content-Type": "application/json"}
 
 

@@ -5,6 +5,7 @@ loopback too (a name that an attacker points at 127.0.0.1 is refused), and what 
 a header that a page from elsewhere cannot send without being asked for permission first.
 """
 
+import os
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -19,11 +20,13 @@ from labels.review import Review
 from service.errors import ForeignRequestError, NothingHereError
 from service.hosts import LOOPBACK_NAMES
 from service.http.middleware import BodyLimit, RequestContext
+from service.pages.page import FOLDER
 from service.problems import install_handlers, problem_of
 from service.security.caller import Caller
 from service.security.guard import SecurityHeaders
 
 PAGE = Path(__file__).resolve().parent / "page"
+_LANGUAGE = FOLDER / "language.js"
 HEADER = "X-Clickorder-Review"
 
 _READS = frozenset({"GET", "HEAD"})
@@ -56,6 +59,12 @@ class LoopbackOnly:
 
 class PageFiles(StaticFiles):
     """The files of the page itself, asked about each time: they change with the version."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Path of a file; the choice of the language is the demo page's."""
+        if path == _LANGUAGE.name:
+            return str(_LANGUAGE), _LANGUAGE.stat()
+        return super().lookup_path(path)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file at a path."""

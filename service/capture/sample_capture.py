@@ -66,7 +66,7 @@ class Keeper:
         keep: With a folder.
 
     Raises:
-        KeepingError: the folder cannot be used.
+        SampleStoreError: the folder cannot be used.
     """
 
     def __init__(self, keep: Keep) -> None:

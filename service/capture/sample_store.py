@@ -47,7 +47,7 @@ _ROOMY = 0.9
 _DAY_S = 86_400.0
 
 
-class KeepingError(ClickorderError):
+class SampleStoreError(ClickorderError):
     """Puzzles cannot be kept as asked; `str(error)` is one sentence for who starts the service."""
 
 
@@ -102,7 +102,7 @@ class KeptSet:
         keep: With a folder; it is made where it is missing, for nobody else to read.
 
     Raises:
-        KeepingError: the folder cannot be used, holds something else, or is in use.
+        SampleStoreError: the folder cannot be used, holds something else, or is in use.
     """
 
     def __init__(self, keep: Keep) -> None:
@@ -309,7 +309,7 @@ def check_folder(keep: Keep) -> None:
     """See before the service starts that puzzles can be kept; nothing where they are not.
 
     Raises:
-        KeepingError: see `KeptSet`.
+        SampleStoreError: see `KeptSet`.
     """
     if keep.dir is not None:
         os.close(_claim(keep.dir))
@@ -324,14 +324,14 @@ def _claim(folder: Path) -> int:
         mark = folder / MARK
         if not mark.exists():
             if any(_foreign(folder)):
-                raise KeepingError(
+                raise SampleStoreError(
                     f"{folder} holds files that are not kept puzzles, and the oldest of those are "
                     "removed in time; give --keep-failures a new or empty folder."
                 )
             write_atomically(mark, _MARK_TEXT)
         handle = os.open(mark, os.O_RDWR)
     except OSError as error:
-        raise KeepingError(
+        raise SampleStoreError(
             f"Puzzles cannot be kept in {folder} ({error.strerror}); give --keep-failures a folder "
             "that can be written."
         ) from error
@@ -340,7 +340,7 @@ def _claim(folder: Path) -> int:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(handle)
-            raise KeepingError(
+            raise SampleStoreError(
                 f"Another service keeps its puzzles in {folder}; give each a folder of its own."
             ) from error
     return handle
@@ -352,7 +352,7 @@ def _foreign(folder: Path) -> Iterator[Path]:
 
 
 def _suffix(picture: bytes) -> str | None:
-    """Of the file name, by the content; None where it is no picture."""
+    """Suffix of the file name, by the content; None where it is no picture."""
     try:
         return _SUFFIXES.get(picture_format(picture))
     except PictureError:

@@ -1,12 +1,15 @@
 """Reads a request body, JSON or multipart/form-data, into one and the same request model."""
 
-from collections.abc import Mapping, Sequence
+import codecs
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
-from starlette.datastructures import UploadFile
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -115,8 +118,23 @@ class _MemoryParser(MultiPartParser):
     spool_max_size = 0  # for SpooledTemporaryFile this means: never
     ended = False
 
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(headers, self.whole(stream))
+
+    async def whole(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """The stream; raises where it ends before the body does.
+
+        The error comes out of what is parsed, so that the parser closes the files that it opened.
+        """
+        async for piece in stream:
+            yield piece
+        if not self.ended:
+            raise BadRequestBodyError(
+                "The multipart body ends before its closing boundary; send all of it."
+            )
+
     def on_part_begin(self) -> None:
-        if self._charset in _PYTHONS_OWN:
+        if _names_pythons_own(self.headers["content-type"]):
             raise MultiPartException(
                 "no text is sent in the charset that the content type names; leave it out, and "
                 "send UTF-8"
@@ -126,32 +144,34 @@ class _MemoryParser(MultiPartParser):
     def on_end(self) -> None:
         self.ended = True
 
-    def close(self) -> None:
-        """Close every file, those of a part that has no end as well: the form does not have it."""
-        for file in self._files_to_close_on_error:
-            file.close()
+
+def _names_pythons_own(content_type: str) -> bool:
+    """Whether the charset of a content type, as Starlette's parser reads it, is Python's own."""
+    charset = parse_options_header(content_type)[1].get(b"charset", b"utf-8")
+    try:
+        return codecs.lookup(charset.decode("latin-1")).name in _PYTHONS_OWN
+    except LookupError:
+        return False
 
 
 async def _read_multipart(request: Request) -> MultipartBody:
     parser = _MemoryParser(request.headers, request.stream())
     try:
-        form = await parser.parse()
-        if not parser.ended:
-            raise BadRequestBodyError(
-                "The multipart body ends before its closing boundary; send all of it."
-            )
+        async with aclosing(parser.stream):
+            form = await parser.parse()
+    except MultiPartException as error:
+        raise BadRequestBodyError(
+            f"The multipart body cannot be read: {error.message.removesuffix('.')}."
+        ) from error
+    try:
         return MultipartBody(
             tuple(
                 (name, value.file.read() if isinstance(value, UploadFile) else value)
                 for name, value in form.multi_items()
             )
         )
-    except MultiPartException as error:
-        raise BadRequestBodyError(
-            f"The multipart body cannot be read: {error.message.removesuffix('.')}."
-        ) from error
     finally:
-        parser.close()
+        await form.close()
 
 
 def _fields(parts: Sequence[tuple[str, str | bytes]], model: type[RequestModel]) -> dict[str, Any]:

@@ -197,7 +197,7 @@ _CALLERS_FAULT = (400, 415, 422)
 """What the older services answered with 200."""
 
 _PLATFORM_CODES = {"bad_base64": 500001, "bad_picture": 500002, "unknown_model": 500003}
-"""Of captcha_platform's `constants.py`; every other fault of a request is 400001."""
+"""Codes in captcha_platform's `constants.py`; every other fault of a request is 400001."""
 
 
 def _older(

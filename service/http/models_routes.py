@@ -10,7 +10,7 @@ from service.execution import Service
 from service.http.documentation import problem_docs
 from service.http.responses import BundleOut, ModelsResponse, RefusedOut
 from service.models.memory import release
-from service.models.registry import Version
+from service.models.version import Version
 
 router = APIRouter()
 

@@ -9,7 +9,7 @@ from pydantic.config import JsonDict, JsonValue
 from service.examples import EXAMPLE_BOXES
 from service.http.schemas import BoxField, Pixel
 from service.models.bundle import Serves
-from service.models.registry import Version
+from service.models.version import Version
 from service.problems import EXAMPLE_REQUEST_ID, Problem, RequestId
 from service.solving.answers import Answer, DetectedBox, Reason
 

@@ -112,14 +112,8 @@ def read(job: Job, sent: ReadRequest) -> ReadResponse:
     `charset` and `length` restrict what may be answered; `color` asks for the characters of one
     colour only, where the model has learnt to tell colours apart.
     """
-    reading = use_cases.read(
-        job,
-        Upload(sent.image, "image"),
-        sent.route,
-        charset=sent.charset,
-        length=sent.lengths,
-        colour=sent.color,
-    )
+    image = Upload(sent.image, "image")
+    reading = use_cases.read(job, image, sent.route, **sent.restrictions)
     return ReadResponse(
         text=reading.text,
         confidence=reading.confidence,

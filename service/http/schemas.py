@@ -6,7 +6,7 @@ A picture is base64 text in JSON and the bytes of a file part in multipart; both
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -296,15 +296,17 @@ class SolveRequest(RoutedRequest):
         return UploadedPuzzle(Upload(self.background, "background"), self.prompt.upload())
 
 
+ItemId = Annotated[
+    str | None, Field(min_length=1, max_length=100, description="By default the place, from 0.")
+]
+
+
 class BatchItem(SolveRequest):
     """One puzzle of a batch, as of `POST /solve`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": []})
 
-    id: Annotated[
-        str | None,
-        Field(min_length=1, max_length=100, description="By default the place, from 0."),
-    ] = None
+    id: ItemId = None
 
 
 class BatchRequest(BaseModel):
@@ -444,9 +446,10 @@ class ReadRequest(RoutedRequest):
         return self
 
     @property
-    def lengths(self) -> int | tuple[int, int] | None:
-        """As the reader takes it."""
-        return lengths_of(self.length)
+    def restrictions(self) -> dict[str, Any]:
+        """What may be answered, as arguments of `service.use_cases.read`."""
+        length = lengths_of(self.length)
+        return {"charset": self.charset, "length": length, "colour": self.color}
 
 
 class ReadItem(ReadRequest):
@@ -454,10 +457,7 @@ class ReadItem(ReadRequest):
 
     model_config = ConfigDict(json_schema_extra={"examples": []})
 
-    id: Annotated[
-        str | None,
-        Field(min_length=1, max_length=100, description="By default the place, from 0."),
-    ] = None
+    id: ItemId = None
 
 
 class ReadBatchRequest(BaseModel):

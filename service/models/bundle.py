@@ -59,7 +59,7 @@ TEXT = "text"
 """What `/read` has in place of a prompt."""
 
 _MOST_BYTES = 2**20
-"""Of a manifest."""
+"""Size limit of a manifest."""
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Plain = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

@@ -4,11 +4,8 @@ What is served is one immutable tuple that requests read and `scan` replaces: a 
 version that it was given until it is answered, and a version that nobody holds any more is freed.
 """
 
-import re
 import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -22,9 +19,11 @@ from service.errors import (
     UnknownModelError,
 )
 from service.models.backends import BackendError, make_solver
-from service.models.bundle import DEFAULT, EVERYTHING, MANIFEST, Bundle, BundleError, Serves
+from service.models.bundle import DEFAULT, MANIFEST, Bundle, BundleError
+from service.models.folders import SeenFolder, bundle_folders, stamps_of
 from service.models.routing import RouteRequest, by_site, by_size, is_compatible, specificity
 from service.models.selftest import check_solver
+from service.models.version import Refusal, Version, sort_key
 from service.settings import Settings
 from service.solving.calibration import CalibrationError
 from service.solving.gallery import GalleryError
@@ -42,63 +41,6 @@ _SENTENCES = (
 _MOST_NAMES = 10
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("service")
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """Models that are loaded and have passed their self-test.
-
-    Attributes:
-        name: Name of the bundle.
-        version: Version of the bundle; empty for the default models.
-        solver: Safe to share between threads.
-        serves: Which requests it answers when none is named.
-        default: Whether it answers what no other bundle serves.
-        digest: Digest of the manifest; empty for the default models.
-        folder: Where it came from; None for the default models.
-        loaded: Seconds since 1970.
-    """
-
-    name: str
-    version: str
-    solver: Solver
-    serves: Serves = EVERYTHING
-    default: bool = False
-    digest: str = ""
-    folder: Path | None = None
-    loaded: float = field(default_factory=time.time)
-
-    @property
-    def models(self) -> dict[str, str]:
-        """Role to name and version of the models; `bundle` too, unless it is the default."""
-        bundle = {"bundle": f"{self.name} {self.version}"} if self.version else {}
-        return bundle | dict(self.solver.models)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A folder that is not served, or not as it is now.
-
-    Attributes:
-        folder: Its name.
-        name: Name of the bundle, where the manifest could be read.
-        version: The same.
-        reason: One sentence.
-    """
-
-    folder: str
-    name: str | None
-    version: str | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A folder as the last scan found it: unchanged stamps mean that it need not be read again."""
-
-    stamps: tuple[tuple[str, int, int], ...]
-    bundle: Bundle | None
-    refusal: Refusal | None
 
 
 class Registry:
@@ -122,7 +64,7 @@ class Registry:
         self._served: tuple[Version, ...] = ()
         self._previous: dict[str, Version] = {}
         self._held_back: set[str] = set()
-        self._seen: dict[Path, _Seen] = {}
+        self._seen: dict[Path, SeenFolder] = {}
         self._others: set[str] = set()
         self._lock = threading.Lock()
         self.refusals_total: dict[str, int] = {}
@@ -202,7 +144,7 @@ class Registry:
         with self._lock:
             folder = self._folder_of_bundles(name)
             active = next((v for v in self._served if v.name == name), None)
-            mine = {place for place, seen in self._seen.items() if _is_of(seen, place, name)}
+            mine = {place for place, seen in self._seen.items() if seen.is_of(place, name)}
             if active is not None and active.folder is not None:
                 mine.add(active.folder)
             for place, seen in list(self._seen.items()):
@@ -250,7 +192,7 @@ class Registry:
 
     def _scan(self, folder: Path, afresh: str | None = None) -> bool:
         try:
-            places = _places(folder)
+            places = bundle_folders(folder)
         except OSError as error:
             # A folder that cannot be read is not an empty one: everything stays as it is.
             log.warning("models folder cannot be read", folder=str(folder), reason=error.strerror)
@@ -310,24 +252,24 @@ class Registry:
         known = self._seen.get(place)
         if known is not None:
             files = known.bundle.files if known.bundle else [place / MANIFEST]
-            if _stamps(files) == known.stamps:
+            if stamps_of(files) == known.stamps:
                 return
         # Before anything is read: what changes while it is read is seen by the next scan.
-        manifest = _stamps([place / MANIFEST])
+        manifest = stamps_of([place / MANIFEST])
         try:
             bundle = Bundle.read(place)
         except BundleError as error:
-            self._seen[place] = _Seen(manifest, None, None)
+            self._seen[place] = SeenFolder(manifest, None, None)
             self._refuse(place, None, str(error))
         else:
-            self._seen[place] = _Seen(manifest + _stamps(bundle.files[1:]), bundle, None)
+            self._seen[place] = SeenFolder(manifest + stamps_of(bundle.files[1:]), bundle, None)
 
     def _pick(
         self, found: Sequence[Bundle], active: Version | None, afresh: bool
     ) -> Version | None:
         """The version of one name that is to be served; None where there is none."""
         latest_first = sorted(
-            found, key=lambda b: (_order(b.manifest.version), b.folder.name), reverse=True
+            found, key=lambda b: (sort_key(b.manifest.version), b.folder.name), reverse=True
         )
         for bundle in latest_first:
             if bundle.digest in self._held_back:
@@ -381,7 +323,7 @@ class Registry:
         name = bundle.manifest.name if bundle else None
         version = bundle.manifest.version if bundle else None
         refusal = Refusal(place.name, name, version, reason)
-        self._seen[place] = _Seen(self._seen[place].stamps, bundle, refusal)
+        self._seen[place] = SeenFolder(self._seen[place].stamps, bundle, refusal)
         self.refusals_total[place.name] = self.refusals_total.get(place.name, 0) + 1
         log.error("bundle refused", folder=place.name, bundle=name, version=version, reason=reason)
 
@@ -395,7 +337,7 @@ class Registry:
             and seen.bundle.manifest.name == current.name
             and seen.bundle.digest not in (current.digest, *self._held_back)
         ]
-        for bundle in sorted(found, key=lambda b: _order(b.manifest.version), reverse=True):
+        for bundle in sorted(found, key=lambda b: sort_key(b.manifest.version), reverse=True):
             version = self._load(bundle)
             if version is not None:
                 return version
@@ -430,34 +372,3 @@ class Registry:
         return (
             f"There is no bundle {name!r}; those served are {', '.join(names[:_MOST_NAMES])}{more}."
         )
-
-
-def _is_of(seen: _Seen, place: Path, name: str) -> bool:
-    """Whether a folder is a bundle's; one without a readable manifest goes by its own name."""
-    return (seen.bundle.manifest.name if seen.bundle else place.name) == name
-
-
-def _places(folder: Path) -> list[Path]:
-    """The bundle folders, by name; hidden ones are somebody's work in progress."""
-    return sorted(p for p in folder.iterdir() if p.name[0] not in "._" and (p / MANIFEST).is_file())
-
-
-def _stamps(files: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
-    """What changes when a file does."""
-    stamps = []
-    for file in files:
-        try:
-            stat = file.stat()
-        except OSError:
-            stamps.append((str(file), 0, -1))
-        else:
-            stamps.append((str(file), stat.st_mtime_ns, stat.st_size))
-    return tuple(stamps)
-
-
-def _order(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorts numbers as numbers, words before them, 1.0 before 1.0.1."""
-    return tuple(
-        (1, int(part), "") if part.isdecimal() else (0, 0, part)
-        for part in re.split(r"[._-]", version)
-    )

@@ -14,7 +14,7 @@ from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionProm
 from service.solving.solver import Picture, Solver
 
 _MOST_PUZZLES = 20
-"""Of a bundle's own; the first ones."""
+"""Puzzles of a bundle's self-test that are solved; the first ones."""
 
 
 def check_solver(solver: Solver, own: Path | None, limits: Limits) -> None:
@@ -63,10 +63,14 @@ def check_solver(solver: Solver, own: Path | None, limits: Limits) -> None:
             )
 
 
+def confidences_of(answer: Answer) -> list[float]:
+    """All probabilities of an answer: its own, those of its clicks and those of its boxes."""
+    clicks = [click.confidence for click in answer.clicks]
+    return [answer.confidence, *clicks, *(box.confidence for box in answer.boxes)]
+
+
 def _check_form(answer: Answer) -> None:
-    numbers = [answer.confidence, *(c.confidence for c in answer.clicks)]
-    numbers += [box.confidence for box in answer.boxes]
-    if not all(math.isfinite(number) for number in numbers):
+    if not all(map(math.isfinite, confidences_of(answer))):
         raise BundleError("The models answer the built-in puzzle with what is not a number.")
 
 

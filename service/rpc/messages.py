@@ -98,14 +98,8 @@ def read(job: Job, sent: pb.ReadRequest) -> pb.ReadResponse:
         least, greatest = sent.length.least, sent.length.greatest
         fields["length"] = least if least == greatest else [least, greatest]
     checked = check_fields(fields, ReadRequest)
-    reading = use_cases.read(
-        job,
-        Upload(checked.image, "image"),
-        checked.route,
-        charset=checked.charset,
-        length=checked.lengths,
-        colour=checked.color,
-    )
+    image = Upload(checked.image, "image")
+    reading = use_cases.read(job, image, checked.route, **checked.restrictions)
     return pb.ReadResponse(
         text=reading.text,
         confidence=reading.confidence,

@@ -21,7 +21,7 @@ PACKAGES = (
 OTHER_DECODERS = {
     "modelfile/picture.py",  # the one
     "labels/group_overview.py",  # reads a mark in the head of what the project wrote
-    "training/synthetic/icons.py",  # what the SVG rasteriser has just drawn
+    "training/synthetic/ingredients/icons.py",  # what the SVG rasteriser has just drawn
     "training/synthetic/clutter.py",  # what the generator has just encoded
 }
 

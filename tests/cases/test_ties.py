@@ -14,7 +14,7 @@ from PIL import Image
 from classifier import OnnxClassifier
 from detector import Detections
 from labels.puzzles import Puzzle
-from labels.text_check import check_texts, mend_texts
+from labels.text_check import check_texts, fix_texts
 from labels.texts import NAME_PATTERN, TextFaultKind, read_texts
 from modelfile import ModelMetadata
 from training.adapt.measures import all_found, named_right
@@ -299,6 +299,6 @@ class TestBlankTexts:
     def test_the_check_names_them_and_moves_them(self, folder):
         report = check_texts(read_texts([folder]))
         assert report.by_kind == {TextFaultKind.BLANK_PICTURE: 1}
-        mend_texts(report)
+        fix_texts(report)
         assert (folder / "quarantine" / "gh_1.png").is_file()
         assert check_texts(read_texts([folder])).faults == ()

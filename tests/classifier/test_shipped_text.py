@@ -7,7 +7,7 @@ import pytest
 from classifier.charsets import characters_of
 from classifier.errors import ReadingError
 from classifier.text_reader import SHIPPED, SHIPPED_READERS, TextReader, reader_file
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 from training.text.synthetic import BENCHMARK, DrawingPlan, TextDrawer
 
 NOTHING = Palette((), (), (), ())

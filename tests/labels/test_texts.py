@@ -13,7 +13,7 @@ from PIL import Image
 from labels.errors import LayoutError
 from labels.quarantine import LOG_FILE
 from labels.split import Shares, read_split
-from labels.text_check import check_texts, mend_texts
+from labels.text_check import check_texts, fix_texts
 from labels.text_report import text_check_json, text_left_to_the_user, text_tables
 from labels.text_split import kept_split, split_texts
 from labels.texts import TextFaultKind, TextPicture, read_texts, text_entries
@@ -137,13 +137,13 @@ def test_label_files_are_mended_and_kept(listed, snapshot):
     bad.write_bytes(b"no picture")
     report = check_texts(read_texts([folder]))
     also = [TextFaultKind.MISSING_LABEL, TextFaultKind.EMPTY_LABEL]
-    assert len(mend_texts(report, also)) == 5  # four pictures and the label file
+    assert len(fix_texts(report, also)) == 5  # four pictures and the label file
     after = check_texts(read_texts([folder]))
     assert [(found.name, len(found.label)) for found in after.pictures] == [("a/2.png", 2)]
     # What was not understood may be right, and stays to be mended by hand.
     (fault,) = after.faults
     assert fault.kind is TextFaultKind.MALFORMED_LINE
-    assert len(mend_texts(after, also)) == 0
+    assert len(fix_texts(after, also)) == 0
     # Everything is still there.
     file = next(name for name in before if name.startswith("labels."))
     kept = snapshot(folder / "quarantine")
@@ -222,10 +222,10 @@ def test_a_check(faulty):
 def test_mending_moves_and_deletes_nothing(faulty, snapshot):
     before = snapshot(faulty)
     report = check_texts(read_texts([faulty]), charset="abcz0123", size=(24, 12))
-    assert len(mend_texts(report)) == 4
+    assert len(fix_texts(report)) == 4
     after = check_texts(read_texts([faulty]), charset="abcz0123", size=(24, 12))
     assert sorted(kinds(after)) == ["contradiction", "wrong-size", "wrong-suffix"]
-    assert len(mend_texts(after, [TextFaultKind.WRONG_SIZE, TextFaultKind.CONTRADICTION])) == 1
+    assert len(fix_texts(after, [TextFaultKind.WRONG_SIZE, TextFaultKind.CONTRADICTION])) == 1
     left = check_texts(read_texts([faulty]))
     assert sorted(kinds(left)) == ["contradiction", "wrong-suffix"]
     kept = snapshot(faulty / "quarantine")

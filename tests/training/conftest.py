@@ -8,9 +8,9 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw
 
-from training.synthetic.characters import DIGITS, LEVEL_1, LOWER, UPPER
-from training.synthetic.palette import Palette
-from training.synthetic.store import FontFace, IconCollection, Photo
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.store import FontFace, IconCollection, Photo
+from training.synthetic.items.characters import DIGITS, LEVEL_1, LOWER, UPPER
 
 CHARACTERS = LEVEL_1[::8] + DIGITS + UPPER + LOWER
 

@@ -1,14 +1,13 @@
-"""What to label next, read off what an adaptation still gets wrong."""
+"""Advice on what to label next, from what the models still get wrong after an adaptation."""
 
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from labels.puzzles import Puzzle
 from training.adapt.record import Adaptation
 from training.evaluation.evaluate import Outcome, problems
-from training.evaluation.scoring import CAUSES, Cause, contains
+from training.evaluation.scoring import CAUSES, Cause, areas_of, contains
 from training.evaluation.statistics import wilson_interval
 
 FEW = 5
@@ -23,9 +22,14 @@ _LONGEST = 60
 
 
 def advise(record: Adaptation) -> tuple[str, ...]:
-    """What to label next, in plain sentences, the most useful first.
+    """Advise what to label next.
 
-    Every number in them is counted from the record, or follows from its intervals.
+    Args:
+        record: Results of the adaptation; every number in the advice is counted from it or follows
+            from its intervals.
+
+    Returns:
+        Plain sentences, the most useful first.
     """
     failed = [outcome for outcome in record.outcomes if not outcome.score.solved]
     by_cause = {
@@ -55,13 +59,16 @@ def missed(outcome: Outcome) -> tuple[str, ...]:
     centres = [((x1 + x2) / 2, (y1 + y2) / 2) for x1, y1, x2, y2 in outcome.reply.boxes]
     return tuple(
         word
-        for word, area in zip(outcome.puzzle.words, _areas(outcome.puzzle), strict=True)
+        for word, area in zip(outcome.puzzle.words, areas_of(outcome.puzzle), strict=True)
         if not any(contains(area, centre) for centre in centres)
     )
 
 
 def mixed_up(outcome: Outcome) -> tuple[tuple[str, str | None], ...]:
-    """What was clicked instead of what.
+    """Wrong clicks of a puzzle.
+
+    Args:
+        outcome: The puzzle and its answer.
 
     Returns:
         `(asked for, clicked)` of every wrong click; None for an item without a name, or for no
@@ -71,7 +78,7 @@ def mixed_up(outcome: Outcome) -> tuple[tuple[str, str | None], ...]:
     puzzle, clicks = outcome.puzzle, outcome.reply.clicks
     if len(clicks) != len(puzzle.words):
         return ()
-    areas = _areas(puzzle)
+    areas = areas_of(puzzle)
     pairs = []
     for asked, click in zip(puzzle.words, clicks, strict=True):
         hit = [w for w, area in zip(puzzle.words, areas, strict=True) if contains(area, click)]
@@ -81,29 +88,23 @@ def mixed_up(outcome: Outcome) -> tuple[tuple[str, str | None], ...]:
 
 
 def quoted(word: str) -> str:
-    """A word from the user's files as it may stand in a sentence: short, and on one line."""
+    """A word from the user's files in quotation marks, shortened and on one line."""
     kept = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in word)
     return f'"{kept if len(kept) <= _LONGEST else kept[:_LONGEST] + "..."}"'
 
 
 def number_of(count: int, thing: str) -> str:
-    """`1 picture`, `1,200 pictures`."""
+    """A number with its noun in singular or plural: `1 picture`, `1,200 pictures`."""
     ending = "" if count == 1 else "es" if thing.endswith("s") else "s"
     return f"{count:,} {thing}{ending}"
 
 
 def percent(rate: float) -> str:
-    """A share for people; what is not all or nothing never looks so."""
+    """A share, 0..1, as per cent; only exactly 0 and 1 are shown as 0 % and 100 %."""
     whole = f"{rate:.0%}"
     if (whole == "100%" and rate < 1) or (whole == "0%" and rate > 0):
         whole = f"{min(max(rate, 0.001), 0.999):.1%}"
     return whole.replace("%", " %")
-
-
-def _areas(puzzle: Puzzle) -> list[tuple[int, int, int, int]]:
-    """Where a click counts, for each word."""
-    accept = puzzle.accept or (None,) * len(puzzle.targets)
-    return [own or target for own, target in zip(accept, puzzle.targets, strict=True)]
 
 
 def _not_detected(record: Adaptation, failed: Sequence[Outcome]) -> str:

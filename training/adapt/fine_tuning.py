@@ -18,7 +18,7 @@ from training.adapt.own_pictures import OwnPictures
 from training.core.initial_weights import DETECTOR_RATE, MATCHER_RATE
 from training.core.schedule import Schedule
 from training.detector.result import DetectorModel, DetectorResult
-from training.detector.run import train_on
+from training.detector.run import TrainingPlan, train_on
 from training.detector.samples import DetectionData
 from training.detector.settings import DetectorSettings
 from training.errors import TrainingError
@@ -37,7 +37,7 @@ from training.matcher.synthetic_blocks import SyntheticBlocks
 from training.matcher.task import TrainingTask
 
 _TURN_DEG, _FAR_TURN_DEG = 12.0, 40.0
-"""By how much own items are turned either way; further where the site itself turns them far."""
+"""Largest rotation of own items in degrees either way; the second where the site turns them far."""
 
 _MOST_STEPS = 20_000
 _EXAMPLE_BLOCKS = 24
@@ -47,11 +47,11 @@ _FEWEST_FOR_A_ROW = 3
 
 @dataclass(frozen=True, slots=True)
 class TuningPlan:
-    """How to fine-tune.
+    """Options of a fine-tuning.
 
     Attributes:
-        minutes: Time limit for one model, without validation and export.
-        threads: CPU threads; 0 for torch's choice.
+        minutes: Time limit of one training in minutes, without validation and export.
+        threads: Number of CPU threads; 0 leaves the choice to torch.
         seed: Random seed.
         mix: Whether to mix in generated pictures.
         cache: Folder of the generator's ingredients; None for the usual place.
@@ -82,13 +82,12 @@ def tune_matcher(
 
     Args:
         learned: Training pictures.
-        held_out: To measure on while training; what it has no pictures for is measured on
-            `learned`.
-        start: `siamese.onnx` and `classifier.onnx` of one run.
+        held_out: Validation pictures; where they have no small puzzle, `learned` is used.
+        start: `siamese.onnx` and `classifier.onnx` of one training, with the initial weights.
         out: The run folder.
-        plan: How.
-        resume: Whether to go on with the run in `out`.
-        console: Where progress is shown.
+        plan: Options of the training.
+        resume: Whether to continue the run in `out`.
+        console: Console of the progress; None for the terminal's error stream.
 
     Returns:
         False where training was interrupted.
@@ -166,12 +165,12 @@ def tune_detector(
     """Fine-tune a detector of one class, and export it into a run folder.
 
     Args:
-        data: Own and generated pictures.
-        start: `detector.onnx`.
+        data: The user's own and generated pictures, of one class.
+        start: `detector.onnx` with the initial weights.
         out: The run folder.
-        plan: How.
-        resume: Whether to go on with the run in `out`.
-        console: Where progress is shown.
+        plan: Options of the training.
+        resume: Whether to continue the run in `out`.
+        console: Console of the progress; None for the terminal's error stream.
 
     Raises:
         TrainingError: the data or the file cannot be used.
@@ -186,9 +185,8 @@ def tune_detector(
         seed=plan.seed,
     )
     model = DetectorModel(f"{plan.name}-detector", plan.version)
-    return train_on(
-        data, out, settings, model=model, start=start, resume=resume, newest=True, console=console
-    )
+    training = TrainingPlan(out, settings, model=model, start=start, resume=resume, newest=True)
+    return train_on(data, training if console is None else replace(training, console=console))
 
 
 def _turns(

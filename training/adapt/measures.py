@@ -1,4 +1,4 @@
-"""What an adaptation is measured by: the same held-back pictures before and after."""
+"""Measures of an adaptation: the models before and after it, on the same held-back pictures."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,11 +23,14 @@ _AT_ONCE = 64
 
 
 def compare(before: Sequence[Outcome], after: Sequence[Outcome]) -> tuple[Compared, ...]:
-    """What changed on the same puzzles.
+    """Compare two evaluations of the same puzzles.
 
     Args:
-        before: Before of the models that were started from.
-        after: After of the fine-tuned ones, puzzle by puzzle the same.
+        before: Outcomes with the initial models.
+        after: Outcomes with the fine-tuned models, of the same puzzles in the same order.
+
+    Returns:
+        Each measure that applies to at least one puzzle.
     """
     measures: dict[str, Callable[[Outcome], bool | None]] = {
         "solved": lambda outcome: outcome.score.solved,
@@ -45,13 +48,19 @@ def compare(before: Sequence[Outcome], after: Sequence[Outcome]) -> tuple[Compar
 def compare_models(
     before: Path, after: Path, held: OwnPictures, words: Sequence[str]
 ) -> tuple[Compared, ...]:
-    """What changed on pictures that are no puzzles: boxes found, or crops named.
+    """Compare models on pictures that are no puzzles: boxes found, or crops named.
 
     Args:
-        before: Folder of the models that were started from.
-        after: Folder of the fine-tuned ones.
-        held: What was held back.
-        words: What there is to choose names from.
+        before: Folder of the initial models.
+        after: Folder of the fine-tuned models.
+        held: Held-back pictures; where some have boxes, these are what is measured.
+        words: Words that a crop may be named.
+
+    Returns:
+        The one measure; empty where nothing was held back.
+
+    Raises:
+        ModelFileError: a model cannot be loaded.
     """
     if held.scenes:
         found = [
@@ -67,12 +76,12 @@ def compare_models(
 
 
 def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequence[str]) -> Share:
-    """How many crops get their own word before all other words of a folder; a tie is wrong.
+    """Share of the items whose own word scores highest among all words; a tie is wrong.
 
     Args:
-        classifier: A word that it does not know is never right.
+        classifier: The model; an item with a word that it does not know is always wrong.
         groups: Items to name; those without a word do not count.
-        words: What there is to choose from.
+        words: Words to choose from.
     """
     items = [item for group in groups for item in group if item.word is not None]
     known = [word for word in words if classifier.can_read(word)]
@@ -92,11 +101,14 @@ def named_right(classifier: OnnxClassifier, groups: Sequence[Group], words: Sequ
 
 
 def all_found(detector: Detector, scenes: Sequence[Scene]) -> Share:
-    """In how many pictures every labelled box has a detected one of its own, its centre inside.
+    """Share of the pictures in which every labelled box contains the centre of a detected box.
+
+    Each detected box counts for one labelled box at most.
 
     Args:
-        detector: Finds boxes.
-        scenes: Pictures with boxes; prompt pictures do not count.
+        detector: The model.
+        scenes: Pictures with labelled boxes; prompt pictures, and those without boxes, do not
+            count.
     """
     right = total = 0
     for scene in scenes:

@@ -19,11 +19,12 @@ from training.matcher.items import Group, labelled_groups, puzzle_group
 
 @dataclass(frozen=True, slots=True)
 class OwnPictures:
-    """One part of a folder.
+    """Training data from some pictures of a folder.
 
     Attributes:
-        scenes: For the detector, one class; prompt pictures whose items are boxed among them.
-        groups: For the matcher.
+        scenes: Pictures with boxes of one class, for the detector; among them prompt pictures
+            whose items have boxes.
+        groups: Items that were seen together, for the matcher.
     """
 
     scenes: tuple[Scene, ...]
@@ -31,7 +32,7 @@ class OwnPictures:
 
     @property
     def words(self) -> dict[str, int]:
-        """How often each word occurs."""
+        """Number of items of each word, sorted by word."""
         counts: dict[str, int] = {}
         for item in (item for group in self.groups for item in group):
             if item.word is not None:
@@ -40,14 +41,14 @@ class OwnPictures:
 
 
 def own_pictures(annotations: Annotations, chosen: Collection[Path]) -> OwnPictures:
-    """Training data from some of the pictures of a folder.
+    """Make training data from some of the pictures of a folder.
 
     Args:
-        annotations: The folder; of a puzzle set, or with boxes, or with a class for each picture.
-        chosen: The pictures that count.
+        annotations: Labels of the folder: a puzzle set, boxes, or a class for each picture.
+        chosen: Files of the pictures to use.
 
     Raises:
-        PuzzleSetError: it is a puzzle set with a fault.
+        PuzzleSetError: it is a puzzle set that does not fit its format.
     """
     pictures = [picture for picture in annotations.pictures if picture.path in chosen]
     scenes = [_scene(picture) for picture in pictures if picture.label is None]

@@ -1,4 +1,4 @@
-"""What a run of `clickorder adapt` found out; its report is written from this."""
+"""Results of a run of `clickorder adapt`, from which its report is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,19 @@ from training.evaluation.statistics import wilson_interval
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`right` of `n`."""
+    """A proportion.
+
+    Attributes:
+        right: Number of successes.
+        n: Number of trials.
+    """
 
     right: int
     n: int
 
     @property
     def rate(self) -> float:
-        """0..1; 0 of nothing."""
+        """Share of successes, 0..1; 0 where there were no trials."""
         return self.right / self.n if self.n else 0.0
 
     @property
@@ -28,12 +33,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One measure before and after, on pictures that were held back.
+    """One measure before and after, on held-back pictures.
 
     Attributes:
-        name: What is measured.
-        before: With the models that were started from.
-        after: With the bundle.
+        name: Name of the measure.
+        before: Share with the initial models.
+        after: Share with the models of the bundle.
     """
 
     name: str
@@ -43,16 +48,16 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One model's fine-tuning.
+    """Fine-tuning of one model.
 
     Attributes:
         role: `detector` or `matcher`.
-        seconds: What it took.
-        pictures: Learned from.
-        generated: Generated pictures or crops mixed in.
+        seconds: Duration in seconds.
+        pictures: Number of the user's own training pictures.
+        generated: Number of generated pictures or crops that were mixed in.
         kept: Whether the new weights went into the bundle.
-        why: Why, one sentence without a full stop.
-        run: Its run folder.
+        why: Reason for that, one sentence without a full stop.
+        run: Run folder of the training.
     """
 
     role: str
@@ -66,23 +71,23 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """All that is known of it.
+    """Results of an adaptation.
 
     Attributes:
-        folder: The pictures.
-        bundle: The models.
-        kind: What the data are: `puzzles`, `boxes` or `classes`.
-        parts: Pictures in `train`, `validation` and `test`.
-        faults: Sentences of the check.
-        compared: Measures on the held-back pictures.
-        stages: Trainings.
-        outcomes: Outcomes of the held-back pictures, after; empty where they are no puzzles.
-        class_counts: How often each class is labelled.
+        folder: Folder of the user's pictures.
+        bundle: Folder of the resulting models.
+        kind: Kind of labels: `puzzles`, `boxes` or `classes`.
+        parts: Number of pictures in `train`, `validation` and `test`.
+        faults: Faults that the check of the labels found, a sentence each.
+        compared: Measures on the held-back pictures, the most important first.
+        stages: Trainings, in the order they ran.
+        outcomes: Outcomes of the held-back puzzles with the bundle; empty without puzzles.
+        class_counts: Number of labels of each class.
         unlabelled: Pictures without labels, the least certain first where that is known.
-        seconds: What all of it took.
-        hardware: Where it ran.
-        versions: Role to name and version of the bundle's models.
-        notes: What the user should know besides.
+        seconds: Duration of the whole adaptation in seconds.
+        hardware: Processor, or GPU, that it ran on.
+        versions: Role to name and version of the models of the bundle.
+        notes: Further sentences for the user.
     """
 
     folder: Path

@@ -3,22 +3,22 @@
 import math
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 from labels.atomic import write_atomically
 from training.adapt.advice import advise, missed, mixed_up, number_of, percent, quoted
 from training.adapt.record import Adaptation, Compared, Share, Stage
 from training.core.run_folder import METRICS_FILE, RunFolder
-from training.evaluation.charts import STYLE, Bar, Series, bar_chart, line_chart
+from training.evaluation.charts import Bar, Series, bar_chart, line_chart
 from training.evaluation.evaluate import Outcome
 from training.evaluation.failure_pictures import drawn_inline, worst_first
 from training.evaluation.failures import Lettering
+from training.evaluation.page import page, table, text
 
 MOST_FAILURES = 12
 
 _MOST_LISTED = 200
-"""Faults, and classes; who has more of them does not read them on this page."""
+"""Number of faults, and of classes, that the page lists."""
 
 _CAUSES = {
     "item-count": "The items of the prompt were counted wrong",
@@ -48,50 +48,43 @@ _MEASURES = {
 }
 """Names of metrics in the trainers' logs, and as the page shows them; all 0..1."""
 
-_PAGE_STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --soft: #f1f3f5; }
-@media (prefers-color-scheme: dark) { :root { --paper: #16181b; --soft: #24272b; } }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 62rem; margin: 0 auto; padding: 1rem; overflow-wrap: break-word; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: .5rem 0; }
-h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .2rem; }
+_STYLE = """
+h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; }
+h3 { margin: 1.4rem 0 .2rem; } th, td { padding: .35rem .8rem .35rem 0; }
 .doubt { background: var(--soft); border-left: 4px solid var(--after); padding: .5rem .8rem; }
-.bars { max-width: 32rem; } .wide { overflow-x: auto; margin: .8rem 0; }
-table { border-collapse: collapse; } caption { text-align: left; color: var(--quiet); }
-th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; font-variant-numeric: tabular-nums; }
+.bars { max-width: 32rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
   gap: 1rem; }
-figure { margin: 0; } .chart figcaption { font-weight: 600; } .chart p { margin: 0; }
+.chart figcaption { font-weight: 600; } .chart p { margin: 0; }
 .key { display: inline-block; margin-right: 1rem; font-size: .85rem; }
 .key svg { display: inline-block; width: 26px; height: 10px; margin-right: .35rem; }
 .failure { border-top: 1px solid var(--line); padding: 1rem 0; }
 .failure img { max-width: 100%; height: auto; display: block; margin-bottom: .4rem; }
 .failure ol { display: flex; flex-wrap: wrap; gap: 0 1.6rem; margin: .2rem 0; padding: 0;
   list-style-position: inside; }
-code { overflow-wrap: anywhere; } pre { background: var(--soft); padding: .7rem; overflow-x: auto; }
-details { margin: .6rem 0; } li { margin: .2rem 0; } .small { color: var(--quiet); }
+pre { background: var(--soft); padding: .7rem; overflow-x: auto; }
+details { margin: .6rem 0; } li { margin: .2rem 0; }
 """
 
 
 def write_report(record: Adaptation, path: Path) -> None:
-    """Write the page, whole or not at all.
+    """Write the report, whole or not at all.
 
     Args:
-        record: What was found out. Curves are read from its run folders, failures are drawn from
-            its puzzles' pictures; where either is gone, the page says so.
-        path: The HTML file.
+        record: Results of the adaptation. Curves are read from its run folders, failures are drawn
+            from the pictures of its puzzles; where either is gone, the report says so.
+        path: Path of the HTML file.
 
     Raises:
         OSError: it cannot be written; what was there is as before.
     """
+    whole = page(f"Adapted to {record.folder.name}", "".join(_body(record)), style=_STYLE)
     # A file name that is no UTF-8 must not cost the report.
-    write_atomically(path, "".join(_page(record)).encode("utf-8", "replace"))
+    write_atomically(path, whole.encode("utf-8", "replace"))
 
 
 def headline(record: Adaptation) -> str:
-    """What came of it, in one sentence without a full stop."""
+    """The main result in one sentence without a full stop."""
     if not record.compared or not record.compared[0].after.n:
         return "No picture was held back, so nobody knows what was gained"
     first = record.compared[0]
@@ -106,7 +99,7 @@ def headline(record: Adaptation) -> str:
 
 
 def verdict(compared: Compared) -> str:
-    """How much the difference of two shares can be trusted, by their intervals."""
+    """Whether two shares differ by more than chance explains, by their 95 % intervals."""
     before, after = compared.before, compared.after
     if before.interval[1] < after.interval[0]:
         return "The 95 % intervals do not overlap: better, by more than chance explains."
@@ -117,16 +110,8 @@ def verdict(compared: Compared) -> str:
     return f"{seen}{better}: the 95 % intervals overlap, too few held-back pictures to be sure."
 
 
-def _page(record: Adaptation) -> Iterator[str]:
-    yield (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>Adapted to {_text(record.folder.name)}</title>\n"
-        f"<style>{STYLE}{_PAGE_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{_text(headline(record))}</h1>\n"
-    )
+def _body(record: Adaptation) -> Iterator[str]:
+    yield f"<h1>{text(headline(record))}</h1>\n"
     yield from _comparison(record)
     yield "<h2>What to label next</h2>\n"
     yield _list(advise(record))
@@ -134,13 +119,12 @@ def _page(record: Adaptation) -> Iterator[str]:
     yield from _trainings(record.stages)
     yield from _failures(record.outcomes)
     yield from _use(record)
-    yield "</main>\n</body>\n</html>\n"
 
 
 def _comparison(record: Adaptation) -> Iterator[str]:
     compared = [one for one in record.compared if one.after.n]
     if compared:
-        yield f'<p class="doubt">{_text(verdict(compared[0]))}</p>\n'
+        yield f'<p class="doubt">{text(verdict(compared[0]))}</p>\n'
     if record.stages and not any(stage.kept for stage in record.stages):
         yield (
             "<p>No newly trained model was taken: the bundle has the models that were started "
@@ -154,7 +138,7 @@ def _comparison(record: Adaptation) -> Iterator[str]:
     )
     yield "</div>\n"
     rows = [(one.name, _told(one.before), _told(one.after)) for one in compared]
-    yield _table(
+    yield table(
         "On the same held-back pictures; in brackets Wilson 95 % intervals",
         ("Measure", "Before", "After"),
         rows,
@@ -178,14 +162,14 @@ def _data(record: Adaptation) -> Iterator[str]:
         "validation": "to decide whether new weights are better",
         "test": "held back to measure before and after",
     }
-    yield f"<p><code>{_text(str(record.folder))}</code>, read as {_text(record.kind)}.</p>\n"
-    yield _table(
+    yield f"<p><code>{text(str(record.folder))}</code>, read as {text(record.kind)}.</p>\n"
+    yield table(
         "Labelled pictures",
         ("Part", "Pictures", "What for"),
         [(part, f"{n:,}", roles.get(part, "")) for part, n in record.parts.items()],
     )
     if record.stages:
-        yield _table(
+        yield table(
             "What each model saw",
             ("Model", "Own", "Generated, mixed in"),
             [
@@ -218,8 +202,8 @@ def _trainings(stages: Sequence[Stage]) -> Iterator[str]:
     for stage in stages:
         kept = "In the bundle" if stage.kept else "Not in the bundle"
         yield (
-            f"<h3>{_text(stage.role.capitalize())}</h3>\n"
-            f"<p>{kept}: {_text(stage.why)}. It took {_duration(stage.seconds)}.</p>\n"
+            f"<h3>{text(stage.role.capitalize())}</h3>\n"
+            f"<p>{kept}: {text(stage.why)}. It took {_duration(stage.seconds)}.</p>\n"
         )
         yield _curves(stage)
 
@@ -229,7 +213,7 @@ def _curves(stage: Stage) -> str:
     try:
         rows = RunFolder(stage.run).metrics()
     except (OSError, ValueError) as error:
-        return f"<p>No curves: {_text(str(file))} cannot be read ({_text(str(error))}).</p>\n"
+        return f"<p>No curves: {text(str(file))} cannot be read ({text(str(error))}).</p>\n"
     panels = {"Loss": (_LOSSES, 0.0), "Validation": (_MEASURES, 1.0)}
     charts = [
         line_chart(f"{title}, {stage.role}", series, ceiling=ceiling)
@@ -239,7 +223,7 @@ def _curves(stage: Stage) -> str:
     if charts:
         return f'<div class="charts">\n{"".join(charts)}</div>\n'
     why = "has no losses and measures" if file.is_file() else "is missing"
-    return f"<p>No curves: {_text(str(file))} {why}.</p>\n"
+    return f"<p>No curves: {text(str(file))} {why}.</p>\n"
 
 
 def _series(rows: Iterable[Mapping[str, object]], names: Mapping[str, str]) -> list[Series]:
@@ -288,15 +272,15 @@ def _failure(outcome: Outcome, lettering: Lettering) -> str:
     picture = drawn_inline(outcome, lettering)
     alt = f"{name}: boxes and clicks on the picture. {cause}. Asked for {', '.join(words)}."
     shown = (
-        f'<img src="{picture}" alt="{_text(alt)}">\n'
+        f'<img src="{picture}" alt="{text(alt)}">\n'
         if picture is not None
-        else f"<p>Its pictures in {_text(str(outcome.folder))} cannot be read any more.</p>\n"
+        else f"<p>Its pictures in {text(str(outcome.folder))} cannot be read any more.</p>\n"
     )
-    asked = "".join(f"<li>{_text(word)}</li>" for word in words)
+    asked = "".join(f"<li>{text(word)}</li>" for word in words)
     return (
         f'<figure class="failure">\n{shown}<figcaption><strong>{cause}</strong>'
-        f"{_text(_detail(outcome))}. Confidence {reply.confidence:.2f}, "
-        f'<span class="small">{_text(name)}</span>. Asked for:\n<ol>{asked}</ol>'
+        f"{text(_detail(outcome))}. Confidence {reply.confidence:.2f}, "
+        f'<span class="small">{text(name)}</span>. Asked for:\n<ol>{asked}</ol>'
         "</figcaption>\n</figure>\n"
     )
 
@@ -326,12 +310,12 @@ def _use(record: Adaptation) -> Iterator[str]:
     yield (
         "<h2>Use it</h2>\n<p>Serve the bundle, or put other puzzles to it; puzzles that it has "
         "learned from say nothing about it.</p>\n"
-        f"<pre><code>{_text(bundle)} clickorder serve\n"
-        f"{_text(bundle)} clickorder evaluate OTHER-PUZZLES --failures failed</code></pre>\n"
+        f"<pre><code>{text(bundle)} clickorder serve\n"
+        f"{text(bundle)} clickorder evaluate OTHER-PUZZLES --failures failed</code></pre>\n"
     )
     if record.versions:
-        yield _table("Models in the bundle", ("Role", "Model"), [*record.versions.items()])
-    yield f"<p>{_duration(record.seconds)} in all on {_text(record.hardware)}.</p>\n"
+        yield table("Models in the bundle", ("Role", "Model"), [*record.versions.items()])
+    yield f"<p>{_duration(record.seconds)} in all on {text(record.hardware)}.</p>\n"
 
 
 def _duration(seconds: float) -> str:
@@ -342,26 +326,11 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first cell of each row heads it."""
-    head = "".join(f'<th scope="col">{_text(one)}</th>' for one in heads)
-    body = "".join(
-        f'<tr><th scope="row">{_text(first)}</th>'
-        + "".join(f"<td>{_text(one)}</td>" for one in rest)
-        + "</tr>\n"
-        for first, *rest in rows
-    )
-    return (
-        f'<div class="wide"><table>\n<caption>{_text(caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
-    )
-
-
 def _folded(summary: str, lines: Sequence[str]) -> str:
     left = len(lines) - _MOST_LISTED
     more = [f"and {left:,} more"] if left > 0 else []
     return (
-        f"<details><summary>{_text(summary)}</summary>\n"
+        f"<details><summary>{text(summary)}</summary>\n"
         f"{_list([*lines[:_MOST_LISTED], *more])}</details>\n"
     )
 
@@ -371,14 +340,9 @@ def _list(sentences: Sequence[str]) -> str:
     return f"<ul>\n{items}</ul>\n" if items else ""
 
 
-def _text(text: str) -> str:
-    """Escaped, for text and attributes alike; a line never ends between a number and its sign."""
-    return escape(text).replace(" %", "&nbsp;%")
-
-
-def _sentence(text: str) -> str:
+def _sentence(sentence: str) -> str:
     """Escaped, with what stands between backticks as code."""
-    parts = _text(text).split("`")
+    parts = text(sentence).split("`")
     if len(parts) % 2 == 0:  # one that has no partner is none of ours
-        return _text(text)
+        return text(sentence)
     return "".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))

@@ -63,6 +63,14 @@ Finish = Annotated[
     Field(description="With --resume: begin the final decay of the learning rate now."),
     Flag("--finish"),
 ]
+Patience = Annotated[
+    int,
+    Field(
+        ge=0,
+        description="Validations without improvement after which the learning rate begins to "
+        "decay; 0 for never.",
+    ),
+]
 Version = Annotated[str, Field(description="Version of the weights, for the file's metadata.")]
 Statement = Annotated[
     str, Field(description="What the weights were trained on, for the file's metadata.")

@@ -38,7 +38,11 @@ def train(given: Given) -> None:
         from training.core.run_folder import RunFolder
         from training.detector.generated import GENERATED
         from training.detector.result import DetectorModel
-        from training.detector.run import run_detector_training, run_prompt_training
+        from training.detector.run import (
+            TrainingPlan,
+            run_detector_training,
+            run_prompt_training,
+        )
 
         prompts, resume, mix = options.prompts, options.resume, options.mix
         out = options.out or Path("runs/prompt-detector" if prompts else "runs/detector")
@@ -62,29 +66,19 @@ def train(given: Given) -> None:
             options.statement,
             prompts,
         )
-        if prompts:
-            run_prompt_training(
-                options.data,
-                out,
-                settings,
-                validation=options.validation,
-                model=model,
-                start=files[0] if files else None,
-                drawn=mix != 0,
-                resume=resume,
-            )
-            return
-        run_detector_training(
-            options.data,
+        plan = TrainingPlan(
             out,
             settings,
             validation=options.validation,
             model=model,
             start=files[0] if files else None,
-            mix=mix if mix is not None or files else 0,
             classes=options.classes,
             resume=resume,
         )
+        if prompts:
+            run_prompt_training(options.data, plan, drawn=mix != 0)
+        else:
+            run_detector_training(options.data, plan, mix=mix if mix is not None or files else 0)
 
 
 def _sides(text: str) -> tuple[int, int]:

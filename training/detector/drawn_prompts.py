@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from labels.puzzles import Box
 from training.detector.frames import Frame, draw_frame
 from training.detector.samples import Sample
-from training.synthetic.catalogue import Split
 from training.synthetic.clutter import resaved
-from training.synthetic.palette import Palette
-from training.synthetic.prompt_pictures import PromptPainter
-from training.synthetic.store import IngredientStore
+from training.synthetic.ingredients.catalogue import Split
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.store import IngredientStore
+from training.synthetic.prompts.pictures import PromptPainter
 
 EPOCH_FRAMES = 4800
 """Frames between two validations."""

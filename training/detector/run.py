@@ -1,7 +1,7 @@
 """A training run of a detector, from reading the data to the exported file."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -36,182 +36,146 @@ _VALIDATION_PROMPTS = "validation-prompts"
 _START_PICTURES = 32
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """The folder and the settings of a training, and what it starts from.
+
+    Attributes:
+        out: The run folder.
+        settings: Settings of the training.
+        validation: Validation data; empty sets a tenth of the pictures aside.
+        model: Metadata of the exported file; None for the usual name of such a detector.
+        start: A checkpoint or an exported file with the initial weights; None for random ones.
+        classes: Which classes are trained: `auto`, `keep`, `one`, or names separated by commas.
+        resume: Whether to continue the run in `out`.
+        newest: Take the last weights and not those that measured best, and keep the thresholds of
+            the file that was started from: for data of which little can be held back.
+        console: Where progress goes.
+    """
+
+    out: Path
+    settings: DetectorSettings
+    validation: Sequence[Path] = ()
+    model: DetectorModel | None = None
+    start: Path | None = None
+    classes: str = AUTO
+    resume: bool = False
+    newest: bool = False
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+
+
 def run_detector_training(
-    paths: Sequence[Path],
-    out: Path,
-    settings: DetectorSettings,
-    *,
-    validation: Sequence[Path] = (),
-    model: DetectorModel | None = None,
-    start: Path | None = None,
-    mix: int | None = 0,
-    classes: str = AUTO,
-    resume: bool = False,
-    console: Console | None = None,
+    paths: Sequence[Path], plan: TrainingPlan, *, mix: int | None = 0
 ) -> DetectorResult:
     """Train, keep the best weights, and export them.
 
     Args:
         paths: Training data, see `read_detection_data`.
-        out: The run folder.
-        settings: Settings of the training.
-        validation: Validation data; empty sets a tenth of the pictures aside.
-        model: Metadata of the exported file.
-        start: A checkpoint or an exported file with the initial weights; None for random ones.
+        plan: How to train.
         mix: How many generated puzzles to mix in; None for as many as there are pictures, where
             they can be drawn and the data have a single class.
-        classes: Which classes are trained: `auto`, `keep`, `one`, or names separated by commas.
-        resume: Whether to continue the run in `out`.
-        console: Where progress goes; None for the terminal's error stream.
 
     Raises:
         TrainingError: one sentence, or one a line where the data have several faults.
         PuzzleSetError: a puzzle set does not fit its format.
     """
-    console = console or Console(stderr=True)
-    if resume and classes == AUTO:
+    if plan.resume and plan.classes == AUTO:
         # What was decided on fewer pictures must not change under a network.
-        classes = str(RunFolder(out).config().get("classes", AUTO))
-    data = read_detection_data(paths, validation, classes=classes)
+        plan = replace(plan, classes=str(RunFolder(plan.out).config().get("classes", AUTO)))
+    data = read_detection_data(paths, plan.validation, classes=plan.classes)
     if mix is None:
         mix = len(data.train) if len(data.classes) == 1 and has_ingredients() else 0
     if mix:
-        data = mixed(data, mix, out / GENERATED, seed=settings.seed)
-    return train_on(
-        data,
-        out,
-        settings,
-        validation=validation,
-        model=model,
-        start=start,
-        classes=classes,
-        resume=resume,
-        console=console,
-    )
+        data = mixed(data, mix, plan.out / GENERATED, seed=plan.settings.seed)
+    return train_on(data, plan)
 
 
 def run_prompt_training(
-    paths: Sequence[Path],
-    out: Path,
-    settings: DetectorSettings,
-    *,
-    validation: Sequence[Path] = (),
-    model: DetectorModel | None = None,
-    start: Path | None = None,
-    drawn: bool = True,
-    resume: bool = False,
-    console: Console | None = None,
+    paths: Sequence[Path], plan: TrainingPlan, *, drawn: bool = True
 ) -> DetectorResult:
     """Train a detector of prompt pictures, keep the best weights, and export them.
 
     Args:
         paths: Puzzle sets, of which the prompt pictures count, or folders of labelled prompt
             pictures; may be empty where pictures are drawn.
-        out: The run folder.
-        settings: Settings of the training.
-        validation: What to check against; empty takes drawn pictures, or sets a tenth aside.
-        model: Metadata of the exported file.
-        start: A checkpoint or an exported file with the initial weights; None for random ones.
+        plan: How to train. Without validation data it is drawn pictures, or a tenth set aside.
         drawn: Whether to draw pictures from the ingredients all the time, beside those of `paths`.
-        resume: Whether to continue the run in `out`.
-        console: Where progress goes; None for the terminal's error stream.
 
     Raises:
         TrainingError: one sentence, or one a line where the data have several faults.
         PuzzleSetError: a puzzle set does not fit its format.
         IngredientsMissingError: there is nothing to draw with.
     """
-    console = console or Console(stderr=True)
-    model = model or DetectorModel("clickorder-prompt-detector", prompts=True)
-    own = prompts_only(read_detection_data(paths, validation)) if paths else None
+    model = plan.model or DetectorModel("clickorder-prompt-detector", prompts=True)
+    plan = replace(plan, classes=AUTO, model=model)
+    own = prompts_only(read_detection_data(paths, plan.validation)) if paths else None
     if not drawn:
         if own is None:
             raise DetectionDataError(
                 "There is nothing to train on; name puzzle sets or folders, or let it draw."
             )
-        return train_on(
-            own, out, settings, validation=validation, model=model, start=start, resume=resume,
-            console=console,
-        )  # fmt: skip
+        return train_on(own, plan)
     from training.detector.drawn_prompts import DrawnPrompts, validation_prompts
 
     source = DrawnPrompts(own=own.train if own else ())
     source.warm()
-    if own is not None and validation:
+    if own is not None and plan.validation:
         held = own.validation
     else:
-        held = tuple(validation_prompts(out.parent / f"{out.name}-{_VALIDATION_PROMPTS}"))
+        folder = plan.out.parent / f"{plan.out.name}-{_VALIDATION_PROMPTS}"
+        held = tuple(validation_prompts(folder))
         held += own.validation if own else ()
     learned = own.train if own else held[:1]
     data = DetectionData((ITEM,), learned, held, (*map(str, paths), "drawn prompt pictures"))
-    return train_on(
-        data, out, settings, validation=validation, model=model, start=start, resume=resume,
-        source=source, console=console,
-    )  # fmt: skip
+    return train_on(data, plan, source)
 
 
 def train_on(
-    data: DetectionData,
-    out: Path,
-    settings: DetectorSettings,
-    *,
-    validation: Sequence[Path] = (),
-    model: DetectorModel | None = None,
-    start: Path | None = None,
-    classes: str = AUTO,
-    resume: bool = False,
-    newest: bool = False,
-    source: FrameSource | None = None,
-    console: Console | None = None,
+    data: DetectionData, plan: TrainingPlan, source: FrameSource | None = None
 ) -> DetectorResult:
     """Train on data that have been read, keep the best weights, and export them.
 
     Args:
         data: Training and validation pictures.
-        out: The run folder.
-        settings: Settings of the training.
-        validation: Where the latter came from, for the records.
-        model: Metadata of the exported file.
-        start: A checkpoint or an exported file with the initial weights; None for random ones.
-        classes: How the classes were chosen, for the records.
-        resume: Whether to continue the run in `out`.
-        newest: Take the last weights and not those that measured best, and keep the thresholds of
-            the file that was started from: for data of which little can be held back.
+        plan: How to train; its validation data and classes are only recorded.
         source: Draws the frames to learn from, in place of `data.train`.
-        console: Where progress goes; None for the terminal's error stream.
 
     Raises:
         TrainingError: one sentence, or one a line where the data have several faults.
     """
-    console = console or Console(stderr=True)
+    out, console = plan.out, plan.console
     if data.note:
         say(console, data.note)
     say(console, _summary(data) if source is None else _drawn_summary(data, source))
-    config = asdict(settings) | {
+    initial_weights = str(plan.start) if plan.start else None
+    if plan.resume:
+        initial_weights = initial_weights_of(out)
+    config = asdict(plan.settings) | {
         "data": list(data.sources),
-        "validation": [str(path) for path in validation],
-        "classes": classes,
-        "from": initial_weights_of(out) if resume else str(start) if start else None,
+        "validation": [str(path) for path in plan.validation],
+        "classes": plan.classes,
+        "from": initial_weights,
         "code_revision": code_revision(),
     }
     keep_freed_memory()
-    trainer = DetectorTrainer(data, settings, source)
-    run = RunFolder.start(out, config, resume=resume)
-    if resume:
+    trainer = DetectorTrainer(data, plan.settings, source)
+    run = RunFolder.start(out, config, resume=plan.resume)
+    if plan.resume:
         trainer.restore(run.last)
         run.rewind(trainer.progress.step)
         done = trainer.progress
         say(console, f"Going on from step {done.step} in epoch {done.epoch + 1} of {out}.")
-    elif start is not None:
-        _start(trainer, start)
+    elif plan.start is not None:
+        _start(trainer, plan.start)
     half = ", in bfloat16" if trainer.half else ""
     say(console, f"Training on {trainer.device}{half}, {trainer.threads} CPU thread(s).")
     stopped = run_epochs(trainer, run, console)
     given = None
-    if newest and not stopped:
+    if plan.newest and not stopped:
         trainer.save(run.best)
-        given = _thresholds_of(start)
-    return conclude(trainer, run, model or DetectorModel(), console, stopped=stopped, given=given)
+        given = _thresholds_of(plan.start)
+    model = plan.model or DetectorModel()
+    return conclude(trainer, run, model, console, stopped=stopped, given=given)
 
 
 def _thresholds_of(file: Path | None) -> Thresholds | None:

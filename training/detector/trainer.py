@@ -102,8 +102,7 @@ class DetectorTrainer:
         Raises:
             DetectorTrainingError: it belongs to another network or other classes.
         """
-        state = read_checkpoint(file, self.device)
-        self._check(file, state)
+        state = self._read(file)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -117,18 +116,20 @@ class DetectorTrainer:
         Raises:
             DetectorTrainingError: it belongs to another network or other classes.
         """
-        state = read_checkpoint(file, self.device)
-        self._check(file, state)
-        self.network.load_state_dict(state["average"])
-        self.average.load_state_dict(state["average"])
+        average = self._read(file)["average"]
+        self.network.load_state_dict(average)
+        self.average.load_state_dict(average)
 
-    def _check(self, file: Path, state: dict[str, Any]) -> None:
+    def _read(self, file: Path) -> dict[str, Any]:
+        """A checkpoint of the same network and classes."""
+        state = read_checkpoint(file, self.device)
         size, classes = state["settings"]["size"], state["classes"]
         if classes != self.data.classes or size != self.settings.size:
             raise DetectorTrainingError(
                 f"{file} is a detector of size {size} for {', '.join(classes)}; this training is "
                 f"for size {self.settings.size} and {', '.join(self.data.classes)}."
             )
+        return state
 
     # Training
 

@@ -34,14 +34,14 @@ _MOST_POINTS = 300
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One share.
+    """One bar of a chart.
 
     Attributes:
-        label: Before the bar.
-        rate: Its length, 0..1.
-        interval: 0..1, drawn over it.
-        told: Behind it.
-        colour: Name of the custom property.
+        label: Text before the bar.
+        rate: Length of the bar, 0..1.
+        interval: Ends of the interval that is drawn over it, 0..1.
+        told: Text behind the bar.
+        colour: CSS custom property of its colour, without the dashes.
     """
 
     label: str
@@ -53,11 +53,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line.
+    """One line of a chart.
 
     Attributes:
-        name: In the legend.
-        points: `(step, value)`, by step.
+        name: Name in the legend.
+        points: `(step, value)` in the order of the steps, at least one.
     """
 
     name: str
@@ -68,7 +68,10 @@ def bar_chart(groups: Sequence[tuple[str, Sequence[Bar]]]) -> str:
     """Horizontal bars from 0 to 100 %, each with its interval.
 
     Args:
-        groups: A heading and the bars below it.
+        groups: Headings, each with the bars below it.
+
+    Returns:
+        SVG element, its colours those of `STYLE`.
     """
     left, right, step = 56, 292, 24
     parts, told, y = [], [], 4
@@ -107,9 +110,12 @@ def line_chart(title: str, series: Sequence[Series], *, ceiling: float = 0.0) ->
     """Lines over the steps of a training, and a legend below; a single value is a dot.
 
     Args:
-        title: Above it.
-        series: At least one line of at least one point; more than four share colours.
-        ceiling: Where the scale ends at least; 0 is always on it.
+        title: Title above the chart.
+        series: At least one line; more than `COLOURS` share colours.
+        ceiling: Least upper end of the scale of values; 0 is always on the scale.
+
+    Returns:
+        `figure` element, its colours those of `STYLE`.
     """
     every = [point for one in series for point in one.points]
     first, last = min(x for x, _ in every), max(x for x, _ in every)
@@ -185,5 +191,5 @@ def _marks(low: float, high: float) -> list[float]:
     tens = 10.0 ** math.floor(math.log10(span))
     step = next(tens * part for part in (0.2, 0.25, 0.5, 1, 2) if span <= 5.001 * tens * part)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    # Of 0 alone a scale has no end.
+    # A scale of nothing but 0 would have no length.
     return [number * step for number in range(first, max(last, first + 1) + 1)]

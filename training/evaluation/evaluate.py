@@ -1,4 +1,4 @@
-"""Put puzzle sets to a solver and say how it did, per family."""
+"""Evaluation: a solver answers puzzle sets, and its answers are summarised per family."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -34,12 +34,12 @@ class Outcome:
     """One puzzle, its answer and the verdict.
 
     Attributes:
-        group: The row of the table it counts in.
-        puzzle: With its truth.
-        folder: Where its pictures lie.
-        reply: What the solver answered.
-        score: The verdict.
-        wall_ms: From asking to having the answer, reading the files included.
+        group: Row of the table that it counts in.
+        puzzle: The puzzle with its truth.
+        folder: Folder of its pictures.
+        reply: Answer of the solver.
+        score: Verdict on the answer.
+        wall_ms: Time from the question to the answer, reading the files included.
     """
 
     group: str
@@ -52,22 +52,22 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is reported of the puzzles of one row; shares are 0..1, times milliseconds.
+    """Results of one row of puzzles; shares are 0..1, times are milliseconds.
 
     Attributes:
         group: Family, or set and family where several sets are evaluated.
         n: Number of puzzles.
-        solved: How many of them were solved.
-        solve_rate: Share of them.
-        interval: Wilson 95 % interval of the share.
-        failures: Cause to number of puzzles, all causes, one cause a puzzle.
+        solved: Number of puzzles that were solved.
+        solve_rate: Share of the puzzles that were solved.
+        interval: Wilson 95 % interval of the solve rate.
+        failures: Number of puzzles for each cause; a failed puzzle has one cause.
         all_found: Share in which every target has a detected box.
         count_right: Share of the prompt pictures whose items were counted right; None where no
             prompt is a picture.
         service_ms: p50 and p95 of the solver's own total; None where it does not say.
         wall_ms: p50 and p95 as the caller sees them.
-        precision_at_95_coverage: Share right among the most confident 95 %.
-        coverage_at_995_precision: Largest share that can be kept with 99.5 % of it right.
+        precision_at_95_coverage: Share of right answers among the most confident 95 %.
+        coverage_at_995_precision: Largest share of answers that can be kept at 99.5 % precision.
         calibration_error: Expected calibration error, ten bins of equal mass.
     """
 
@@ -93,18 +93,21 @@ def evaluate(
     limit: int | None = None,
     console: Console | None = None,
 ) -> list[Outcome]:
-    """Ask for every puzzle, one at a time, and score the answers.
+    """Solve every puzzle, one at a time, and score the answers.
 
-    The first puzzle is asked once more beforehand, so that loading is not measured.
+    The first puzzle is solved once more beforehand, so that loading is not measured.
 
     Args:
-        sets: Puzzles.
-        solve: Called with each puzzle and its folder.
-        limit: At most this many puzzles of each family of each set, the first ones.
-        console: Where a progress bar is drawn; None draws none.
+        sets: Puzzle sets with their truth.
+        solve: Solves one puzzle; called with it and the folder of its pictures.
+        limit: Number of puzzles of each family of each set, the first ones; None for all.
+        console: Console of a progress bar; None draws none.
+
+    Returns:
+        One outcome for each puzzle, in the order of the sets.
 
     Raises:
-        EvaluationError: there is nothing to ask, or `solve` cannot ask at all.
+        EvaluationError: there is no puzzle, or `solve` cannot reach a solver.
     """
     asked = [
         (_group(puzzle.family, puzzles, sets), puzzle, puzzles.folder)
@@ -132,7 +135,15 @@ def evaluate(
 
 
 def first_of_each_family(puzzles: Iterable[Puzzle], limit: int | None) -> list[Puzzle]:
-    """The first `limit` puzzles of every family, in their order; all of them for None."""
+    """The first puzzles of every family.
+
+    Args:
+        puzzles: Puzzles of any families.
+        limit: Number of puzzles of each family; None for all.
+
+    Returns:
+        Those puzzles in the order they came.
+    """
     kept: list[Puzzle] = []
     counts: dict[str, int] = {}
     for puzzle in puzzles:
@@ -143,7 +154,14 @@ def first_of_each_family(puzzles: Iterable[Puzzle], limit: int | None) -> list[P
 
 
 def summarise(outcomes: Sequence[Outcome]) -> list[Summary]:
-    """One summary a group, in order of appearance, and one of all where there are several."""
+    """Summarise outcomes per group.
+
+    Args:
+        outcomes: At least one.
+
+    Returns:
+        One summary for each group, in order of appearance, then one of all where there are several.
+    """
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.group, []).append(outcome)
@@ -154,12 +172,15 @@ def summarise(outcomes: Sequence[Outcome]) -> list[Summary]:
 def as_json(
     summaries: Sequence[Summary], outcomes: Sequence[Outcome], **about: object
 ) -> dict[str, object]:
-    """Everything measured, ready for `json.dumps`.
+    """All results as JSON.
 
     Args:
-        summaries: Rows.
-        outcomes: Puzzles, each listed with its verdict.
-        about: Put first: what was asked, and how.
+        summaries: Summaries of the groups.
+        outcomes: Outcomes of the puzzles; each is listed with its verdict.
+        about: Fields that come first: what was evaluated, and how.
+
+    Returns:
+        What `json.dumps` takes.
     """
     models: dict[str, str] = {}
     for outcome in outcomes:
@@ -185,7 +206,11 @@ def as_json(
 
 
 def tables(summaries: Sequence[Summary]) -> list[Table]:
-    """Three tables, each narrow enough for a terminal: what was solved, why not, how it felt."""
+    """Tables for a terminal: solve rates, causes of failures, latency with confidence.
+
+    Args:
+        summaries: A row of each table.
+    """
     solved = _table("Solved", "n", "solved", "95 % interval", "all found", "count right")
     failed = _table("Failed, by cause", *CAUSES)
     felt = _table(
@@ -219,7 +244,7 @@ def tables(summaries: Sequence[Summary]) -> list[Table]:
 
 
 def problems(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """The problems met, each with its number, the most frequent first."""
+    """Number of times that each problem was answered, the most frequent first."""
     counts: dict[str, int] = {}
     for outcome in outcomes:
         if outcome.reply.problem is not None:
@@ -228,7 +253,14 @@ def problems(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 
 def percentiles(times_ms: Sequence[float]) -> tuple[float, float]:
-    """p50 and p95, each rounded to a microsecond."""
+    """Median and 95th percentile.
+
+    Args:
+        times_ms: At least one time in milliseconds.
+
+    Returns:
+        p50 and p95 in milliseconds, rounded to a microsecond.
+    """
     p50, p95 = np.percentile(times_ms, (50, 95))
     return round(float(p50), 3), round(float(p95), 3)
 

@@ -18,13 +18,21 @@ _QUALITIES = (80, 50)
 
 
 def worst_first(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Those that failed: first what the solver stood by, the surest before the others."""
+    """Failed outcomes: first wrong answers, then abstentions, each by falling confidence."""
     failed = [outcome for outcome in outcomes if not outcome.score.solved]
     return sorted(failed, key=lambda o: (not o.reply.solved, -o.reply.confidence))
 
 
 def drawn_inline(outcome: Outcome, lettering: Lettering) -> str | None:
-    """One failure as a data URI; None where its pictures cannot be read any more."""
+    """Draw a failed puzzle for a page of HTML.
+
+    Args:
+        outcome: The puzzle and its answer.
+        lettering: Fonts of captions and words.
+
+    Returns:
+        Data URI; None where the pictures of the puzzle cannot be read any more.
+    """
     try:
         return as_data_uri(draw_failure(outcome, lettering))
     except UNREADABLE:
@@ -32,10 +40,13 @@ def drawn_inline(outcome: Outcome, lettering: Lettering) -> str | None:
 
 
 def as_data_uri(picture: Image.Image) -> str:
-    """A picture as WebP of at most 110,000 bytes; smaller, where it takes that.
+    """Encode a picture as WebP of at most `MOST_BYTES`, reduced in size where that is needed.
 
     Args:
-        picture: RGB.
+        picture: RGB picture of any size.
+
+    Returns:
+        Data URI.
     """
     shown = picture.copy()
     shown.thumbnail((_LARGEST_PX, _LARGEST_PX))

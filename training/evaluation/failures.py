@@ -44,11 +44,11 @@ img {{ max-width: 100%; border: 1px solid #ccc }}
 
 @dataclass(frozen=True, slots=True)
 class Lettering:
-    """Writes words with a font that has their characters, code points with one that has not.
+    """Fonts of the captions and of the words of prompts.
 
     Attributes:
-        plain: For captions.
-        wide: Has Chinese, or None where the machine has no such font.
+        plain: Font of captions, and of words in ASCII.
+        wide: Font with Chinese characters; None where the machine has none.
     """
 
     plain: Font
@@ -56,12 +56,16 @@ class Lettering:
 
     @classmethod
     def find(cls, folders: Iterable[Path] = ()) -> "Lettering":
-        """Look for a font that has Chinese: in the folders first, then among the system's."""
+        """Look for a font with Chinese characters.
+
+        Args:
+            folders: Folders that are searched before the fonts of the system.
+        """
         found = (font for file in _font_files(folders) if (font := _chinese(file)) is not None)
         return cls(ImageFont.load_default(15), next(found, None))
 
     def word(self, word: str) -> tuple[str, Font]:
-        """What to write for a word, and with which font."""
+        """Text and font of a word; code points where no font has its characters."""
         if word.isascii():
             return word, self.plain
         if self.wide is not None and all(_has(self.wide, char) for char in word):
@@ -74,11 +78,11 @@ def draw_failures(outcomes: Sequence[Outcome], folder: Path, lettering: Letterin
 
     Args:
         outcomes: Outcomes of an evaluation; solved ones are skipped.
-        folder: Made when missing; pictures are named `family-id-cause.png`.
-        lettering: For the words.
+        folder: Folder of the pictures, `family-id-cause.png`; created where it is missing.
+        lettering: Fonts of captions and words.
 
     Returns:
-        How many were drawn.
+        Number of pictures that were drawn.
 
     Raises:
         EvaluationError: the folder cannot be written.
@@ -105,7 +109,19 @@ def draw_failures(outcomes: Sequence[Outcome], folder: Path, lettering: Letterin
 
 
 def draw_failure(outcome: Outcome, lettering: Lettering) -> Image.Image:
-    """One puzzle: the background enlarged with boxes and clicks, the prompt beside it."""
+    """Draw one puzzle: its background with boxes and clicks, its prompt beside it.
+
+    Args:
+        outcome: The puzzle and its answer.
+        lettering: Fonts of captions and words.
+
+    Returns:
+        RGB picture; the background is enlarged by `SCALE`.
+
+    Raises:
+        OSError: a picture of the puzzle cannot be read.
+        PictureError: a file is no picture.
+    """
     background = _open(outcome.folder / outcome.puzzle.background, SCALE)
     _draw_outcome(background, outcome)
     panel = _panel(outcome, lettering)
@@ -120,7 +136,19 @@ def draw_failure(outcome: Outcome, lettering: Lettering) -> Image.Image:
 
 
 def draw_answer(background: Path, reply: Reply) -> Image.Image:
-    """The background enlarged, with detected boxes and numbered clicks."""
+    """Draw the detected boxes and the numbered clicks of an answer.
+
+    Args:
+        background: File of the background.
+        reply: The answer; its coordinates are pixels of the background.
+
+    Returns:
+        RGB picture, the background enlarged by `SCALE`.
+
+    Raises:
+        OSError: the file cannot be read.
+        PictureError: it is no picture.
+    """
     picture = _open(background, SCALE)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
     _draw_found(draw, reply, font)

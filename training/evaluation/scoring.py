@@ -21,13 +21,14 @@ class Reply:
     Attributes:
         solved: Whether the solver stands by its clicks.
         reason: Why not, where it does not.
-        confidence: Confidence of the whole answer, 0..1; 0 for a problem.
-        clicks: In prompt order, pixels of the background.
-        boxes: `x1, y1, x2, y2` of every detected box, ends exclusive.
-        scores: The detector's score of each box.
-        models: Role to name of the models that answered.
-        total_ms: The solver's own time, where it says so.
-        problem: `code: sentence` where there is no answer.
+        confidence: Probability that all clicks are right, 0..1; 0 for a problem.
+        clicks: `x, y` of each click in prompt order, in pixels of the background.
+        boxes: `x1, y1, x2, y2` of every detected box in pixels of the background, `x2`/`y2`
+            exclusive.
+        scores: Score of the detector for each box, 0..1, in the order of `boxes`.
+        models: Role to name and version of the models that answered; None where it does not say.
+        total_ms: Time that the solver itself reports; None where it does not.
+        problem: `code: sentence` of the problem; None where there is an answer.
     """
 
     solved: bool = False
@@ -64,8 +65,12 @@ class Score:
 def read_reply(body: Mapping[str, object]) -> Reply:
     """Read the body of an answer (200) or a problem.
 
-    A body that is neither becomes a problem of its own, so that one odd answer costs one puzzle
-    and not the whole evaluation.
+    Args:
+        body: JSON of `POST /solve`, or of its problem details.
+
+    Returns:
+        The answer. A body that is neither becomes a problem of its own, so that one malformed
+        answer costs one puzzle and not the whole evaluation.
     """
     if "clicks" not in body:
         code = body.get("code", f"status {body.get('status', 'unknown')}")
@@ -87,6 +92,10 @@ def score_reply(puzzle: Puzzle, reply: Reply) -> Score:
     The cause of a failure is the first link of the chain that broke: no answer (`error`), an
     abstention that is the solver's own choice (`declined`), a miscounted prompt picture
     (`item-count`), a target without a box (`not-detected`), a wrong assignment (`wrong-item`).
+
+    Args:
+        puzzle: The puzzle with its truth.
+        reply: The answer to it.
     """
     areas = areas_of(puzzle)
     centres = [((x1 + x2) / 2, (y1 + y2) / 2) for x1, y1, x2, y2 in reply.boxes]
@@ -112,13 +121,25 @@ def score_reply(puzzle: Puzzle, reply: Reply) -> Score:
 
 
 def areas_of(puzzle: Puzzle) -> list[Box]:
-    """Where each click counts, in click order: the `accept` box of a target, or the target."""
+    """Boxes in which each click counts: the `accept` box of a target, or the target itself.
+
+    Args:
+        puzzle: The puzzle with its truth.
+
+    Returns:
+        `x1, y1, x2, y2` in pixels of the background, `x2`/`y2` exclusive, in click order.
+    """
     accept = puzzle.accept or (None,) * len(puzzle.targets)
     return [own or target for own, target in zip(accept, puzzle.targets, strict=True)]
 
 
 def contains(box: Box, point: Point) -> bool:
-    """Whether a point lies inside a box: `x1 <= x < x2` and `y1 <= y < y2`."""
+    """Whether a point lies inside a box: `x1 <= x < x2` and `y1 <= y < y2`.
+
+    Args:
+        box: `x1, y1, x2, y2` in pixels, `x2`/`y2` exclusive.
+        point: `x, y` in the same pixels.
+    """
     return box[0] <= point[0] < box[2] and box[1] <= point[1] < box[3]
 
 
@@ -126,9 +147,9 @@ def in_order(words: Sequence[str], areas: Sequence[Box], clicks: Sequence[Point]
     """Whether there is a click for every word, each in its area.
 
     Args:
-        words: In click order; equal words are interchangeable.
-        areas: `x1, y1, x2, y2` of each word, pixels, end exclusive.
-        clicks: `x, y` of each click, pixels.
+        words: Words in click order; equal words are interchangeable.
+        areas: `x1, y1, x2, y2` of each word in pixels, `x2`/`y2` exclusive.
+        clicks: `x, y` of each click in the same pixels.
     """
     if len(clicks) != len(areas):
         return False

@@ -1,4 +1,4 @@
-"""The numbers an evaluation reports: intervals, precision at coverage, calibration."""
+"""Statistics of an evaluation: intervals, precision at coverage, calibration error."""
 
 import math
 from statistics import NormalDist
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 TIE = 1e-4
-"""Two log-likelihoods that are closer are tied. The same crop at another place of a batch differs
-by some 1e-6, so that exact comparison would toss a coin over what is the same."""
+"""Log-likelihoods that differ by less are tied: those of one crop vary by some 1e-6 with its place
+in a batch, so that an exact comparison would decide at random between equals."""
 
 
 def strictly_best(
@@ -20,9 +20,9 @@ def strictly_best(
     would be right wherever the truth is listed first.
 
     Args:
-        scores: `(..., C)`, larger is likelier.
-        truth: `(...)` index of the right one.
-        tie: By how much it has to be ahead.
+        scores: `(..., C)` log-likelihoods of C alternatives.
+        truth: `(...)` integer index of the right alternative, 0..C-1.
+        tie: Least difference to every other score.
 
     Returns:
         `(...)` bool.
@@ -38,7 +38,13 @@ def strictly_best(
 def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion (E. B. Wilson, JASA 22, 1927), 0..1.
 
-    Of no trials nothing is known: `(0, 1)`.
+    Args:
+        successes: Number of successes, 0..`trials`.
+        trials: Number of trials; without any, the interval is `(0, 1)`.
+        level: Confidence level, 0..1.
+
+    Returns:
+        Lower and upper end.
     """
     if trials == 0:
         return 0.0, 1.0
@@ -53,6 +59,29 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[f
     return low, high
 
 
+class SolvedOf:
+    """Share and interval of a record of `solved` puzzles of `n`.
+
+    Attributes:
+        n: Number of puzzles.
+        solved: Number of them that were solved.
+    """
+
+    __slots__ = ()
+    n: int
+    solved: int
+
+    @property
+    def rate(self) -> float:
+        """Share of the puzzles that were solved, 0..1."""
+        return self.solved / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson 95 % interval of the rate."""
+        return wilson_interval(self.solved, self.n)
+
+
 def precision_at_coverage(
     confidence: NDArray[np.float64], correct: NDArray[np.bool_], coverage: float
 ) -> float:
@@ -62,8 +91,11 @@ def precision_at_coverage(
 
     Args:
         confidence: `(N,)` float64, any scale, larger is more confident; N at least 1.
-        correct: `(N,)` bool.
+        correct: `(N,)` bool, whether each answer is right.
         coverage: Share of the answers to keep, in (0, 1]; rounded up to whole answers.
+
+    Returns:
+        Precision of the kept answers, 0..1.
     """
     # The nudge keeps 0.95 * 100 = 95.00000000000001 from asking for a 96th answer.
     keep = max(1, math.ceil(coverage * len(confidence) - 1e-9))
@@ -80,11 +112,11 @@ def coverage_at_precision(
 
     Args:
         confidence: `(N,)` float64, larger is more confident; N at least 1.
-        correct: `(N,)` bool.
+        correct: `(N,)` bool, whether each answer is right.
         precision: Share of the kept answers that must be right, 0..1.
 
     Returns:
-        0 where no threshold reaches the precision.
+        Coverage, 0..1; 0 where no threshold reaches the precision.
     """
     order = np.argsort(-confidence, kind="stable")
     ranked, kept = confidence[order], np.arange(1, len(confidence) + 1)
@@ -100,9 +132,12 @@ def expected_calibration_error(
     """Mean distance between confidence and accuracy over bins of equal mass.
 
     Args:
-        confidence: `(N,)` float64, a probability; N at least 1.
-        correct: `(N,)` bool.
+        confidence: `(N,)` float64 probabilities, 0..1; N at least 1.
+        correct: `(N,)` bool, whether each answer is right.
         bins: Number of bins; fewer where there are fewer answers.
+
+    Returns:
+        Expected calibration error, 0..1.
     """
     order = np.argsort(confidence, kind="stable")
     # Predictions of the same confidence count with their mean, or their order would decide.

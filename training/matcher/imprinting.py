@@ -22,8 +22,8 @@ from training.core.device import half_precision
 from training.core.view import View
 from training.matcher.crop_inputs import network_input
 from training.matcher.joint_model import JointModel, features_of
-from training.synthetic.glyphs import text_mask
-from training.synthetic.store import FontFace, IngredientStore
+from training.synthetic.ingredients.store import FontFace, IngredientStore
+from training.synthetic.items.glyphs import text_mask
 
 U8 = NDArray[np.uint8]
 

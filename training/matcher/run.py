@@ -42,7 +42,7 @@ from training.matcher.onnx_import import state_of_both, state_of_onnx, unfold
 from training.matcher.pairs import PairLoader
 from training.matcher.settings import Settings
 from training.matcher.task import Trainer, TrainingTask, picture_task, synthetic_task
-from training.synthetic.crops import CHARSET
+from training.synthetic.crops.source import CHARSET
 
 _PANELS = {
     "loss": ("loss_match", "loss_pair", "loss_none", "loss_symbol"),

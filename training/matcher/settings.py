@@ -11,6 +11,7 @@ from training.core.options import (
     Finish,
     Flag,
     Minutes,
+    Patience,
     Resume,
     Statement,
     Threads,
@@ -99,14 +100,7 @@ class MatcherRun:
         Field(ge=1, description="Number of steps between two validations."),
         Flag(default="1000 with --synthetic, 100 on pictures"),
     ] = None
-    patience: Annotated[
-        int,
-        Field(
-            ge=0,
-            description="Validations without improvement after which the learning rate begins to "
-            "decay; 0 for never.",
-        ),
-    ] = 8
+    patience: Patience = 8
     seed: Annotated[
         int, Field(description="Random seed of the weights, the crops and their order.")
     ] = 1

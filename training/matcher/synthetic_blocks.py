@@ -11,10 +11,10 @@ from training.core.view import View
 from training.matcher.crop_inputs import Model, Trial, network_input
 from training.matcher.mining import MODELS, open_mined
 from training.matcher.pairs import BLOCK_PAIRS, Block, no_crops
-from training.synthetic.catalogue import Split
-from training.synthetic.crops import CHARSET, CropSource, Pair
-from training.synthetic.palette import Palette
-from training.synthetic.store import IngredientStore
+from training.synthetic.crops.source import CHARSET, CropSource, Pair
+from training.synthetic.ingredients.catalogue import Split
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.store import IngredientStore
 
 U8 = NDArray[np.uint8]
 
@@ -96,12 +96,12 @@ class SyntheticSource:
             "siamese" if self._rng.random() < 0.6 else "classifier" for _ in range(2)
         ]
         drawn = _SCENE_NEGATIVES if self._mined is None else _DRAWN_BESIDE
-        scene_negatives = self._taken(self._crops.scene_strangers, drawn, models[1])
+        scene_negatives = self._taken(self._crops.scene_negatives, drawn, models[1])
         if self._mined is not None:
             chosen = self._rng.integers(len(self._mined), size=_MINED)
             mined = self._mined[chosen, MODELS.index(models[1])]
             scene_negatives = np.concatenate([scene_negatives, mined])
-        prompt_negatives = self._taken(self._crops.prompt_strangers, _PROMPT_NEGATIVES, models[0])
+        prompt_negatives = self._taken(self._crops.prompt_negatives, _PROMPT_NEGATIVES, models[0])
         return Block(
             np.stack([network_input(pair.prompt, models[0]) for pair in pairs]),
             np.stack([network_input(pair.scene, models[1]) for pair in pairs]),

@@ -7,12 +7,14 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
-from training.synthetic.characters import LEVEL_1
 from training.synthetic.clutter import add_clutter, degrade
 from training.synthetic.grounds import random_ground, watermark
-from training.synthetic.items import Item
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.items.characters import LEVEL_1
+from training.synthetic.items.item import Item
+from training.synthetic.items.styles import Style, random_style
 from training.synthetic.layers import Box
-from training.synthetic.palette import Palette
+from training.synthetic.prompts.strips import Strip
 from training.synthetic.puzzle import Drawn, PromptKind
 from training.synthetic.scenes import (
     Placed,
@@ -22,8 +24,6 @@ from training.synthetic.scenes import (
     random_spacing,
 )
 from training.synthetic.selection import Selection
-from training.synthetic.strips import Strip
-from training.synthetic.styles import Style, random_style
 
 _OWN_STYLE_SHARE = 0.15
 """Share of the puzzles in which each item has a style of its own."""

@@ -20,12 +20,12 @@ from rich.progress import (
 
 from labels.console import say
 from labels.puzzles import PromptValue, Puzzle, PuzzleWriter
-from training.synthetic.catalogue import Split
 from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import find_families
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.catalogue import Split
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.store import IngredientStore
 from training.synthetic.puzzle import Drawn, Family, draw_puzzle, encode_background
-from training.synthetic.store import IngredientStore
 
 _CHUNK = 8
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -119,7 +119,7 @@ def _open_store(cache: Path | None, console: Console) -> IngredientStore:
     try:
         return IngredientStore.open(cache)
     except IngredientsMissingError:
-        from training.synthetic.fetch import run_ingredients
+        from training.synthetic.ingredients.fetch import run_ingredients
 
         say(
             console,

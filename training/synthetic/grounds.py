@@ -11,14 +11,14 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFilter
 
 from modelfile import decode_picture
-from training.synthetic.characters import LEVEL_1
 from training.synthetic.colours import RGB, Tone, mix, random_colour
-from training.synthetic.glyphs import text_mask, warp
 from training.synthetic.illustrations import illustrated_ground
+from training.synthetic.ingredients.palette import Ingredient, Palette
+from training.synthetic.ingredients.store import FontFace, Photo
+from training.synthetic.items.characters import LEVEL_1
+from training.synthetic.items.glyphs import text_mask, warp
 from training.synthetic.layers import scaled
-from training.synthetic.palette import Ingredient, Palette
 from training.synthetic.solids import solids_ground
-from training.synthetic.store import FontFace, Photo
 
 DrawGround = Callable[[tuple[int, int], Palette, Generator], Image.Image]
 """Draws a ground of `(width, height)` pixels, mode `RGB`."""

@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw
 
 from training.synthetic.clutter import curve
 from training.synthetic.colours import RGB, mix, random_colour
-from training.synthetic.effects import Outline
-from training.synthetic.items import IconItem, Motion, cut_out, paint_cut
-from training.synthetic.store import IconCollection
-from training.synthetic.styles import Style
+from training.synthetic.ingredients.store import IconCollection
+from training.synthetic.items.effects import Outline
+from training.synthetic.items.item import IconItem, Motion, cut_out, paint_cut
+from training.synthetic.items.styles import Style
 
 _LEAST_SCENERY = 0.6
 """Least height of scenery relative to the picture's: too large to be mistaken for an item."""

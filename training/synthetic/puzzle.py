@@ -9,8 +9,8 @@ from PIL import Image
 
 from training.synthetic.clutter import encode
 from training.synthetic.errors import GenerateError
+from training.synthetic.ingredients.palette import Ingredient, Palette
 from training.synthetic.layers import Box
-from training.synthetic.palette import Ingredient, Palette
 from training.synthetic.scenes import Placed
 
 PromptKind = Literal["words", "icons", "image", "region"]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from numpy.random import Generator
 
 from training.synthetic.background import draw_background
-from training.synthetic.items import Item, TextItem
-from training.synthetic.palette import Palette, by_design, random_face
-from training.synthetic.prompt_pictures import PromptPainter
+from training.synthetic.ingredients.palette import Palette, by_design, random_face
+from training.synthetic.items.item import Item, TextItem
+from training.synthetic.prompts.pictures import PromptPainter
+from training.synthetic.prompts.strips import Strip, draw_strip, encode_strip
 from training.synthetic.puzzle import Drawn
 from training.synthetic.selection import Selection
-from training.synthetic.strips import Strip, draw_strip, encode_strip
 
 _WIDE_SHARE = 0.5
 """Share of the prompt pictures that `PromptPainter` draws."""

@@ -8,10 +8,10 @@ from numpy.random import Generator
 from PIL import Image
 
 from training.synthetic.grounds import mean_colour
-from training.synthetic.items import Cut, Item, Pose, cut_out, paint_cut, visible_shape
+from training.synthetic.items.item import Cut, Item, Pose, cut_out, paint_cut, visible_shape
+from training.synthetic.items.styles import Style, legible, stronger
 from training.synthetic.layers import Box, composite_at, ink_box
 from training.synthetic.legibility import readable
-from training.synthetic.styles import Style, legible, stronger
 
 _TRIES = 60
 _SHRINK_EVERY = 15

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from training.synthetic.characters import pick_characters
-from training.synthetic.items import Item, Motion, TextItem, distinct_icons, random_motion
-from training.synthetic.palette import Palette, by_design, random_face
+from training.synthetic.ingredients.palette import Palette, by_design, random_face
+from training.synthetic.items.characters import pick_characters
+from training.synthetic.items.item import Item, Motion, TextItem, distinct_icons, random_motion
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from labels.texts import NAME_PATTERN
 from training.core.options import (
     Flag,
     Minutes,
+    Patience,
     Statement,
     Threads,
     Version,
@@ -213,15 +214,7 @@ class TextSettings:
         Field(ge=0, description="Number of steps between two validations."),
         Flag(panel="Ending", default="depends on the number of steps"),
     ] = 0
-    patience: Annotated[
-        int,
-        Field(
-            ge=0,
-            description="Validations without improvement after which the learning rate begins to "
-            "decay; 0 for never.",
-        ),
-        _ENDING,
-    ] = 0
+    patience: Annotated[Patience, _ENDING] = 0
     end_acc: Annotated[
         float,
         Field(

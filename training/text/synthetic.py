@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from classifier.colours import COLOURS, Rgb
 from training.errors import TextTrainingError
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.items import TextItem
-from training.synthetic.palette import Palette
-from training.synthetic.store import FontFace, IngredientStore
-from training.synthetic.strips import draw_strip, on_page
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.store import FontFace, IngredientStore
+from training.synthetic.items.item import TextItem
+from training.synthetic.prompts.strips import draw_strip, on_page
 
 U8 = NDArray[np.uint8]
 

@@ -11,12 +11,12 @@ from functools import cache
 from numpy.random import Generator
 
 from clickorder.audit.generator import Parts, Range
-from training.synthetic.characters import pick_latin
 from training.synthetic.grounds import gradient_ground
-from training.synthetic.items import Item, Pose, TextItem
+from training.synthetic.ingredients.store import FontFace, IngredientStore
+from training.synthetic.items.characters import pick_latin
+from training.synthetic.items.item import Item, Pose, TextItem
+from training.synthetic.items.styles import Style
 from training.synthetic.scenes import Spacing, compose, place
-from training.synthetic.store import FontFace, IngredientStore
-from training.synthetic.styles import Style
 
 SETTINGS = {
     "rotation": Range(0, 90),

@@ -8,7 +8,7 @@ import * as folder from "./folder.js";
 import { Sheet } from "./sheet.js";
 import { $, current, entry, stage, state, visible } from "./state.js";
 import { layOut, say, setStatus, show, speak, tell, zoomTo } from "./view.js";
-import { rememberLanguage } from "./words.js";
+import { rememberLanguage } from "./language.js";
 
 const sheets = new Map(); // name to what was loaded, with all that can be undone
 

@@ -1,6 +1,6 @@
 // What all parts of the page know of.
 
-import { firstLanguage } from "./words.js";
+import { firstLanguage } from "./language.js";
 
 export const state = {
   language: firstLanguage(),

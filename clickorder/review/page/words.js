@@ -64,17 +64,3 @@ export const KEYS = [
   [["+", "−", "0"], { en: "zoom, zoom to fit", zh: "缩放，适合窗口" }],
   [["Esc"], { en: "leave", zh: "退出" }],
 ];
-
-export function firstLanguage() {
-  const kept = remembered();
-  if (kept in WORDS) return kept;
-  return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
-}
-
-export function rememberLanguage(language) {
-  try { localStorage.setItem("language", language); } catch { /* it is only remembered */ }
-}
-
-function remembered() {
-  try { return localStorage.getItem("language"); } catch { return null; }
-}

@@ -8,7 +8,7 @@ import { fetchSample, SAMPLES } from "./samples.js";
 import { address, Refusal, solve } from "./service.js";
 import { drawRegions, showStage } from "./stage.js";
 import { $, keepKey, keptKey, make, say, state } from "./state.js";
-import { rememberLanguage } from "./words.js";
+import { rememberLanguage } from "./language.js";
 
 let running = null; // the controller of the request under way
 let chosenSample = null;

@@ -1,6 +1,7 @@
 // What all parts of the page know of, and how they say it.
 
-import { firstLanguage, WORDS } from "./words.js";
+import { firstLanguage } from "./language.js";
+import { WORDS } from "./words.js";
 
 /** A picture is `{ file, name, url, width, height }`; `name` is unique within a request. */
 export const state = {

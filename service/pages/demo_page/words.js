@@ -110,17 +110,3 @@ export const WORDS = {
     noAnswer: "还没有响应。",
   },
 };
-
-export function firstLanguage() {
-  const kept = remembered();
-  if (kept in WORDS) return kept;
-  return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
-}
-
-export function rememberLanguage(language) {
-  try { localStorage.setItem("language", language); } catch { /* it is only remembered */ }
-}
-
-function remembered() {
-  try { return localStorage.getItem("language"); } catch { return null; }
-}

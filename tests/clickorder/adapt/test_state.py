@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clickorder.adapt.state import AdaptationState, Training, Wishes, fingerprint_of
+from clickorder.adapt.state import AdaptationState, AdaptOptions, Training, fingerprint_of
 from clickorder.errors import CommandError
 from labels.annotations import Annotations, LabelledBox, LabelledPicture, Layout
 
@@ -72,22 +72,22 @@ def test_the_file_is_json_that_a_person_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        fingerprint_of(annotations(replace(BOX, x2=31)), PARTS, Wishes()),
-        fingerprint_of(annotations(replace(BOX, label="dog")), PARTS, Wishes()),
-        fingerprint_of(annotations(replace(BOX, order=0)), PARTS, Wishes()),
-        fingerprint_of(annotations(BOX, replace(BOX, x1=3)), PARTS, Wishes()),
-        fingerprint_of(annotations(), {"test": PARTS["train"]}, Wishes()),
-        fingerprint_of(annotations(), PARTS, Wishes(minutes=13)),
-        fingerprint_of(annotations(), PARTS, Wishes(seed=2)),
-        fingerprint_of(annotations(), PARTS, Wishes(mix=False)),
-        fingerprint_of(annotations(), PARTS, Wishes(models_dir=Path("m"))),
+        fingerprint_of(annotations(replace(BOX, x2=31)), PARTS, AdaptOptions()),
+        fingerprint_of(annotations(replace(BOX, label="dog")), PARTS, AdaptOptions()),
+        fingerprint_of(annotations(replace(BOX, order=0)), PARTS, AdaptOptions()),
+        fingerprint_of(annotations(BOX, replace(BOX, x1=3)), PARTS, AdaptOptions()),
+        fingerprint_of(annotations(), {"test": PARTS["train"]}, AdaptOptions()),
+        fingerprint_of(annotations(), PARTS, AdaptOptions(minutes=13)),
+        fingerprint_of(annotations(), PARTS, AdaptOptions(seed=2)),
+        fingerprint_of(annotations(), PARTS, AdaptOptions(mix=False)),
+        fingerprint_of(annotations(), PARTS, AdaptOptions(models_dir=Path("m"))),
     ],
     ids=["box", "label", "order", "more", "part", "minutes", "seed", "mix", "models"],
 )
 def test_every_change_that_matters_is_seen(changed: str) -> None:
-    assert changed != fingerprint_of(annotations(), PARTS, Wishes())
+    assert changed != fingerprint_of(annotations(), PARTS, AdaptOptions())
 
 
 def test_what_does_not_matter_is_not_seen() -> None:
-    one = fingerprint_of(annotations(), PARTS, Wishes(threads=1))
-    assert one == fingerprint_of(annotations(), PARTS, Wishes(threads=2))
+    one = fingerprint_of(annotations(), PARTS, AdaptOptions(threads=1))
+    assert one == fingerprint_of(annotations(), PARTS, AdaptOptions(threads=2))

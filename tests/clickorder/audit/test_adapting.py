@@ -15,8 +15,8 @@ def trained(monkeypatch, planted):
     """Puts a training in place that only says what it was asked for; bundles solve everything."""
     asked, learned = [], []
 
-    def adapt(folder, out, wishes, console):
-        learned.append((len(read_puzzles(folder)), wishes.minutes, wishes.test))
+    def adapt(folder, out, options, console):
+        learned.append((len(read_puzzles(folder)), options.minutes, options.test))
 
     class Solver(planted):
         def __init__(self, settings):

@@ -11,7 +11,7 @@ from clickorder.audit.generator import Generator, Parts, Range, legibility, writ
 from clickorder.audit.search import puzzle_count, search
 from clickorder.audit.search_report import write_search
 from clickorder.errors import CommandError, UsageError
-from training.synthetic.store import FontFace
+from training.synthetic.ingredients.store import FontFace
 
 A, B = (10, 10, 40, 40), (60, 20, 90, 50)
 KNOBS = {

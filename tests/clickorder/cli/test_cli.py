@@ -245,7 +245,7 @@ OUR_ERRORS = {
     "labels.errors.LabelsError": 1,
     "labels.errors.PuzzleSetError": 2,
     "modelfile.errors.ModelFileError": 1,
-    "service.capture.sample_store.KeepingError": 1,
+    "service.capture.sample_store.SampleStoreError": 1,
     "service.errors.ServiceError": 1,
     "service.models.backends.BackendError": 1,
     "service.models.bundle.BundleError": 1,

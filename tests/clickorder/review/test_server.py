@@ -217,6 +217,7 @@ def test_every_answer_forbids_foreign_content(reader):
 
 
 def test_the_page_needs_nothing_but_its_own_files(reader):
+    """And one of the demo page's, which the app serves beside them."""
     page = reader.get("/")
     assert page.headers["content-type"].startswith("text/html")
     wanted = set(re.findall(r'(?:src|href)="([^"]+)"', page.text))
@@ -228,7 +229,7 @@ def test_the_page_needs_nothing_but_its_own_files(reader):
         assert "://" not in answer.text.replace("http://www.w3.org/2000/svg", ""), name
         found.add(name)
         wanted |= set(re.findall(r'from "\./([^"]+)"', answer.text))
-    assert found | {"index.html"} == {file.name for file in PAGE.iterdir()}
+    assert found | {"index.html"} == {file.name for file in PAGE.iterdir()} | {"language.js"}
     assert "<script>" not in page.text
     assert "style=" not in page.text
 

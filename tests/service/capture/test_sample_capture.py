@@ -27,7 +27,7 @@ from labels.puzzles import read_puzzles
 from labels.reading import read_annotations
 from labels.review import Review
 from service.capture.sample_capture import Keeper
-from service.capture.sample_store import MARK, Content, KeepingError, KeptSet
+from service.capture.sample_store import MARK, Content, KeptSet, SampleStoreError
 from service.settings import Keep, Settings
 from service.solving.answers import Answer, Click, DetectedBox
 from service.uploads import Upload, UploadedPrompt, UploadedPuzzle
@@ -361,20 +361,20 @@ def test_the_folder_is_for_nobody_else(folder, opened):
 def test_a_folder_that_holds_something_else_is_refused(folder):
     folder.mkdir()
     (folder / "mine.png").write_bytes(content().background)
-    with pytest.raises(KeepingError, match="empty folder"):
+    with pytest.raises(SampleStoreError, match="empty folder"):
         KeptSet(Keep(dir=folder))
     assert [path.name for path in folder.iterdir()] == ["mine.png"]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(KeepingError, match="cannot be kept"):
+    with pytest.raises(SampleStoreError, match="cannot be kept"):
         KeptSet(Keep(dir=tmp_path / "file" / "kept"))
 
 
 def test_a_folder_is_for_one_service(folder, opened):
     opened()
-    with pytest.raises(KeepingError, match="Another service"):
+    with pytest.raises(SampleStoreError, match="Another service"):
         KeptSet(Keep(dir=folder))
 
 

@@ -416,6 +416,26 @@ def test_multipart_without_its_end_is_refused(client):
     assert "closing boundary" in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("charset", "status", "code"),
+    [
+        ("idna", 400, "bad_body"),
+        ("Unicode_Escape", 400, "bad_body"),
+        ('"punycode"', 400, "bad_body"),
+        ("gbk", 422, "invalid_request"),
+        ("nonsense", 422, "invalid_request"),
+    ],
+    ids=["idna", "escapes", "quoted", "usual", "unknown"],
+)
+def test_the_charset_of_a_form(client, charset, status, code):
+    """One of Python's own is refused; the parts are read in any other, or as Latin 1."""
+    request = client.build_request("POST", "/solve", files=[FILE, ("words", (None, "[]"))])
+    kind = f"{request.headers['content-type']}; charset={charset}"
+    response = client.post("/solve", content=request.read(), headers={"content-type": kind})
+    problem = assert_problem(response, status, code)
+    assert ("send UTF-8" in problem["detail"]) == (status == 400)
+
+
 WORD = ("words", (None, "red"))
 BAD_PARTS = {
     "unknown": ([FILE, WORD, ("colour", (None, "1"))], "`colour` is not a part"),

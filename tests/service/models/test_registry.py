@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from service.errors import ModelRefusedError, NoPreviousVersionError, UnknownModelError
 from service.models.bundle import Bundle, BundleError, Manifest, file_sums, manifest_text
-from service.models.registry import Registry, Version
+from service.models.registry import Registry
 from service.models.routing import RouteRequest
+from service.models.version import Version
 from service.settings import Settings
 from service.solving.solver import Solver
 

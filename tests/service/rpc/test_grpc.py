@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -494,6 +494,34 @@ def test_a_fault_says_nothing_of_itself(peer, slow):
     assert "secret" not in str(told)
     assert any(line["event"] == "fault" for line in lines)
     assert "secret" not in str(lines)
+
+
+NOT_NUMBERS = {
+    "answer": lambda answer: replace(answer, confidence=float("nan")),
+    "click": lambda answer: replace(
+        answer, clicks=tuple(replace(click, confidence=float("inf")) for click in answer.clicks)
+    ),
+    "box": lambda answer: replace(
+        answer, boxes=tuple(replace(box, confidence=float("nan")) for box in answer.boxes)
+    ),
+}
+
+
+@pytest.mark.parametrize("spoil", NOT_NUMBERS.values(), ids=NOT_NUMBERS)
+def test_what_is_not_a_number_is_a_fault_at_both_doors(peer, colours, spoil):
+    solver = colours(Settings())
+    solve = solver.solve
+    solver.solve = lambda *given, **named: spoil(solve(*given, **named))
+    with peer(lambda _: solver) as opened:
+        with failing() as told:
+            opened.solve(puzzle("red"))
+        body = {"background": base64.b64encode(SCENE).decode(), "prompt": {"words": ["red"]}}
+        response = httpx.post(f"{opened.url}/solve", json=body, timeout=600)
+        served = httpx.get(f"{opened.url}/metrics", timeout=600).text
+    assert told["status"] == grpc.StatusCode.INTERNAL
+    assert told["clickorder-code"] == response.json()["code"] == "internal"
+    assert response.status_code == 500
+    assert "NaN" not in served
 
 
 def test_messages_and_pictures_that_are_too_large(peer):

@@ -151,7 +151,7 @@ class TestBlocks:
         assert len(decoys) == 12
         assert all(decoys.count(decoy) == 3 for decoy in set(decoys))
 
-    def test_items_without_a_word_are_strangers_to_each_other(self, words_set: Path) -> None:
+    def test_items_without_a_word_are_negatives_of_each_other(self, words_set: Path) -> None:
         block = GroupBlocks(read(words_set).groups, ())(1).block(KIND)
         decoys = [word for word in block.words if word.startswith("?")]
         assert len(set(decoys)) == len(decoys)

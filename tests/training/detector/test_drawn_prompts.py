@@ -12,11 +12,11 @@ from training.detector import drawn_prompts
 from training.detector.data import read_detection_data
 from training.detector.drawn_prompts import DrawnPrompts, validation_prompts
 from training.detector.metrics import item_calibration
-from training.detector.run import run_prompt_training
+from training.detector.run import TrainingPlan, run_prompt_training
 from training.detector.settings import DetectorSettings
 from training.errors import TrainingError
-from training.synthetic.palette import Palette
-from training.synthetic.prompt_pictures import PromptPainter
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.prompts.pictures import PromptPainter
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = DetectorSettings(width=96, height=32, epochs=1, batch=2, warmup=1, workers=0, threads=1)
@@ -66,13 +66,14 @@ def test_a_run_from_nothing_to_a_file_and_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drawn_prompts.DrawnPrompts, "__init__", _short(DrawnPrompts.__init__))
-    result = run_prompt_training((), tmp_path / "run", SETTINGS)
+    result = run_prompt_training((), TrainingPlan(tmp_path / "run", SETTINGS))
     assert result.model == tmp_path / "run" / "prompt_detector.onnx"
     detector = YoloDetector.load(result.model)
     assert {"item_slope", "item_bias", "strip_threshold"} <= detector.calibration.keys()
     assert detector.limits.confidence_threshold == pytest.approx(0.05)
     before = result.model.read_bytes()
-    again = run_prompt_training((), tmp_path / "run", replace(SETTINGS, epochs=2), resume=True)
+    plan = TrainingPlan(tmp_path / "run", replace(SETTINGS, epochs=2), resume=True)
+    again = run_prompt_training((), plan)
     assert again.model is not None
     assert again.model.read_bytes() != before
 
@@ -88,14 +89,14 @@ def _short(begin):
 
 def test_prompt_pictures_of_a_puzzle_set_alone(tmp_path: Path) -> None:
     folder = ROOT / "benchmarks/puzzles/text-strip"
-    result = run_prompt_training([folder], tmp_path / "run", SETTINGS, drawn=False)
+    result = run_prompt_training([folder], TrainingPlan(tmp_path / "run", SETTINGS), drawn=False)
     assert result.model is not None
     assert len(read_puzzles(folder).puzzles) == 100
 
 
 def test_nothing_to_learn_from_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="nothing to train on"):
-        run_prompt_training((), tmp_path / "run", SETTINGS, drawn=False)
+        run_prompt_training((), TrainingPlan(tmp_path / "run", SETTINGS), drawn=False)
 
 
 def test_scores_become_the_share_that_is_items(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from training.detector.data import read_detection_data
 from training.detector.export import LICENCE, describe, export_detector
 from training.detector.metrics import DetectionScores, Thresholds
 from training.detector.onnx_import import start_from_onnx
-from training.detector.run import run_detector_training
+from training.detector.run import TrainingPlan, run_detector_training
 from training.detector.samples import DetectionData
 from training.detector.settings import DetectorSettings
 from training.detector.trainer import DetectorTrainer, read_checkpoint
@@ -340,7 +340,7 @@ class TestCommand:
 
     def test_a_run_that_gets_no_better_stops_early(self, folder: Path, tmp_path: Path) -> None:
         settings = replace(SETTINGS, epochs=50, patience=1, rate=1e-6)
-        result = run_detector_training([folder], tmp_path / "run", settings)
+        result = run_detector_training([folder], TrainingPlan(tmp_path / "run", settings))
         assert not result.stopped
         assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
 
@@ -349,4 +349,4 @@ class TestCommand:
 
         (tmp_path / "last.pt").touch()
         with pytest.raises(TrainingError, match="--resume"):
-            run_detector_training([folder], tmp_path, SETTINGS)
+            run_detector_training([folder], TrainingPlan(tmp_path, SETTINGS))

@@ -1,4 +1,4 @@
-"""Strangers in a batch: crops without an item, which are nobody's partner and no symbol."""
+"""Negatives in a batch: crops without an item, which are nobody's partner and no symbol."""
 
 import numpy as np
 import pytest
@@ -21,9 +21,9 @@ def model() -> JointModel:
     return JointModel(("a", "b", "c")).train()
 
 
-def loss_of(model: JointModel, strangers: tuple[int, int]) -> dict[str, float]:
+def loss_of(model: JointModel, negatives: tuple[int, int]) -> dict[str, float]:
     prompt, scene = to_input(crops(6), "cpu"), to_input(crops(6), "cpu")
-    beside = tuple(to_input(crops(count), "cpu") for count in strangers)
+    beside = tuple(to_input(crops(count), "cpu") for count in negatives)
     same = torch.eye(6, dtype=torch.bool)
     labels = torch.tensor([0, 1, 2, -1, -1, -1])
     loss, parts = model.losses(prompt, scene, same, labels, LossWeights(), beside)
@@ -32,7 +32,7 @@ def loss_of(model: JointModel, strangers: tuple[int, int]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    ("strangers", "names"),
+    ("negatives", "names"),
     [
         ((0, 0), {"loss_match", "loss_pair", "loss_symbol"}),
         ((4, 0), {"loss_match", "loss_pair", "loss_symbol", "loss_unnamed"}),
@@ -41,13 +41,13 @@ def loss_of(model: JointModel, strangers: tuple[int, int]) -> dict[str, float]:
     ],
     ids=["none", "of-scenes", "of-prompts", "of-both"],
 )
-def test_every_kind_of_stranger_has_its_loss(
-    model: JointModel, strangers: tuple[int, int], names: set[str]
+def test_every_kind_of_negative_has_its_loss(
+    model: JointModel, negatives: tuple[int, int], names: set[str]
 ) -> None:
-    assert loss_of(model, strangers).keys() == names
+    assert loss_of(model, negatives).keys() == names
 
 
-def test_a_stranger_that_is_taken_for_the_partner_costs() -> None:
+def test_a_negative_that_is_taken_for_the_partner_costs() -> None:
     """Crops that the trunk cannot tell from the partner must raise the loss."""
     torch.manual_seed(1)
     model = JointModel().eval()
@@ -64,8 +64,8 @@ def test_a_stranger_that_is_taken_for_the_partner_costs() -> None:
     assert far < near_prompt <= far + np.log(2) + 1e-4
 
 
-def loss_match(model, prompt, scene, same, labels, strangers) -> float:
-    return model.losses(prompt, scene, same, labels, LossWeights(), strangers)[1]["loss_match"]
+def loss_match(model, prompt, scene, same, labels, negatives) -> float:
+    return model.losses(prompt, scene, same, labels, LossWeights(), negatives)[1]["loss_match"]
 
 
 def test_what_is_no_symbol_costs_least_where_all_are_as_likely() -> None:
@@ -75,7 +75,7 @@ def test_what_is_no_symbol_costs_least_where_all_are_as_likely() -> None:
     assert float(even) == pytest.approx(np.log(3))
 
 
-def test_blocks_with_and_without_strangers_are_joined() -> None:
+def test_blocks_with_and_without_negatives_are_joined() -> None:
     words = ("x", "y")
     labels = np.zeros(2, np.int64)
     with_some = Block(crops(2), crops(2), words, labels, crops(3), crops(1))

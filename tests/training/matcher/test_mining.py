@@ -16,7 +16,7 @@ from training.errors import TrainingError
 from training.matcher.cli import classifier_app, siamese_app
 from training.matcher.mining import false_alarms, mine, open_mined
 from training.matcher.synthetic_blocks import SyntheticSource
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 
 LETTERS = {"A": (20, 15), "K": (120, 80), "R": (210, 20), "W": (35, 95)}
 

@@ -28,7 +28,7 @@ from training.matcher.loop import Training
 from training.matcher.onnx_import import state_of_onnx, unfold
 from training.matcher.run import run_training
 from training.matcher.settings import Settings
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 
 LABELS = ("bar", "cross", "disc", "ring", "square", "wedge")
 ROOT = Path(__file__).parents[3]

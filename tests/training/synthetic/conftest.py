@@ -16,8 +16,8 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from PIL import Image
 
-from training.synthetic.catalogue import Catalogue, Design, Package
 from training.synthetic.errors import PackageUnavailableError
+from training.synthetic.ingredients.catalogue import Catalogue, Design, Package
 
 HAN = tuple(range(0x4E00, 0x4E00 + 1100))
 LATIN = tuple(range(0x21, 0x7F))

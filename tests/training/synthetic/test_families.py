@@ -12,7 +12,7 @@ from training.synthetic.families import FAMILIES
 from training.synthetic.families.latin import LATIN
 from training.synthetic.families.text_strip import TEXT_STRIP
 from training.synthetic.families.text_words import TEXT_WORDS
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 from training.synthetic.puzzle import Drawn, Family, draw_puzzle
 from training.synthetic.scenes import compose
 

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from labels.puzzles import read_puzzles
-from training.synthetic.catalogue import CATALOGUE
 from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import FAMILIES, find_families
 from training.synthetic.generate import run_generate
-from training.synthetic.palette import Palette
-from training.synthetic.stamps import CollectionRecord, FaceRecord, PhotoRecord, Stamp
+from training.synthetic.ingredients.catalogue import CATALOGUE
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.stamps import CollectionRecord, FaceRecord, PhotoRecord, Stamp
 
 ROOT = Path(__file__).resolve().parents[3]
 FONTS = [design.members[0] for design in CATALOGUE.fonts if design.split == "test"]

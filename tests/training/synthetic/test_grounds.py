@@ -8,7 +8,7 @@ from PIL import Image
 
 from training.synthetic import grounds
 from training.synthetic.grounds import GROUNDS, Ground, Use, random_ground
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 
 KINDS = [
     pytest.param(use, number, id=f"{use}-{number}")

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from training.synthetic import puzzle_strips
-from training.synthetic import strips as strips_module
-from training.synthetic.effects import Hollow, Outline, Pixelated
 from training.synthetic.families import FAMILIES
 from training.synthetic.families.icon_list import ICON_LIST
-from training.synthetic.items import Cut, IconItem, Pose, TextItem, visible_shape
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.items.effects import Hollow, Outline, Pixelated
+from training.synthetic.items.item import Cut, IconItem, Pose, TextItem, visible_shape
+from training.synthetic.items.styles import Style, paint
 from training.synthetic.legibility import (
     LEAST_OUTLINE,
     outline_seen,
@@ -22,11 +23,10 @@ from training.synthetic.legibility import (
     shape_kept,
     to_lab,
 )
-from training.synthetic.palette import Palette
+from training.synthetic.prompts import strips as strips_module
+from training.synthetic.prompts.strips import Strip, icon_readable, on_page
 from training.synthetic.puzzle import Family, draw_puzzle
 from training.synthetic.scenes import Placed, Spacing, place
-from training.synthetic.strips import Strip, icon_readable, on_page
-from training.synthetic.styles import Style, paint
 
 GREY = 128
 AT = (40, 30)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from benchmarks.one_site import Site, draw_site
 from labels.puzzles import read_puzzles, write_puzzles
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 
 
 @pytest.mark.parametrize("kind", ["characters", "icons"])

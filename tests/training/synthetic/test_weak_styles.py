@@ -10,7 +10,7 @@ from PIL import Image
 from benchmarks.weak_styles import CHOSEN, STYLES, WeakStyle, draw_weak, write_set
 from labels.puzzles import read_puzzles
 from training.synthetic.errors import IngredientsMissingError
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 from training.synthetic.puzzle import Drawn
 
 every_style = pytest.mark.parametrize("style", [pytest.param(s, id=s.name) for s in STYLES])

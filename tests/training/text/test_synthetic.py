@@ -9,7 +9,7 @@ from captcha import image
 
 from classifier.text_preprocess import TextPreprocess
 from training.errors import TextTrainingError
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 from training.text.blocks import FileBlocks, MemoryLoader, TextBlock
 from training.text.drawn_blocks import DrawnBlocks, drawing_loader, drawn_block
 from training.text.synthetic import BENCHMARK, HELD_OUT, TRAINING, DrawingPlan, TextDrawer

@@ -13,7 +13,7 @@ from training.synthetic.families.latin import LATIN
 from training.synthetic.families.mixed import MIXED
 from training.synthetic.families.text_strip import TEXT_STRIP
 from training.synthetic.families.text_words import TEXT_WORDS
-from training.synthetic.palette import Ingredient
+from training.synthetic.ingredients.palette import Ingredient
 from training.synthetic.puzzle import Family, PromptKind
 
 FAMILIES = (TEXT_WORDS, TEXT_STRIP, ICON_LIST, ICON_STRIP, MIXED, COMPOSITE, LATIN)

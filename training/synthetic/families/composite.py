@@ -10,7 +10,7 @@ from training.synthetic.background import (
     scene_ground,
     still_readable,
 )
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 from training.synthetic.puzzle import Drawn, Family
 from training.synthetic.puzzle_strips import prompt_strip
 from training.synthetic.selection import select_characters, select_icons

@@ -4,10 +4,10 @@ from numpy.random import Generator
 
 from training.synthetic.background import draw_background
 from training.synthetic.colours import RGB, random_colour
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
+from training.synthetic.prompts.strips import draw_prompt_icon, encode_strip, icon_readable, on_page
 from training.synthetic.puzzle import Drawn, Family
 from training.synthetic.selection import select_icons
-from training.synthetic.strips import draw_prompt_icon, encode_strip, icon_readable, on_page
 
 _WHITE: RGB = (255, 255, 255)
 _PAGES = 8

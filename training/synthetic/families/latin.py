@@ -3,9 +3,9 @@
 from numpy.random import Generator
 
 from training.synthetic.background import draw_background
-from training.synthetic.characters import pick_latin
-from training.synthetic.items import Item, TextItem, random_motion
-from training.synthetic.palette import Palette, by_design, random_face
+from training.synthetic.ingredients.palette import Palette, by_design, random_face
+from training.synthetic.items.characters import pick_latin
+from training.synthetic.items.item import Item, TextItem, random_motion
 from training.synthetic.puzzle import Drawn, Family
 from training.synthetic.selection import Selection, random_counts
 

@@ -2,7 +2,7 @@
 
 from numpy.random import Generator
 
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 from training.synthetic.puzzle import Drawn, Family
 from training.synthetic.puzzle_strips import draw_with_strip
 from training.synthetic.selection import Selection, random_counts, select_characters, select_icons

@@ -3,7 +3,7 @@
 from numpy.random import Generator
 
 from training.synthetic.background import draw_background
-from training.synthetic.palette import Palette
+from training.synthetic.ingredients.palette import Palette
 from training.synthetic.puzzle import Drawn, Family
 from training.synthetic.selection import select_characters
 

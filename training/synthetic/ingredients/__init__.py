@@ -1,0 +1,1 @@
+"""Ingredients: the fonts, icons and photos that puzzles are drawn from, fetched, split and read."""
