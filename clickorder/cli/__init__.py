@@ -16,6 +16,7 @@ from clickorder.cli.models import models_app
 from clickorder.cli.serve import serve
 from clickorder.cli.solve import solve
 from clickorder.cli.solve_arguments import SolveCommand
+from clickorder.cli.solver_options import limit_matrix_threads
 from clickorder.cli.text import text_app
 from clickorder.cli.training import average, generate, ingredients, quantise
 from labels.console import App
@@ -26,6 +27,7 @@ class OneSentence(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        limit_matrix_threads()
         try:
             return super().invoke(ctx)
         except Exception as error:

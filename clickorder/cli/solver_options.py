@@ -81,11 +81,7 @@ TWO_SOLVERS = "--backend chooses what solves in this process; a service at --url
 def settings_of(
     *, backend: Backend | None, level: LogLevel | None = None, **given: object
 ) -> "Settings":
-    """Settings of environment and file, and over them what was given on the command line.
-
-    To be called before NumPy is imported; see `limit_matrix_threads`.
-    """
-    limit_matrix_threads()
+    """Settings of environment and file, and over them what was given on the command line."""
     from service.settings import load_settings
     from service.settings_file import ConfigurationError
 
@@ -105,6 +101,7 @@ def limit_matrix_threads() -> None:
 
     The products of a solve take a fraction of a millisecond, and OpenBLAS would split each among
     all cores, whatever `threads` is. Where those are busy, it waits for the slowest: a prompt of
-    icons took 77 ms longer. OpenBLAS reads the variable when NumPy is imported.
+    icons took 77 ms longer. OpenBLAS reads the variable when NumPy is imported, so this comes
+    before any command's own imports.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

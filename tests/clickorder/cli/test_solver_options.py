@@ -8,9 +8,11 @@ import pytest
 
 _CODE = """
 import os, sys
-from clickorder.cli.solver_options import settings_of
-settings_of(backend=None)
+from typer.testing import CliRunner
+from clickorder.cli import app
 assert "numpy" not in sys.modules, "too late"
+done = CliRunner().invoke(app, ["evaluate", "no-such-set"])
+assert done.exit_code and "numpy" in sys.modules, "a command that needs NumPy ran"
 import numpy, threadpoolctl
 pools = [p for p in threadpoolctl.threadpool_info() if p["internal_api"] == "openblas"]
 print(os.environ["OPENBLAS_NUM_THREADS"], *{pool["num_threads"] for pool in pools})
