@@ -192,7 +192,7 @@ def measure(palette: "Palette", folder: Path, puzzles: int, rounds: int) -> list
     from service.settings import Settings
     from service.solving.tta import SECOND_PASS
 
-    settings = {"backend": "own", "threads": 1, "look_twice": False}
+    settings = {"backend": "own", "threads": 1, "effort": "fast"}
     solver = LocalSolver(Settings.model_validate(settings))
     solve: Mapping[str, Callable[[Puzzle], object]] = {
         "first pass": lambda puzzle: solver(puzzle, folder),

@@ -35,6 +35,8 @@ from labels.puzzles import Puzzle, read_puzzles
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from service.effort import Effort
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Module and what of it is timed; of nested steps each has its own time only.
@@ -307,12 +309,12 @@ def over_http(asked: Sequence[tuple[Puzzle, Path]]) -> Request:
     return Request(median(seen), median(counted), spent / len(seen) * 1000)
 
 
-def profile(asked: Sequence[tuple[Puzzle, Path]], *, look_twice: bool) -> Clock:
+def profile(asked: Sequence[tuple[Puzzle, Path]], *, effort: "Effort") -> Clock:
     """Solve puzzles with one thread and count the steps; the rest of a solve is a step too."""
     from clickorder.local import LocalSolver
     from service.settings import Settings
 
-    settings = {"backend": "own", "threads": 1, "look_twice": look_twice}
+    settings = {"backend": "own", "threads": 1, "effort": effort}
     solver = LocalSolver(Settings.model_validate(settings))
     solver(*asked[0])
     clock = Clock()
@@ -374,7 +376,7 @@ def main(
     }
     clocks = {
         f"{kind}{', first pass' if not twice else ''}": (
-            profile(chosen, look_twice=twice),
+            profile(chosen, effort="normal" if twice else "fast"),
             len(chosen),
         )
         for twice in (False, True)

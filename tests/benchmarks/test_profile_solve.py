@@ -83,7 +83,7 @@ def test_every_step_of_a_solve_is_counted_and_networks_have_limits():
         folder = next(one for one in default_sets(ROOT) if one.name == family)
         read = read_puzzles(folder)
         puzzles.append((read.puzzles[0], read.folder))
-    clock = profile(puzzles, look_twice=True)
+    clock = profile(puzzles, effort="normal")
     assert set(STEPS) <= set(clock.seconds)
     assert set(clock.runs) == {"detector", "prompt_detector", "classifier", "siamese"}
     found = networks(clock, len(puzzles), FILES, int8=1e9, single=5e8)
