@@ -1,6 +1,6 @@
 """Fit how a backend's scores become probabilities, on validation puzzles.
 
-    python benchmarks/calibrate.py --backend ddddocr --out service/calibrations/ddddocr.json SET...
+    python -m benchmarks.calibrate --backend ddddocr --out service/calibrations/ddddocr.json SET...
 
 Each kind of prompt and each look has a calibration of its own. The weight of the detector's scores
 is the one that solves most. The temperature and the score of "no box" shape the share of the best
@@ -21,39 +21,30 @@ follows, on the puzzles' own prompts; and where more than a few answers about ab
 above one half, the confidence stays below it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, TypeVar, cast
+from typing import Annotated
 
 import numpy as np
 import typer
-from numpy.random import Generator
 from numpy.typing import NDArray
 from rich.progress import track
 from scipy.optimize import minimize
 
+from benchmarks.calibration_cases import OWN, SINGLE, Case, Looks, asked, look_at, open_solver
 from clickorder.local import LocalSolver
-from labels.puzzles import Puzzle, PuzzleSet, read_puzzles
-from service.errors import ServiceError
+from labels.puzzles import read_puzzles
 from service.settings import Settings
 from service.solving.calibration import (
     INPUTS,
     KINDS,
     Calibration,
     Calibrations,
-    ConfidenceInputs,
     Kind,
 )
-from service.solving.matching import assign
-from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
-from service.solving.recognition import doubt
-from service.solving.scoring import Evidence
-from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
-from training.evaluation.scoring import in_order
 from training.evaluation.statistics import expected_calibration_error
 
 _TEMPERATURES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
@@ -91,91 +82,6 @@ _MOST_ABSENT = 0.04
 """Share of the answers about absent items that may be above one half."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Case:
-    """One puzzle with enough boxes at one look.
-
-    Attributes:
-        puzzle: With the truth.
-        evidence: What the look gave.
-        scores: `(M, N)` of the evidence without the detector's part.
-        present: Whether everything that is asked for is in the picture.
-        own: Whether the prompt is the puzzle's own.
-    """
-
-    puzzle: Puzzle
-    evidence: Evidence
-    scores: NDArray[np.float64]
-    present: bool = True
-    own: bool = True
-
-    def weighed(self, weight: float) -> NDArray[np.float64]:
-        """The scores with the detector's part at another weight."""
-        return self.scores + doubt(self.evidence.scene, weight)
-
-    def inputs(self, calibration: Calibration) -> ConfidenceInputs:
-        """What the confidence in the best assignment is computed from."""
-        own = calibration
-        return _inputs(self, own.detector_weight, own.temperature, own.null_score)
-
-    def right(self, weight: float) -> bool:
-        """Whether the best assignment is right, with the detector at a weight."""
-        if not self.present:
-            return False
-        result = assign(self.weighed(weight), keys=self.evidence.keys)
-        clicks = [
-            (round((x1 + x2) / 2), round((y1 + y2) / 2))
-            for x1, y1, x2, y2 in self.evidence.scene.boxes[result.boxes].tolist()
-        ]
-        return in_order(self.puzzle.words, self.puzzle.targets, clicks)
-
-
-OWN, SINGLE = "own", "one item alone"
-"""Prompts that a picture answers."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """A puzzle and what it is asked for.
-
-    Attributes:
-        puzzle: With the truth.
-        folder: Of its set.
-        prompt: For what its picture does not show; None for the puzzle's own.
-        what: Which kind of prompt this is, for the report.
-    """
-
-    puzzle: Puzzle
-    folder: Path
-    prompt: Prompt | None
-    what: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Looks:
-    """What both passes give for one prompt.
-
-    Attributes:
-        kind: Whose calibration it is for.
-        what: Which kind of prompt this is.
-        first: Of the first pass; None where that has too few boxes.
-        close: Of the second pass, likewise.
-    """
-
-    kind: Kind
-    what: str
-    first: Case | None
-    close: Case | None
-
-
-@lru_cache(maxsize=1 << 19)
-def _inputs(case: Case, weight: float, temperature: float, null_score: float) -> ConfidenceInputs:
-    """The inputs of a case; both halves and the whole are fitted on the same ones."""
-    scores, scene = case.weighed(weight), case.evidence.scene
-    result = assign(scores / temperature, null_score=null_score, keys=case.evidence.keys)
-    return ConfidenceInputs.of(result, scores, doubt(scene, weight), scene.scores)
-
-
 def main(
     sets: Annotated[list[Path], typer.Argument(help="Puzzle sets of the validation split.")],
     out: Annotated[Path, typer.Option(help="Calibration file to write.")],
@@ -187,12 +93,12 @@ def main(
         {"backend": backend, "models_dir": models_dir, "threads": 1, "workers": 1}
     )
     puzzles = [(s, p) for s in map(read_puzzles, sets) for p in s.puzzles]
-    asked = list(_asked(LocalSolver(settings), puzzles))
+    questions = list(asked(LocalSolver(settings), puzzles))
     with ProcessPoolExecutor(
-        initializer=_open, initargs=(settings,), mp_context=get_context("spawn")
+        initializer=open_solver, initargs=(settings,), mp_context=get_context("spawn")
     ) as pool:
-        work = pool.map(_look, asked, chunksize=8)
-        looks = list(track(work, description="Both passes", total=len(asked)))
+        work = pool.map(look_at, questions, chunksize=8)
+        looks = list(track(work, description="Both passes", total=len(questions)))
     fitted: dict[str, Calibration] = {}
     for kind in KINDS:
         own = [look for look in looks if look.kind == kind]
@@ -203,29 +109,6 @@ def main(
         print(f"{fitted[kind]}\n{fitted[f'{kind}_closely']}")
     out.parent.mkdir(parents=True, exist_ok=True)
     Calibrations(**fitted).save(out)
-
-
-_solver: LocalSolver
-"""Of a worker process."""
-
-
-def _open(settings: Settings) -> None:
-    global _solver
-    _solver = LocalSolver(settings)
-
-
-def _look(asked: "Asked") -> "Looks":
-    """Both passes over a puzzle with one prompt."""
-    first, close = (
-        _case(_solver, asked.puzzle, asked.folder, look, asked.prompt, own=asked.what == OWN)
-        for look in (FIRST_PASS, SECOND_PASS)
-    )
-    return Looks(_kind(asked.puzzle), asked.what, first, close)
-
-
-def _kind(puzzle: Puzzle) -> Kind:
-    """The kind of prompt whose calibration a puzzle is for."""
-    return puzzle.kind if puzzle.kind in ("words", "icons") else "pictures"
 
 
 def _tell(looks: Sequence[Looks], kind: Kind) -> None:
@@ -345,93 +228,6 @@ def _enough(looks: Sequence[Looks], one: Calibration, two: Calibration) -> float
     )  # fmt: skip
     solved = {s: float(np.where(sure_of >= s, first, close).mean()) for s in _SURE}
     return min(s for s in _SURE if solved[s] >= max(solved.values()) - _ENOUGH)
-
-
-def _asked(solver: LocalSolver, puzzles: Sequence[tuple[PuzzleSet, Puzzle]]) -> Iterator[Asked]:
-    """Every puzzle with its own prompt, and every second one with others.
-
-    These are one of its items alone, where no other item leaves its box to it, and what its picture
-    does not show.
-    """
-    rng = np.random.default_rng(5)
-    for own_set, own in puzzles:
-        yield Asked(own, own_set.folder, None, OWN)
-    for own_set, own in puzzles[::2]:
-        folder = own_set.folder
-        others = [(s, p) for s, p in puzzles if p.family == own.family and p.id != own.id]
-        if not others:
-            continue
-        if own.kind in ("words", "icons"):
-            yield Asked(_alone(own, int(rng.integers(len(own.words)))), folder, None, SINGLE)
-        other_set, other = others[int(rng.integers(len(others)))]
-        mine, theirs = solver.prompt(own, folder), solver.prompt(other, other_set.folder)
-        match mine, theirs:
-            case WordsPrompt(words), WordsPrompt(foreign):
-                foreign = tuple(word for word in foreign if word not in words)
-                for what, strange in _mixed(words, foreign, rng):
-                    yield Asked(own, folder, WordsPrompt(strange), what)
-            case IconsPrompt(icons), IconsPrompt(foreign_icons):
-                for what, strange_icons in _mixed(icons, foreign_icons, rng):
-                    yield Asked(own, folder, IconsPrompt(strange_icons), what)
-            case ImagePrompt(), ImagePrompt():
-                yield Asked(own, folder, theirs, "the prompt picture of another puzzle")
-            case RegionPrompt(), RegionPrompt((x1, y1, x2, y2)):
-                picture = solver.background(other, other_set.folder)
-                cut = ImagePrompt(picture[y1:y2, x1:x2])
-                yield Asked(own, folder, cut, "the prompt picture of another puzzle")
-            case _:
-                pass
-
-
-def _alone(puzzle: Puzzle, place: int) -> Puzzle:
-    """The puzzle with one of its words or icons as the whole prompt."""
-    items = cast("tuple[str, ...]", puzzle.prompt[puzzle.kind])
-    return replace(
-        puzzle,
-        prompt={puzzle.kind: (items[place],)},
-        words=(puzzle.words[place],),
-        targets=(puzzle.targets[place],),
-        accept=None,
-    )
-
-
-T = TypeVar("T")
-
-
-def _mixed(
-    own: tuple[T, ...], foreign: tuple[T, ...], rng: Generator
-) -> Iterator[tuple[str, tuple[T, ...]]]:
-    """One that is not there alone, one of several replaced by it, and nothing but such."""
-    if not foreign:
-        return
-    absent = foreign[int(rng.integers(len(foreign)))]
-    yield "absent alone", (absent,)
-    if len(own) > 1:
-        place = int(rng.integers(len(own)))
-        yield "one of several absent", (*own[:place], absent, *own[place + 1 :])
-    if len(foreign) > 1:
-        yield "all absent", foreign[: len(own)]
-
-
-def _case(
-    solver: LocalSolver,
-    puzzle: Puzzle,
-    folder: Path,
-    look: Augmentation,
-    prompt: Prompt | None = None,
-    *,
-    own: bool = True,
-) -> Case | None:
-    """What one look gives; with a prompt, one that asks for what is not there."""
-    try:
-        evidence = solver.evidence(puzzle, folder, look, prompt=prompt)
-    except ServiceError:
-        return None
-    items, boxes = evidence.scores.shape
-    if items == 0 or boxes < items:
-        return None
-    plain = evidence.scores - doubt(evidence.scene, evidence.calibration.detector_weight)
-    return Case(puzzle, evidence, plain, prompt is None, own)
 
 
 def _variables(cases: Sequence[Case], own: Calibration) -> NDArray[np.float64]:
