@@ -78,8 +78,9 @@ _NOTHING = dict.fromkeys(INPUTS, 0.0)
 _FEWEST = 40
 """Cases that a scaling of their own needs."""
 
-_MOST_ABSENT = 0.04
-"""Share of the answers about absent items that may be above one half."""
+_MOST_ABSENT = 0.05
+"""Share of the answers about absent items, of each kind of such prompts, that may be above one
+half."""
 
 
 def main(
@@ -188,8 +189,8 @@ def _for_own(calibration: Calibration, cases: Sequence[Case]) -> Calibration:
 def _present_from(
     looks: Sequence[Looks], one: Calibration, two: Calibration, enough: float
 ) -> float:
-    """The logit that only a few of the answers about absent items reach."""
-    logits = []
+    """The logit that only a few of the answers about absent items reach, of each kind of them."""
+    by_what: dict[str, list[float]] = {}
     for look in looks:
         if look.what in (OWN, SINGLE):
             continue
@@ -198,11 +199,13 @@ def _present_from(
             logit = float(_logits([look.first], one)[0])
         elif look.close:
             logit = float(_logits([look.close], two)[0])
-        logits.append(logit)
-    if len(logits) < _FEWEST:
-        return Calibration().present_from
-    bound = float(np.quantile(logits, 1 - _MOST_ABSENT, method="higher"))
-    return max(bound, Calibration().present_from)
+        by_what.setdefault(look.what, []).append(logit)
+    bounds = [
+        float(np.quantile(logits, 1 - _MOST_ABSENT, method="higher"))
+        for logits in by_what.values()
+        if len(logits) >= _FEWEST
+    ]
+    return max([*bounds, Calibration().present_from])
 
 
 def _rescaled(calibration: Calibration, cases: Sequence[Case], kind: Kind) -> Calibration:
