@@ -73,7 +73,7 @@ _RISING = 5
 """The first of them are never negative: a better share or fit never means less confidence."""
 
 _NOTHING = dict.fromkeys(INPUTS, 0.0)
-"""Of weights that a file may have from before."""
+"""No weights, in place of those that a file may have from before."""
 
 _FEWEST = 40
 """Cases that a scaling of their own needs."""

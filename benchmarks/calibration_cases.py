@@ -76,7 +76,7 @@ class Asked:
 
     Attributes:
         puzzle: With the truth.
-        folder: Of its set.
+        folder: The folder of its set.
         prompt: For what its picture does not show; None for the puzzle's own.
         what: Which kind of prompt this is, for the report.
     """
@@ -94,8 +94,8 @@ class Looks:
     Attributes:
         kind: Whose calibration it is for.
         what: Which kind of prompt this is.
-        first: Of the first pass; None where that has too few boxes.
-        close: Of the second pass, likewise.
+        first: The case of the first pass; None where that has too few boxes.
+        close: That of the second pass, likewise.
     """
 
     kind: Kind
@@ -113,7 +113,7 @@ def _inputs(case: Case, weight: float, temperature: float, null_score: float) ->
 
 
 _solver: LocalSolver
-"""Of a worker process."""
+"""The models of a worker process."""
 
 
 def open_solver(settings: Settings) -> None:

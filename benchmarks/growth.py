@@ -54,7 +54,7 @@ class Axis:
     """One way to grow.
 
     Attributes:
-        label: Of the axis.
+        label: The label of the axis.
         shapes: What is drawn, smallest first.
         measure: What grows.
     """
@@ -185,7 +185,7 @@ def measure(palette: "Palette", folder: Path, puzzles: int, rounds: int) -> list
     Args:
         palette: What they are drawn from.
         folder: Gets their pictures.
-        puzzles: Of each shape.
+        puzzles: The number of puzzles of each shape.
         rounds: How often each is solved.
     """
     from clickorder.local import LocalSolver

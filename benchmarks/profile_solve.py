@@ -71,7 +71,7 @@ class Clock:
 
     Attributes:
         seconds: By step.
-        runs: Of each session, the shapes of its inputs, a run each.
+        runs: The shapes of the inputs of each session, a run each.
     """
 
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -211,7 +211,7 @@ class Network:
         name: File.
         runs: Runs.
         ms: Processor time of them.
-        million_multiply_adds: Of them.
+        million_multiply_adds: Their multiply-adds, in millions.
         limit_ms: Least time, at the sustained rate of 8-bit products.
         float_limit_ms: The same at that of float ones.
     """

@@ -20,7 +20,7 @@ from modelfile import (
 from modelfile.tensors import normalised
 
 _MOST_CROPS = 32
-"""Of one run: more of them take more memory, and no less time for each."""
+"""Most crops of one run: more of them take more memory, and no less time for each."""
 
 
 class OnnxClassifier(CharsetClassifier):

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""Of a container, cgroup v2: microseconds of processor time in each period, and the period."""
+"""A container's share, cgroup v2: microseconds of processor time in each period, and the period."""
 
 
 def usable_cores(quota: Path = _QUOTA) -> int:

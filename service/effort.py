@@ -36,7 +36,7 @@ class Budget:
         """Whether a second pass is to follow.
 
         Args:
-            certainty: Of the first pass, 0..1.
+            certainty: How certain the first pass is, 0..1.
             sure: From which on the first pass is enough, as calibrated.
             spent_s: What the first pass took.
         """

@@ -27,8 +27,8 @@ _SIMILARITY = "similarity"
 _EMBEDDING = "embedding"
 
 _MOST_SCENE_CROPS = 48
-"""Of one run, which embeds the prompt's crops again: more take more memory, and hardly less
-time."""
+"""Most crops of one run, which embeds the prompt's crops again: more take more memory, and hardly
+less time."""
 
 
 class SiameseMatcher:

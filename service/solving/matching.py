@@ -193,7 +193,7 @@ def _pair(
     The boxes before it serve a subset, it serves the item, and the boxes after it serve the rest.
 
     Args:
-        weight: Of the item on the box.
+        weight: The weight of the item on the box.
         before: `(2^M + 1,)` float64 sums of the boxes before it, and of nothing, by subset.
         after: The same of the boxes after it, without nothing.
         item: Which.

@@ -74,8 +74,8 @@ class Slots:
         """`(K, 4)` the box of each slot's item.
 
         Args:
-            width: Of the picture, in pixels.
-            height: The same.
+            width: Width of the picture, in pixels.
+            height: Height of the picture, in pixels.
             found: `(N, 4)` boxes that a detector found in it; where one fits a slot, it is taken.
         """
         boxes = self.on(width, height)

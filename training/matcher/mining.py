@@ -99,7 +99,7 @@ def false_alarms(folder: Path, puzzle: Puzzle, detector: Detector) -> Iterator[V
     """The detector's best boxes of a scene that show nothing of any item, at a closer look.
 
     Args:
-        folder: Of the puzzle's set.
+        folder: The folder of the puzzle's set.
         puzzle: With all its items.
         detector: Finds items in scenes.
 
