@@ -64,12 +64,12 @@ those of which one of several words is absent above one half; icons 0.10 and 0.0
 Prompt pictures are never asked for one of several absent items."""
 
 _NAMES = (
-    "share_slope", "detection_slope", "faintest_slope", "worst_slope", "average_slope",
-    "boxes_slope", "items_slope", "alone", "bias",
+    "share_slope", "cut_slope", "detection_slope", "faintest_slope", "worst_slope",
+    "average_slope", "boxes_slope", "items_slope", "alone", "bias",
 )  # fmt: skip
 """Weights of the logistic regression, in the order of the variables."""
 
-_RISING = 5
+_RISING = 6
 """The first of them are never negative: a better share or fit never means less confidence."""
 
 _NOTHING = dict.fromkeys(INPUTS, 0.0)
@@ -234,7 +234,7 @@ def _enough(looks: Sequence[Looks], one: Calibration, two: Calibration) -> float
 
 
 def _variables(cases: Sequence[Case], own: Calibration) -> NDArray[np.float64]:
-    """`(N, 9)` what `_NAMES` weigh, in their order."""
+    """`(N, 10)` what `_NAMES` weigh, in their order."""
     rows = []
     for case in cases:
         inputs = case.inputs(own)
@@ -248,7 +248,7 @@ def _regression(
     """Weights of the variables by `_NAMES`, and the mean log loss.
 
     Args:
-        variables: `(N, 9)`.
+        variables: `(N, 10)`.
         right: `(N,)` whether the answer was right.
         counts: `(N,)` how much each case counts.
     """

@@ -109,7 +109,9 @@ def _inputs(case: Case, weight: float, temperature: float, null_score: float) ->
     """The inputs of a case; both halves and the whole are fitted on the same ones."""
     scores, scene = case.weighed(weight), case.evidence.scene
     result = assign(scores / temperature, null_score=null_score, keys=case.evidence.keys)
-    return ConfidenceInputs.of(result, scores, doubt(scene, weight), scene.scores)
+    return ConfidenceInputs.of(
+        result, scores, doubt(scene, weight), scene.scores, case.evidence.cut_share
+    )
 
 
 _solver: LocalSolver

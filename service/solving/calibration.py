@@ -60,6 +60,7 @@ class Calibration:
         boxes_slope: Weight of `boxes`.
         items_slope: Weight of `items`.
         alone: Weight of `alone`.
+        cut_slope: Weight of `cut`.
         own_slope: Slope of the second scaling, which is fitted on prompts whose items are all
             there: the weights above are fitted on absent items too, and say too little of these.
         own_bias: Its intercept.
@@ -93,6 +94,7 @@ class Calibration:
     boxes_slope: float = 0.0
     items_slope: float = 0.0
     alone: float = 0.0
+    cut_slope: float = 0.0
     own_slope: float = 1.0
     own_bias: float = 0.0
     present_from: float = -100.0
@@ -137,6 +139,7 @@ INPUTS: Mapping[str, str] = {
     "boxes_slope": "boxes",
     "items_slope": "items",
     "alone": "alone",
+    "cut_slope": "cut",
 }
 """Weights of a calibration to the inputs that they weigh."""
 
@@ -159,6 +162,7 @@ class ConfidenceInputs:
         boxes: Log of the number of boxes: among many, one fits an absent item by chance.
         items: Number of items.
         alone: 1 where there is only one item, which no other item leaves its box to.
+        cut: Logit of the weight of the cut of a prompt picture among all its cuts, at most 9.
     """
 
     raw: float
@@ -172,6 +176,7 @@ class ConfidenceInputs:
     boxes: float
     items: float
     alone: float
+    cut: float
 
     @classmethod
     def of(
@@ -180,6 +185,7 @@ class ConfidenceInputs:
         scores: NDArray[np.float64],
         doubt: NDArray[np.float64],
         detected: NDArray[np.floating],
+        cut_share: float = 1.0,
     ) -> "ConfidenceInputs":
         """The inputs of an assignment in which every item has a box.
 
@@ -188,6 +194,7 @@ class ConfidenceInputs:
             scores: `(M, N)` log-likelihoods of items on boxes.
             doubt: `(N,)` the detector's part in them.
             detected: `(N,)` the detector's scores, 0..1.
+            cut_share: Weight of the cut of a prompt picture among all its cuts.
         """
         items, boxes = scores.shape
         chosen = scores[np.arange(items), result.boxes]
@@ -207,6 +214,7 @@ class ConfidenceInputs:
             boxes=float(np.log(boxes)),
             items=float(items),
             alone=float(items == 1),
+            cut=min(_logit(cut_share), _BEST_ODDS),
         )
 
 

@@ -42,6 +42,8 @@ class Evidence:
         keys: One per item; equal keys are the same item asked for twice.
         used: Roles of the models that took part.
         calibration: Calibration of this kind of prompt.
+        cut_share: Weight of the cut of a prompt picture among all its cuts, 0..1; 1 where the
+            items are given.
     """
 
     scene: Detections
@@ -50,6 +52,7 @@ class Evidence:
     keys: tuple[Hashable, ...]
     used: tuple[str, ...]
     calibration: Calibration
+    cut_share: float = 1.0
 
 
 @dataclass
@@ -192,6 +195,8 @@ class Scorer:
             for cut in found.cuts
         ]
         rows = list(found.cuts[int(np.argmax(worths))].rows) if worths else []
+        # Log-likelihood ratios, so that they are weights among each other.
+        share = float(1 / np.exp(np.array(worths) - max(worths)).sum()) if worths else 1.0
         reader = () if self._parts.prompt_detector is None else ("prompt_detector",)
         return replace(
             whole,
@@ -199,6 +204,7 @@ class Scorer:
             labels=(None,) * len(rows),
             keys=tuple(range(len(rows))),
             used=(*reader, *whole.used),
+            cut_share=share,
         )
 
     def _picture_evidence(

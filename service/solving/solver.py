@@ -321,7 +321,9 @@ def _inputs(result: Assignment, evidence: Evidence) -> ConfidenceInputs | None:
     if (result.boxes < 0).any() or len(result.boxes) == 0:
         return None
     taken = doubt(evidence.scene, evidence.calibration.detector_weight)
-    return ConfidenceInputs.of(result, evidence.scores, taken, evidence.scene.scores)
+    return ConfidenceInputs.of(
+        result, evidence.scores, taken, evidence.scene.scores, evidence.cut_share
+    )
 
 
 def _rounded(box: NDArray[np.float32]) -> Box:

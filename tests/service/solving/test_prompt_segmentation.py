@@ -110,6 +110,18 @@ def test_a_part_within_an_item_speaks_against_a_cut_that_takes_both() -> None:
 
 
 @pytest.mark.parametrize(
+    ("left", "score", "items"),
+    [(50, 0.2, 4), (130, 0.2, 3), (130, 0.4, 4), (150, 0.4, 3), (150, 0.95, 4)],
+    ids=["fills-a-gap", "faint-at-the-end", "fits-the-row", "out-of-the-row", "sure"],
+)
+def test_items_in_equal_cells_are_likelier_than_others(left: int, score: float, items: int) -> None:
+    cells = [x for x in (10, 50, 90, 130) if x != left][:3]
+    boxes = [(x, 8, x + 24, 32) for x in (*cells, left)]
+    likeliest, *_ = every(candidates(Finds(boxes, [0.9, 0.9, 0.9, score]), NOISE))
+    assert len(likeliest) == items
+
+
+@pytest.mark.parametrize(
     ("count", "sizes"),
     [((2, 2), {2}), ((1, 2), {1, 2}), ((5, 6), {1, 2, 3})],
     ids=["exact", "range", "impossible-is-ignored"],
