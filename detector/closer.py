@@ -1,8 +1,9 @@
-"""A closer look: the same detector on a mirrored picture and on enlarged parts of it.
+"""A closer look: the same detector on enlarged parts of a picture.
 
 What a small network misses at its input's resolution it often finds in a part that fills the input.
-It costs six runs instead of one, and brings spare boxes along; so it is for pictures on which one
-run was not enough.
+It costs four more runs, and brings spare boxes along; so it is for pictures on which one run was
+not enough. A run on the mirrored picture as well solves no more: 180 of 266 validation puzzles
+either way.
 """
 
 import numpy as np
@@ -26,6 +27,7 @@ def detect_closely(
     image: NDArray[np.uint8],
     max_boxes: int,
     iou_threshold: float = _IOU_THRESHOLD,
+    whole: Detections | None = None,
 ) -> Detections:
     """Find every item of a picture, also where one run misses some.
 
@@ -34,23 +36,17 @@ def detect_closely(
         image: `(H, W, 3)` uint8 RGB.
         max_boxes: At most this many boxes, the best ones.
         iou_threshold: A box that overlaps a better one by more than this is dropped.
+        whole: What the detector finds on the whole picture, if it was run on it before.
 
     Returns:
         The union of all runs.
     """
-    runs = [detector.detect(image), _mirrored(detector, image), *_parts(detector, image)]
+    runs = [detector.detect(image) if whole is None else whole, *_parts(detector, image)]
     boxes = np.concatenate([run.boxes for run in runs])
     scores = np.concatenate([run.scores for run in runs])
     classes = np.concatenate([run.classes for run in runs])
     kept = nms(boxes, scores, iou_threshold)[:max_boxes]
     return Detections(boxes[kept], scores[kept], classes[kept])
-
-
-def _mirrored(detector: Detector, image: NDArray[np.uint8]) -> Detections:
-    found = detector.detect(np.ascontiguousarray(image[:, ::-1]))
-    boxes = found.boxes.copy()
-    boxes[:, [0, 2]] = image.shape[1] - found.boxes[:, [2, 0]]
-    return Detections(boxes, found.scores, found.classes)
 
 
 def _parts(detector: Detector, image: NDArray[np.uint8]) -> list[Detections]:

@@ -25,6 +25,10 @@ _UNKNOWN_SCORE = -9.0
 _MOST_TOLD = 10
 """Names of a gallery that an error lists."""
 
+_CHARACTER = 0.8
+"""Certainty of the classifier below which an item is no character. Where all items of a prompt are
+such, the scene is not read: of 670 validation puzzles 576 are solved, and 575 if it always is."""
+
 _FAINTEST = 0.01
 """Detector scores under this count as this."""
 
@@ -134,13 +138,15 @@ class Recogniser:
             reader = self.classifier
             items = [c for picture, boxes in prompt for c in reader.crop(picture, boxes)]
             read = reader.read(augmentation.item_views(items))
-            seen = reader.read(augmentation.views(reader.crop(background, scene.boxes)))
-            agreement = weight * read.agreement(seen).astype(np.float64)
-            if self.matcher is not None:
-                # Icons are no characters: what is read in them counts as far as it is certain.
-                agreement *= np.outer(read.certainty(), seen.certainty())
-            scores = scores + agreement if self.matcher is not None else agreement
-            used.append("classifier")
+            certainty = read.certainty()
+            if self.matcher is None or certainty.max(initial=0.0) >= _CHARACTER:
+                seen = reader.read(augmentation.views(reader.crop(background, scene.boxes)))
+                agreement = weight * read.agreement(seen).astype(np.float64)
+                if self.matcher is not None:
+                    # Icons are no characters: what is read in them counts as far as it is certain.
+                    agreement *= np.outer(certainty, seen.certainty())
+                scores = scores + agreement if self.matcher is not None else agreement
+                used.append("classifier")
         scores = merged(scores, count, len(scene))
         return scores + doubt(scene, calibration.detector_weight), tuple(used)
 

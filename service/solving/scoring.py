@@ -56,9 +56,15 @@ class Evidence:
 
 
 @dataclass
-class PromptCache:
-    """Prompt segmentation cached between passes."""
+class PassCache:
+    """What the passes over a puzzle have in common.
 
+    Attributes:
+        whole: Boxes of the whole background.
+        cuts: Cuts of the prompt picture.
+    """
+
+    whole: Detections | None = None
     cuts: Candidates | None = None
 
 
@@ -98,13 +104,27 @@ class Scorer:
         names = detector.classes if isinstance(detector, Limitable) else ()
         return () if names == (ITEM,) else names
 
-    def detect(self, image: Picture, augmentation: Augmentation = FIRST_PASS) -> Detections:
-        """The best boxes of an `(H, W, 3)` uint8 RGB picture."""
-        if augmentation.tiles and self._iou_threshold is not None:
-            return detect_closely(self._scene_detector, image, self._max_boxes, self._iou_threshold)
+    def detect(
+        self,
+        image: Picture,
+        augmentation: Augmentation = FIRST_PASS,
+        cache: PassCache | None = None,
+    ) -> Detections:
+        """The best boxes of an `(H, W, 3)` uint8 RGB picture.
+
+        Args:
+            image: `(H, W, 3)` uint8 RGB.
+            augmentation: Whether the detector sees enlarged parts as well.
+            cache: Cache of an earlier pass over the same picture; filled for a later one.
+        """
+        cache = cache or PassCache()
+        found = cache.whole or self._scene_detector.detect(image)
+        cache.whole = found
         if augmentation.tiles:
-            return detect_closely(self._scene_detector, image, self._max_boxes)
-        found = self._scene_detector.detect(image)
+            limit = {} if self._iou_threshold is None else {"iou_threshold": self._iou_threshold}
+            return detect_closely(
+                self._scene_detector, image, self._max_boxes, whole=found, **limit
+            )
         keep = slice(self._max_boxes)
         return Detections(found.boxes[keep], found.scores[keep], found.classes[keep])
 
@@ -114,7 +134,7 @@ class Scorer:
         prompt: Prompt,
         watch: StageTimer,
         augmentation: Augmentation = FIRST_PASS,
-        cache: PromptCache | None = None,
+        cache: PassCache | None = None,
     ) -> Evidence:
         """Everything that is to be known of a puzzle.
 
@@ -132,8 +152,9 @@ class Scorer:
             RegionOutsideError: the region is not inside the background.
         """
         self._check(background, prompt)
+        cache = cache or PassCache()
         with watch.stage("detect"):
-            scene = self.detect(background, augmentation)
+            scene = self.detect(background, augmentation, cache)
             if isinstance(prompt, RegionPrompt):
                 scene = _outside(scene, prompt.region)
         match prompt:
@@ -154,7 +175,6 @@ class Scorer:
                 picture = image
             case RegionPrompt((x1, y1, x2, y2), count, slots):
                 picture = background[y1:y2, x1:x2]
-        cache = cache or PromptCache()
         with watch.stage("detect"):
             found = cache.cuts
             if found is None:

@@ -21,7 +21,7 @@ from service.solving.matching import MAX_ITEMS, Assignment, assign
 from service.solving.parts import Parts
 from service.solving.prompts import Prompt, with_layout
 from service.solving.recognition import doubt, unknown_word
-from service.solving.scoring import Evidence, PromptCache, Scorer
+from service.solving.scoring import Evidence, PassCache, Scorer
 from service.solving.spelling import can_spell, spelled
 from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
 from service.telemetry.stages import StageTimer
@@ -116,7 +116,7 @@ class Solver:
         """
         prompt = self._laid_out(prompt)
         watch = StageTimer(check, dict.fromkeys(("detect", "recognise", "match"), 0.0))
-        cache = PromptCache()
+        cache = PassCache()
         budget = Budget(effort or self._effort, until)
         start = perf_counter()
         verdict = self._verdict(background, prompt, watch, cache, FIRST_PASS)
@@ -144,7 +144,7 @@ class Solver:
         background: Picture,
         prompt: Prompt,
         watch: StageTimer,
-        cache: PromptCache,
+        cache: PassCache,
         augmentation: Augmentation,
     ) -> "_Verdict":
         """What one pass gives."""

@@ -1,9 +1,8 @@
 """Test-time augmentation: what a pass over a puzzle runs the networks on besides the picture.
 
 Most puzzles are sure at the first pass. The others are worth several runs of every network: the
-second pass shows the detector a mirrored picture and enlarged parts as well, and recognises what it
-finds rotated too, since networks know upright items best, and enlarged, since boxes are rarely
-tight.
+second pass shows the detector enlarged parts as well, and recognises what it finds rotated too,
+since networks know upright items best, and enlarged, since boxes are rarely tight.
 """
 
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ class Augmentation:
     """What one pass runs the networks on, besides pictures and crops as they are.
 
     Attributes:
-        tiles: Whether the detector sees a mirrored picture and enlarged parts as well.
+        tiles: Whether the detector sees enlarged parts as well.
         rotations_deg: By how much crops of the scene are rotated as well, counter-clockwise.
         item_rotations_deg: The same for pictures of prompt items, of which there are fewer.
         zooms: Shares of the sides that enlarged crops of the scene show, besides the whole.
@@ -75,10 +74,11 @@ def merged(scores: NDArray[np.float64], items: int, boxes: int) -> NDArray[np.fl
 
 FIRST_PASS = Augmentation()
 SECOND_PASS = Augmentation(
-    True, rotations_deg=(-30.0, -15.0, 15.0, 30.0), item_rotations_deg=(-15.0, 15.0), zooms=(0.86,)
+    True, rotations_deg=(-15.0, 15.0), item_rotations_deg=(-15.0, 15.0), zooms=(0.86,)
 )
-"""Of the 60 validation puzzles that come to the second pass first, 39 are solved; 35 without the
-zoom and with the logarithm of the mean alone. Contrast that is stretched, a second zoom and zooms
+"""Of the 266 of 670 validation puzzles that come to the second pass, 152 are solved by the first
+one, 171 with the enlarged parts alone, 181 with these views too, and 180 with rotations by 30
+degrees besides, which cost a fifth of the time. Contrast that is stretched, a second zoom and zooms
 of rotated crops bring nothing more."""
 
 

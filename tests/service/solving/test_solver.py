@@ -197,9 +197,9 @@ def test_every_crop_goes_through_the_network_once_a_pass() -> None:
     ("sure", "effort", "runs"),
     [
         (0.0, "normal", [3]),
-        (1.1, "normal", [3, 18]),
+        (1.1, "normal", [3, 12]),
         (1.1, "fast", [3]),
-        (0.0, "thorough", [3, 18]),
+        (0.0, "thorough", [3, 12]),
     ],
     ids=["sure-at-once", "unsure", "unsure-but-hurried", "sure-but-thorough"],
 )
@@ -218,7 +218,7 @@ def test_what_the_first_pass_is_unsure_of_takes_a_second(
         effort=effort,
     )
     answer = own.solve(SCENE, WordsPrompt(("red", "blue")))
-    # Every box once, and rotated twice both ways and enlarged in the second pass.
+    # Every box once, and rotated both ways and enlarged as well in the second pass.
     assert classifier.runs == runs
     assert spots(answer) == [(100, 50), (20, 20)]
     passed_twice = len(runs) == 2
@@ -287,7 +287,7 @@ def test_a_request_that_nobody_waits_for_ends_in_the_second_pass_too() -> None:
         unsure(ColourClassifier()).solve(SCENE, WordsPrompt(("red", "blue")), check=check)
 
 
-def test_a_prompt_picture_is_cut_once_for_both_passes() -> None:
+def test_what_both_passes_look_at_is_looked_at_once() -> None:
     class Counting(SquareDetector):
         seen: ClassVar[list[tuple[int, ...]]] = []
 
@@ -300,7 +300,29 @@ def test_a_prompt_picture_is_cut_once_for_both_passes() -> None:
     answer = own.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
     assert spots(answer) == [(100, 50)]
     assert Counting.seen.count((30, 100)) == 1
-    assert Counting.seen.count(SCENE.shape[:2]) == 3, "at the first pass, again, and mirrored"
+    assert Counting.seen.count(SCENE.shape[:2]) == 1
+    assert Counting.seen.count((75, 130)) == 4, "the enlarged parts"
+
+
+@pytest.mark.parametrize(
+    ("ground", "runs", "roles"),
+    [
+        (BLUE, [1, 3], {"detector", "siamese", "classifier"}),
+        ((120, 120, 120), [1], {"detector", "siamese"}),
+    ],
+    ids=["a-character", "none"],
+)
+def test_a_scene_is_read_only_for_items_that_are_characters(
+    ground: tuple[int, int, int], runs: list[int], roles: set[str]
+) -> None:
+    classifier = ColourClassifier()
+    item = np.full((20, 20, 3), ground, np.uint8)
+    both = Calibrations(pictures=Calibration(classifier_weight=0.5))
+    own = Solver(Parts(SquareDetector(), classifier, ColourMatcher(), calibrations=both))
+    answer = own.solve(SCENE, IconsPrompt((item,)), effort="fast")
+    assert len(answer.clicks) == 1
+    assert classifier.runs == runs
+    assert set(answer.models) == roles
 
 
 @pytest.mark.parametrize(
