@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import iou_matrix
-from detector.detections import Detector
+from detector.detections import Detections, Detector
+from detector.nms import nms
 from service.solving.prompt_slots import Slots
 
 _GROUND_TOLERANCE = 24
@@ -32,6 +33,12 @@ _MAX_ASPECT = 1.2
 
 _SURE_SCORE = 0.25
 """Boxes from this score on say how large the items are."""
+
+_LIKELY_SCORE, _FEW_COLUMNS, _NMS_IOU = 0.1, 0.67, 0.45
+"""Where the boxes from this score on, with a margin as wide as one of them, take no more than this
+share of the columns, the detector runs on these alone as well: in wide pictures small items are
+too few pixels of its input. 608 instead of 602 of 640 validation prompts are counted right, as many
+if it always does; 603 if the second run takes the place of the first."""
 
 _MOST_BOXES = 16
 
@@ -188,7 +195,7 @@ def _detected(
     detector: Detector, picture: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """`(K, 4)` boxes that are no specks and their `(K,)` scores, best first."""
-    seen = detector.detect(picture)
+    seen = _closer(detector, picture, detector.detect(picture))
     if not len(seen):
         return seen.boxes, seen.scores
     sizes = seen.boxes[:, 2:] - seen.boxes[:, :2]
@@ -197,6 +204,23 @@ def _detected(
     usual = np.percentile(sizes[sure].max(axis=1), _USUAL_PERCENTILE)
     large = np.flatnonzero((sizes >= _LEAST_ITEM * usual).any(axis=1))[:_MOST_BOXES]
     return seen.boxes[large], seen.scores[large]
+
+
+def _closer(detector: Detector, picture: NDArray[np.uint8], seen: Detections) -> Detections:
+    """What is found, with what a second run finds on the columns around it, if these are few."""
+    if not len(seen):
+        return seen
+    likely = seen.boxes[seen.scores >= min(_LIKELY_SCORE, float(seen.scores[0]))]
+    margin = float(np.median((likely[:, 2:] - likely[:, :2]).max(axis=1)))
+    left = max(0, int(likely[:, 0].min() - margin))
+    right = min(picture.shape[1], int(likely[:, 2].max() + margin))
+    if right - left > _FEW_COLUMNS * picture.shape[1]:
+        return seen
+    near = detector.detect(np.ascontiguousarray(picture[:, left:right]))
+    boxes = np.concatenate([seen.boxes, near.boxes + np.array([left, 0, left, 0], np.float32)])
+    scores = np.concatenate([seen.scores, near.scores])
+    kept = nms(boxes, scores, _NMS_IOU)
+    return Detections(boxes[kept], scores[kept], np.concatenate([seen.classes, near.classes])[kept])
 
 
 def _by_probability(

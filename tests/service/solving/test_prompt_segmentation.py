@@ -83,6 +83,47 @@ def test_the_detector_reads_left_to_right_and_loses_specks() -> None:
     assert not any((140, 143) in spans(cut) for cut in others)
 
 
+class Nearsighted:
+    """Finds dark bars that are at least a tenth of the picture's width."""
+
+    name = "nearsighted 1"
+
+    def __init__(self) -> None:
+        self.widths: list[int] = []
+
+    def detect(self, image: Picture) -> Detections:
+        self.widths.append(image.shape[1])
+        dark = np.flatnonzero(image[20, :, 0] < 50)
+        starts = dark[np.diff(dark, prepend=-2) > 1]
+        ends = dark[np.diff(dark, append=1 << 20) > 1] + 1
+        wide = ends - starts >= 0.1 * image.shape[1]
+        boxes = [(x1, 8, x2, 32) for x1, x2 in zip(starts[wide], ends[wide], strict=True)]
+        return Detections(
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.full(len(boxes), 0.9, np.float32),
+            np.zeros(len(boxes), np.int64),
+        )
+
+
+@pytest.mark.parametrize(
+    ("drawn", "found", "runs"),
+    [
+        ([(100, 120), (128, 140)], [(100, 120), (128, 140)], [200, 68]),
+        ([(10, 34), (60, 72), (160, 184)], [(10, 34), (160, 184)], [200]),
+        ([], [], [200]),
+    ],
+    ids=["near-each-other", "all-over-the-picture", "nothing"],
+)
+def test_few_columns_of_a_wide_picture_are_looked_at_again(
+    drawn: list[tuple[int, int]], found: list[tuple[int, int]], runs: list[int]
+) -> None:
+    detector = Nearsighted()
+    # Bars on a ground that is nowhere empty, so that no cut comes from gaps.
+    cuts = candidates(detector, np.minimum(strip(drawn), np.maximum(NOISE, 60)))
+    assert sorted(spans(cuts.boxes)) == found
+    assert detector.widths == runs
+
+
 @pytest.mark.parametrize(
     ("last", "items"), [(0.85, 3), (0.5, 3), (0.08, 2)], ids=["sure", "likely", "doubtful"]
 )
