@@ -23,7 +23,7 @@ from service.solving.matching import assign
 from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
 from service.solving.recognition import doubt
 from service.solving.scoring import Evidence
-from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
+from service.solving.tta import FIRST_PASS, Augmentation, second_pass
 from training.evaluation.scoring import in_order
 
 
@@ -127,10 +127,10 @@ def open_solver(settings: Settings) -> None:
 def look_at(question: Asked) -> Looks:
     """Both passes over a puzzle with one prompt."""
     own = question.what == OWN
-    first, close = (
-        _case(_solver, question.puzzle, question.folder, look, question.prompt, own=own)
-        for look in (FIRST_PASS, SECOND_PASS)
-    )
+    puzzle, folder, prompt = question.puzzle, question.folder, question.prompt
+    first = _case(_solver, puzzle, folder, FIRST_PASS, prompt, own=own)
+    worst = first.inputs(first.evidence.calibration).worst_fit if first else -np.inf
+    close = _case(_solver, puzzle, folder, second_pass(worst), prompt, own=own)
     return Looks(_kind(question.puzzle), question.what, first, close)
 
 

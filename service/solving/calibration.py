@@ -250,7 +250,7 @@ class Calibrations:
 
     def of(self, kind: Kind, augmentation: Augmentation) -> Calibration:
         """The one for a kind of prompt and a pass."""
-        suffix = "_closely" if augmentation.tiles else ""
+        suffix = "" if augmentation == FIRST_PASS else "_closely"
         found: Calibration | None = getattr(self, kind + suffix)
         return found or self.of("pictures", augmentation)
 

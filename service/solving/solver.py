@@ -23,7 +23,7 @@ from service.solving.prompts import Prompt, with_layout
 from service.solving.recognition import doubt, unknown_word
 from service.solving.scoring import Evidence, PassCache, Scorer
 from service.solving.spelling import can_spell, spelled
-from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
+from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation, second_pass
 from service.telemetry.stages import StageTimer
 
 Picture = NDArray[np.uint8]
@@ -124,7 +124,8 @@ class Solver:
         if budget.again(verdict.certainty, sure, perf_counter() - start):
             guarded = replace(watch, check=budget.guarded(check))
             with suppress(OutOfTimeError):
-                verdict = self._verdict(background, prompt, guarded, cache, SECOND_PASS)
+                augmentation = second_pass(verdict.worst_fit)
+                verdict = self._verdict(background, prompt, guarded, cache, augmentation)
         evidence, result, confidence = verdict.evidence, verdict.result, verdict.confidence
         reason = _reason(verdict, min_confidence)
         return Answer(
@@ -155,7 +156,7 @@ class Solver:
             result = assign(scores, null_score=calibration.null_score, keys=evidence.keys)
         inputs = _inputs(result, evidence)
         if inputs is None:
-            return _Verdict(evidence, result, confidence=0.0, certainty=0.0, worst_fit=0.0)
+            return _Verdict(evidence, result, confidence=0.0, certainty=0.0, worst_fit=-np.inf)
         return _Verdict(
             evidence,
             result,
@@ -288,7 +289,7 @@ class _Verdict:
         confidence: That it is right, 0..1.
         certainty: The same if everything asked for is in the picture; what a second pass depends
             on, which finds no item that is not there.
-        worst_fit: Log-likelihood of the item that fits worst.
+        worst_fit: Log-likelihood of the item that fits worst; minus infinity where one has no box.
     """
 
     evidence: Evidence

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -265,10 +264,13 @@ def test_a_second_pass_that_takes_too_long_is_broken_off(monkeypatch: pytest.Mon
             return super().detect(image)
 
     classifier, detector = ColourClassifier(), Slowing()
-    answer = unsure(classifier, detector).solve(SCENE, WordsPrompt(("red", "blue")), until=100.0)
+    without_red = picture(200, 100, [(10, 10, BLUE), (90, 40, BLUE), (150, 70, GREEN)])
+    prompt = WordsPrompt(("red", "blue"))
+    answer = unsure(classifier, detector).solve(without_red, prompt, until=100.0)
     assert detector.runs > 1
     assert classifier.runs == [3], "the second pass ends before crops are read"
-    assert answer.confidence > 0.5
+    hurried = unsure(ColourClassifier()).solve(without_red, prompt, effort="fast")
+    assert answer.confidence == hurried.confidence > 1e-6
 
 
 def test_a_request_that_nobody_waits_for_ends_in_the_second_pass_too() -> None:
@@ -287,21 +289,27 @@ def test_a_request_that_nobody_waits_for_ends_in_the_second_pass_too() -> None:
         unsure(ColourClassifier()).solve(SCENE, WordsPrompt(("red", "blue")), check=check)
 
 
-def test_what_both_passes_look_at_is_looked_at_once() -> None:
+@pytest.mark.parametrize(
+    ("item", "parts"), [(RED, 0), (GREY, 4)], ids=["found-at-once", "may-be-elsewhere"]
+)
+def test_what_both_passes_look_at_is_looked_at_once(item: tuple[int, int, int], parts: int) -> None:
     class Counting(SquareDetector):
-        seen: ClassVar[list[tuple[int, ...]]] = []
+        def __init__(self) -> None:
+            self.seen: list[tuple[int, ...]] = []
 
         def detect(self, image: Picture) -> Detections:
             self.seen.append(image.shape[:2])
             return super().detect(image)
 
     twice = Calibrations(pictures=Calibration(sure=1.1))
-    own = Solver(Parts(Counting(), matcher=ColourMatcher(), calibrations=twice))
-    answer = own.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, RED)])))
-    assert spots(answer) == [(100, 50)]
-    assert Counting.seen.count((30, 100)) == 1
-    assert Counting.seen.count(SCENE.shape[:2]) == 1
-    assert Counting.seen.count((75, 130)) == 4, "the enlarged parts"
+    detector, matcher = Counting(), ColourMatcher()
+    own = Solver(Parts(detector, matcher=matcher, calibrations=twice))
+    answer = own.solve(SCENE, ImagePrompt(picture(100, 30, [(5, 5, item)])))
+    assert len(answer.clicks) == 1
+    assert len(matcher.runs) == 2, "two passes"
+    assert detector.seen.count((30, 100)) == 1
+    assert detector.seen.count(SCENE.shape[:2]) == 1
+    assert detector.seen.count((75, 130)) == parts
 
 
 @pytest.mark.parametrize(
