@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from training.core.checkpoint import load_checkpoint
 from training.core.distributed import ShareError, own_blocks, own_share, share_batch_norms
 from training.core.run_folder import RunFolder
+from training.text.cli import app
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -33,11 +36,23 @@ def torchrun(*arguments: object) -> "subprocess.Popen[str]":
     )
 
 
-def ended(process: "subprocess.Popen[str]") -> str:
-    """Output of a process that must end well."""
-    output, _ = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, output
-    return output
+def two_processes(script: Path, folder: Path) -> "list[subprocess.Popen[str]]":
+    """A script in two processes, with the environment that `torchrun` gives them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"PYTHONPATH": str(ROOT), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [
+        subprocess.Popen(
+            [sys.executable, str(script), str(folder)],
+            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +60,7 @@ def results(tmp_path_factory: pytest.TempPathFactory):
     """What one process and two processes computed."""
     script = HERE / "joint_training.py"
     both, one = tmp_path_factory.mktemp("both"), tmp_path_factory.mktemp("one")
-    process = torchrun(script, both)
+    processes = two_processes(script, both)
     spec = importlib.util.spec_from_file_location("joint_training", script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -57,7 +72,9 @@ def results(tmp_path_factory: pytest.TempPathFactory):
     finally:
         torch.set_num_threads(threads)
         loop.half_precision = precision
-    ended(process)
+    for process in processes:
+        output, _ = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0, output
     return alone, [torch.load(both / f"{rank}.pt") for rank in (0, 1)], both
 
 
@@ -137,7 +154,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_run_is_stopped_and_resumed_by_several_processes(bars: Path, tmp_path: Path) -> None:
+def test_a_run_of_several_processes_is_stopped_and_resumed(bars: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     options = ("--size", "48x24", "--batch", "9", "--threads", "1", "--check-every", "4")
     code = "from training.text.cli import app; app()"
@@ -153,8 +170,10 @@ def test_a_run_is_stopped_and_resumed_by_several_processes(bars: Path, tmp_path:
     assert "goes on from there" in output
     step = load_checkpoint(out / "last.pt")["step"]
     assert step >= 8
-    told = ended(torchrun(*command, "--resume", "--steps", str(step + 4)))
-    assert told.count("Serve it with") == 1
+    # One process goes on as well.
+    arguments = [str(bars), "--out", str(out), *options, "--resume", "--steps", str(step + 4)]
+    told = CliRunner().invoke(app, arguments)
+    assert told.exit_code == 0, told.output
     assert load_checkpoint(out / "last.pt")["step"] == step + 4
     steps = [row["step"] for row in RunFolder(out).metrics() if "accuracy" in row]
     assert steps == sorted(set(steps))
