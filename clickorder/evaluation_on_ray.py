@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from clickorder.local import LocalSolver
+from clickorder.ray_session import settings_for_workers
 from labels.puzzles import Puzzle
 from service.settings import Settings, load_settings
 from training.core.journal import Journal
@@ -50,12 +51,11 @@ def answers_on_ray(
     Raises:
         JournalError: the journal is of an evaluation with other settings.
     """
-    sent = settings.model_dump(mode="json", exclude_unset=True)
-    sent.pop("settings", None)
+    sent = settings_for_workers(settings)
     job = {"evaluate": sent, "min_confidence": min_confidence}
     with Journal(file, job) as journal:
 
-        def answer_all(asked: Sequence[tuple[Puzzle, Path]]) -> Iterator[Answered]:
+        def answer_all(asked: Sequence[tuple[Puzzle, Path]]) -> list[Answered]:
             items = {
                 f"{folder.resolve()}/{puzzle.id}": (puzzle, folder.resolve())
                 for puzzle, folder in asked
@@ -69,8 +69,6 @@ def answers_on_ray(
                     journal,
                     done=lambda number: progress.update(task, completed=number),
                 )
-            for key in items:
-                body, wall_ms = journal.results[key]
-                yield body, wall_ms
+            return [(body, wall_ms) for body, wall_ms in (journal.results[key] for key in items)]
 
         yield answer_all

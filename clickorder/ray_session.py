@@ -4,8 +4,13 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from clickorder.errors import CommandError, UsageError
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 _STARTS = 5
 _OBJECT_STORE_BYTES = 256 * 2**20
@@ -57,6 +62,22 @@ def connect(address: str | None, *, start: bool = True) -> bool:
             "`ray start --head`, or leave --address out."
         ) from error
     return False
+
+
+def settings_for_workers(settings: "Settings") -> dict[str, Any]:
+    """Settings as processes elsewhere take them: what is not the default, as JSON.
+
+    Paths become absolute, since workers have a folder of their own to start in. The settings file
+    and the profile have done their part, which is among the rest; ports are not a worker's.
+    """
+    sent = settings.model_dump(mode="json", exclude_unset=True)
+    for name in ("settings", "profile", "port", "grpc_port"):
+        sent.pop(name, None)
+    if sent.get("models_dir") is not None:
+        sent["models_dir"] = str(Path(sent["models_dir"]).resolve())
+    if sent.get("keep", {}).get("dir") is not None:
+        sent["keep"]["dir"] = str(Path(sent["keep"]["dir"]).resolve())
+    return sent
 
 
 @contextmanager

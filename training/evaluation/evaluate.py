@@ -128,12 +128,12 @@ def evaluate(
     if answer_all is None:
         assert solve is not None  # noqa: S101 - one of the two is given
         answer_all = one_by_one(solve)
+    answers = answer_all([(puzzle, folder) for _, puzzle, folder in asked])
     outcomes: list[Outcome] = []
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     quiet = console or Console(quiet=True)
     with Progress(*columns, TimeRemainingColumn(), console=quiet, transient=True) as progress:
         task = progress.add_task("solving", total=len(asked))
-        answers = answer_all([(puzzle, folder) for _, puzzle, folder in asked])
         for (group, puzzle, folder), (body, wall_ms) in zip(asked, answers, strict=True):
             reply = read_reply(body)
             score = score_reply(puzzle, reply)
@@ -148,8 +148,7 @@ def one_by_one(solve: Solve) -> AnswerAll:
 
     def answers(asked: Sequence[tuple[Puzzle, Path]]) -> Iterator[Answered]:
         solve(*asked[0])
-        for puzzle, folder in asked:
-            yield timed(solve, puzzle, folder)
+        return (timed(solve, puzzle, folder) for puzzle, folder in asked)
 
     return answers
 
