@@ -1,8 +1,9 @@
 """What a load needs, and what a million solves cost, from the rate that was measured.
 
-    python -m benchmarks.scale --solves-per-s 40 --cores 2 --core-hour-price 0.04
+    python -m benchmarks.scale --solves-per-s S --cores C --core-hour-price PRICE
 
-The formulae are in docs/scale.md; every number but these is the caller's own.
+The formulae are in docs/scale.md. The numbers that are not given are assumptions, which the table
+names.
 """
 
 import math
@@ -29,7 +30,7 @@ class Measured:
         memory_mib: Memory of a replica in MiB.
         bytes_in: Bytes of a request.
         bytes_out: Bytes of an answer.
-        gateway_per_s: Requests that one gateway forwards in a second.
+        gateway_per_s: Requests that one gateway forwards in a second; None where nobody knows.
         utilisation: Share of the time that a core computes at the most, 0..1.
         workers: Cores of a replica.
     """
@@ -37,9 +38,9 @@ class Measured:
     solves_per_s: float
     cores: int
     memory_mib: float = 300.0
-    bytes_in: int = 15_000
+    bytes_in: int = 24_000
     bytes_out: int = 1_200
-    gateway_per_s: float = 500.0
+    gateway_per_s: float | None = None
     utilisation: float = 0.7
     workers: int = 2
 
@@ -51,7 +52,7 @@ class Need:
     Attributes:
         cores: Cores that solve.
         replicas: Replicas, rounded up.
-        gateways: Gateways, rounded up.
+        gateways: Gateways, rounded up; None where nobody knows.
         memory_gib: Memory of the replicas in GiB.
         gbit_in: Gigabits per second of requests, from outside.
         gbit_out: Gigabits per second of answers, to the outside.
@@ -59,7 +60,7 @@ class Need:
 
     cores: float
     replicas: int
-    gateways: int
+    gateways: int | None
     memory_gib: float
     gbit_in: float
     gbit_out: float
@@ -72,7 +73,7 @@ def need(load: float, measured: Measured) -> Need:
     return Need(
         cores,
         replicas,
-        math.ceil(load / measured.gateway_per_s),
+        None if measured.gateway_per_s is None else math.ceil(load / measured.gateway_per_s),
         replicas * measured.memory_mib / 1024,
         load * measured.bytes_in * 8 / 1e9,
         load * measured.bytes_out * 8 / 1e9,
@@ -94,11 +95,11 @@ def main(
     solves_per_s: Annotated[float, typer.Option(min=1e-9, help="Measured, all cores busy.")],
     cores: Annotated[int, typer.Option(min=1, help="Cores that it was measured on.")],
     memory_mib: Annotated[float, typer.Option(min=1, help="Memory of a replica.")] = 300.0,
-    bytes_in: Annotated[int, typer.Option(min=1, help="Of a request.")] = 15_000,
+    bytes_in: Annotated[int, typer.Option(min=1, help="Of a request.")] = 24_000,
     bytes_out: Annotated[int, typer.Option(min=1, help="Of an answer.")] = 1_200,
     gateway_per_s: Annotated[
-        float, typer.Option(min=1e-9, help="Requests that one gateway forwards in a second.")
-    ] = 500.0,
+        float | None, typer.Option(min=1e-9, help="Requests that one gateway forwards in a second.")
+    ] = None,
     utilisation: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share of the time that cores compute.")
     ] = 0.7,
@@ -122,12 +123,17 @@ def main(
     needs = [need(load, measured) for load in LOADS]
     table.add_row("cores", *(f"{n.cores:,.0f}" for n in needs))
     table.add_row(f"replicas of {workers} workers", *(f"{n.replicas:,}" for n in needs))
-    table.add_row("gateways", *(f"{n.gateways:,}" for n in needs))
+    if gateway_per_s is not None:
+        table.add_row("gateways", *(f"{n.gateways:,}" for n in needs))
     table.add_row("memory of the replicas", *(f"{n.memory_gib:,.0f} GiB" for n in needs))
     table.add_row("requests", *(f"{n.gbit_in:,.2f} Gbit/s" for n in needs))
     table.add_row("answers", *(f"{n.gbit_out:,.2f} Gbit/s" for n in needs))
     console = Console()
     console.print(table)
+    console.print(
+        f"Cores busy {utilisation:.0%} of the time; replicas of {memory_mib:g} MiB, requests of "
+        f"{bytes_in:,} bytes, answers of {bytes_out:,} bytes."
+    )
     hours = core_hours_of_a_million(measured)
     console.print(
         f"A million solves: {hours:.2f} core hours, {hours * core_hour_price:.2f} in money."

@@ -70,7 +70,18 @@ class ClusterOptions(BaseModel):
         Raises:
             ConfigurationError: something is wrong with them.
         """
-        return load_settings(**self.settings)
+        return _load(self.settings)
+
+
+def _load(settings: dict[str, Any]) -> Settings:
+    """Settings of a process of the cluster; its environment may set what is not among them.
+
+    No gRPC: replicas on one node would open the same port.
+
+    Raises:
+        ConfigurationError: something is wrong with them.
+    """
+    return load_settings(**{**settings, "grpc_port": None})
 
 
 class Solver:
@@ -85,7 +96,7 @@ class Solver:
     """
 
     async def __init__(self, settings: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve waits
-        loaded = load_settings(**settings)
+        loaded = _load(settings)
         configure_logging(loaded.log)
         self._app = create_app(loaded)
         self._lifespan = self._app.router.lifespan_context(self._app)
@@ -195,7 +206,7 @@ class Gateway:
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Called by Serve once the replica runs."""
-        settings = load_settings(**self._settings)
+        settings = _load(self._settings)
         configure_logging(settings.log)
         return create_gateway(settings, RayReplicas(self._solver, settings.retry_after_s))
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Scope
 
 _FIELDS = (
@@ -93,12 +92,6 @@ class WholeAnswer:
             elif message["type"] == "http.response.body":
                 body += message.get("body", b"")
         return cls(replica, status, headers, body)
-
-    @property
-    def media_type(self) -> str:
-        """Its content type, without parameters."""
-        raw = Headers(raw=list(self.headers)).get("content-type", "")
-        return raw.partition(";")[0].strip().lower()
 
 
 class Replicas(Protocol):
