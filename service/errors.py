@@ -23,7 +23,8 @@ ServiceError
 ├── TryAgainError                (Retry-After)
 │   ├── RateLimitedError     429 rate_limited
 │   ├── TooManyAtOnceError   429 too_many_at_once
-│   └── OverloadedError      503 overloaded
+│   ├── OverloadedError      503 overloaded
+│   └── ReplicaLostError     503 replica_lost
 ├── ModelUnavailableError    503 model_unavailable
 └── DeadlineExceededError    504 deadline_exceeded
 """
@@ -161,6 +162,12 @@ class OverloadedError(TryAgainError):
     """Too many requests wait already."""
 
     status, code, title = 503, "overloaded", "The service is busy."
+
+
+class ReplicaLostError(TryAgainError):
+    """On a cluster: the replicas that computed the answer ended before it was there."""
+
+    status, code, title = 503, "replica_lost", "The replica that computed the answer ended."
 
 
 class ModelUnavailableError(ServiceError):

@@ -147,6 +147,11 @@ def run_server(
             host=settings.host,
             port=settings.port,
             lifespan="on",
+            # Where uvloop and httptools are there (Ray brings them), uvicorn would take them: they
+            # answer malformed requests in other ways, and next to a solve they save nothing.
+            loop="asyncio",
+            http="h11",
+            ws="none",
             log_config=None,  # ours is set already
             access_log=False,  # ours is in service.middleware
             server_header=False,

@@ -201,7 +201,15 @@ def run_people(puzzles: PuzzleSet, file: Path, host: str, port: int) -> None:
         address = f"http://{shown}:{listening.getsockname()[1]}/"
         print(f"{len(puzzles)} puzzles for people on {address} (Ctrl+C ends).", flush=True)
         app = create_people_app(puzzles, file, host)
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",  # as service.serve
+            http="h11",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
 

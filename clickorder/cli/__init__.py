@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from clickorder.cli.adapt import adapt
 from clickorder.cli.audit import AuditCommand, audit
 from clickorder.cli.bench import bench_app
+from clickorder.cli.cluster import cluster_app
 from clickorder.cli.evaluate import evaluate
 from clickorder.cli.keys import keys_app
 from clickorder.cli.labels import labels_app
@@ -54,6 +55,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
 app.add_typer(text_app, name="text")
 app.add_typer(bench_app, name="bench")
+app.add_typer(cluster_app, name="cluster")
 app.command()(adapt)
 app.command(cls=AuditCommand)(audit)
 for command in (generate, ingredients, average, quantise):

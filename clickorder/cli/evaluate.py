@@ -8,9 +8,11 @@ import typer
 
 from clickorder.cli.solver_options import (
     TWO_SOLVERS,
+    AddressOption,
     BackendOption,
     EffortOption,
     MinConfidence,
+    RayOption,
     settings_of,
 )
 from clickorder.cli.training import CacheOption
@@ -43,6 +45,14 @@ def evaluate(
         typer.Option(metavar="DIR", help="Draw every failed puzzle here, with an index.html."),
     ] = None,
     cache: CacheOption = None,
+    ray: RayOption = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --ray: where the answers are kept one by one. Needed."
+        ),
+    ] = None,
+    address: AddressOption = None,
 ) -> None:
     """Put whole puzzle sets to the solver and say how it does, per family.
 
@@ -59,6 +69,7 @@ def evaluate(
     - `clickorder evaluate benchmarks/puzzles/*`
     - `clickorder evaluate my-set --failures failed/ --json result.json`
     - `clickorder evaluate my-set --url http://127.0.0.1:8000 --limit 20`
+    - `clickorder evaluate sets/* --ray --journal runs/evaluation.jsonl --address auto`
     """
     from contextlib import ExitStack
 
@@ -70,13 +81,28 @@ def evaluate(
 
     if url is not None and backend is not None:
         raise UsageError(TWO_SOLVERS)
+    if ray and url is not None:
+        raise UsageError("--ray solves on a cluster, and --url asks a service; give one of them.")
+    if ray != (journal is not None):
+        raise UsageError("--ray and --journal FILE go together; give both, or neither.")
     puzzle_sets = [read_puzzles(folder) for folder in dict.fromkeys(sets)]
     told = Console(stderr=True)
+    solver: Any = None
+    answer_all: Any = None
     with ExitStack() as stack:
-        if url is not None:
+        if journal is not None:
+            from clickorder.evaluation_on_ray import answers_on_ray
+            from clickorder.ray_session import session
+
+            settings = settings_of(backend=backend, effort=effort)
+            answer_all = stack.enter_context(
+                answers_on_ray(settings, min_confidence, journal, told)
+            )
+            stack.enter_context(session(address))
+        elif url is not None:
             from clickorder.remote import RemoteSolver
 
-            solver: Any = stack.enter_context(
+            solver = stack.enter_context(
                 RemoteSolver(
                     url,
                     min_confidence=min_confidence,
@@ -89,7 +115,7 @@ def evaluate(
             solver = LocalSolver(
                 settings_of(backend=backend, effort=effort), min_confidence=min_confidence
             )
-        outcomes = run(puzzle_sets, solver, limit=limit, console=told)
+        outcomes = run(puzzle_sets, solver, answer_all=answer_all, limit=limit, console=told)
     summaries = summarise(outcomes)
     to_stdout = json_file is not None and str(json_file) == "-"
     shown = told if to_stdout else Console()

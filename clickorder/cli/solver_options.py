@@ -74,6 +74,22 @@ MinConfidenceOrSettings = Annotated[
     ),
 ]
 
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="The Ray cluster; `auto` finds the one that runs on this machine. "
+        "[env: RAY_ADDRESS; default: one is started here, for as long as this command runs]",
+    ),
+]
+RayOption = Annotated[
+    bool,
+    typer.Option(
+        "--ray",
+        help="Work on all cores of a Ray cluster; started again after a kill, the command goes on "
+        "where it was.",
+    ),
+]
 
 TWO_SOLVERS = "--backend chooses what solves in this process; a service at --url has its own."
 

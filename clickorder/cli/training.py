@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from clickorder.cli.solver_options import AddressOption, RayOption
 from clickorder.errors import CommandError
 
 CacheOption = Annotated[
@@ -42,6 +43,8 @@ def generate(
         int | None, typer.Option(min=1, help="Processes. [default: one for each core]")
     ] = None,
     cache: CacheOption = None,
+    ray: RayOption = False,
+    address: AddressOption = None,
 ) -> None:
     """Draw puzzles with their ground truth.
 
@@ -52,10 +55,20 @@ def generate(
     - `clickorder generate --family text-words --count 1000 --seed 7 --out sets/text-words`
     - `clickorder generate --family all --split test --count 100 --out sets/test`
     - `clickorder generate --family latin,my_families:SLIDES --out sets/own`
+    - `clickorder generate --family all --count 100000 --out /shared/sets/large --ray`
     """
+    from contextlib import nullcontext
+
+    from clickorder.ray_session import session
     from training.synthetic.generate import run_generate
 
-    run_generate(family, split.value, count, seed, out, jobs or os.cpu_count() or 1, cache)
+    if ray:
+        # Workers have a folder of their own to start in.
+        out, cache = out.resolve(), None if cache is None else cache.resolve()
+    with session(address) if ray else nullcontext():
+        run_generate(
+            family, split.value, count, seed, out, jobs or os.cpu_count() or 1, cache, on_ray=ray
+        )
 
 
 def ingredients(

@@ -40,6 +40,9 @@ def run_review(folder: Path, port: int, *, browser: bool = True) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                loop="asyncio",  # as service.serve
+                http="h11",
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,

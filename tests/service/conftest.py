@@ -184,7 +184,9 @@ class ToldServer(uvicorn.Server):
 @contextmanager
 def running(app: ASGIApp) -> Iterator[str]:
     """Any app on a free port; yields its URL."""
-    server = ToldServer(uvicorn.Config(app, port=0, lifespan="on", log_config=None))
+    # As `service.serve` has it.
+    fixed = {"lifespan": "on", "loop": "asyncio", "http": "h11", "ws": "none"}
+    server = ToldServer(uvicorn.Config(app, port=0, log_config=None, **fixed))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -8,10 +8,14 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw
 
+from training.synthetic.ingredients.catalogue import CATALOGUE
 from training.synthetic.ingredients.palette import Palette
+from training.synthetic.ingredients.stamps import CollectionRecord, FaceRecord, PhotoRecord, Stamp
 from training.synthetic.ingredients.store import FontFace, IconCollection, Photo
 from training.synthetic.items.characters import DIGITS, LEVEL_1, LOWER, UPPER
 
+FONTS = [design.members[0] for design in CATALOGUE.fonts if design.split == "test"]
+ICONS = [design.members[0] for design in CATALOGUE.icons if design.split == "test"]
 CHARACTERS = LEVEL_1[::8] + DIGITS + UPPER + LOWER
 
 
@@ -100,3 +104,38 @@ def palette(tmp_path_factory: pytest.TempPathFactory) -> Palette:
         small.resize((900, 600)).save(folder / f"{number}.jpg")
         photos.append(Photo(folder / f"{number}.jpg", str(number), "test", str(number), "test"))
     return Palette((faces[0],), (faces[1],), tuple(collections), tuple(photos))
+
+
+@pytest.fixture(scope="session")
+def cache(palette: Palette, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn ingredients in the form of a fetched cache."""
+    root = tmp_path_factory.mktemp("cache")
+    records: dict[str, dict[str, list[object]]] = {"font": {}, "icon": {}, "photo": {}}
+    folders = {kind: root / "packages" / kind / "machine" / kind for kind in records}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    faces = []
+    for face in (*palette.han, *palette.latin):
+        (folders["font"] / "bars.ttf").write_bytes(face.path.read_bytes())
+        (folders["font"] / "bars.npy").write_bytes(face.coverage_path.read_bytes())
+        # Under names of the test split, or unknown names would be placed by their hash.
+        name = FONTS.pop()
+        faces.append(FaceRecord("bars.ttf", 0, name, "Regular", face.script, "bars.npy", 500))
+    collections = []
+    for icons in palette.icons:
+        np.save(folders["icon"] / f"{icons.name}.npy", np.load(icons.path))
+        collections.append(
+            CollectionRecord(ICONS.pop(), f"{icons.name}.npy", icons.monochrome, list(icons.names))
+        )
+    photos = []
+    for number, photo in enumerate(palette.photos):
+        (folders["photo"] / f"{number}.jpg").write_bytes(photo.path.read_bytes())
+        photos.append(PhotoRecord(str(number), f"{number}.jpg", str(number), f"{number:064x}"))
+    Stamp("font", "machine", "font", "1", "CC0-1.0", "recipe", faces=faces).write(folders["font"])
+    Stamp("icon", "machine", "icon", "1", "CC0-1.0", "recipe", collections=collections).write(
+        folders["icon"]
+    )
+    Stamp("photo", "machine", "photo", "1", "CC0-1.0", "recipe", photos=photos).write(
+        folders["photo"]
+    )
+    return root

@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,13 @@ from torch import Tensor, nn
 from labels.console import say
 from training.core.checkpoint import load_checkpoint, save_checkpoint
 from training.core.device import default_device, half_precision
+from training.core.distributed import (
+    any_process,
+    from_first,
+    is_first,
+    share_batch_norms,
+    world_size,
+)
 from training.core.run_folder import RunFolder
 from training.core.schedule import Schedule
 from training.errors import TrainingError
@@ -45,11 +52,30 @@ class DivergedError(TrainingError):
     """The loss is not a number any more."""
 
 
+class _Losses(nn.Module):
+    """The loss of a batch as the `forward` that `DistributedDataParallel` asks for."""
+
+    def __init__(self, model: nn.Module, losses: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.model = model
+        self._losses = losses
+
+    def forward(self, batch: object) -> Any:
+        return self._losses(batch)
+
+
 class Loop(Generic[B]):
-    """A training run; a subclass defines the batch, its loss and the validation metrics."""
+    """A training run; a subclass defines the batch, its loss and the validation metrics.
+
+    Under `torchrun` each process has a loop of its own, and a step of theirs is a step on all of
+    their batches together; see `training.core.distributed`.
+    """
 
     unit = "pictures"
     """Name of the samples whose throughput is shown, in the plural."""
+
+    skips_parameters = False
+    """Whether the loss of some batches does not depend on all parameters."""
 
     prefers_newest = False
     """Whether the newer of two checkpoints with the same metric is the better one."""
@@ -88,9 +114,20 @@ class Loop(Generic[B]):
         self.best = -math.inf
         self._since_best = 0
         self._elapsed_s = 0.0
+        self._interrupted = False
+        self._losses: Callable[[B], tuple[Tensor, dict[str, float], int]] = self.losses
+        if world_size() > 1:
+            share_batch_norms(model)
+            self._losses = nn.parallel.DistributedDataParallel(
+                _Losses(model, self.losses), find_unused_parameters=self.skips_parameters
+            )
 
     def losses(self, batch: B) -> tuple[Tensor, dict[str, float], int]:
-        """The loss of a batch, its parts by name for the log, and the number of samples."""
+        """The loss of a batch, its parts by name for the log, and the number of samples.
+
+        Where several processes train, parts and number are those of all their batches, and the
+        mean of the losses that they return is the loss of these.
+        """
         raise NotImplementedError
 
     def validate(self) -> dict[str, float]:
@@ -145,7 +182,11 @@ class Loop(Generic[B]):
         Raises:
             DivergedError: the loss is not a number any more.
         """
-        before = signal.signal(signal.SIGTERM, _interrupt)
+        alone = world_size() == 1
+        # Several processes must stop at the same step, or else one waits for the others for ever.
+        numbers = (signal.SIGTERM,) if alone else (signal.SIGTERM, signal.SIGINT)
+        handler = _interrupt if alone else self._note_interrupt
+        before = {number: signal.signal(number, handler) for number in numbers}
         try:
             with self._bar() as bar:
                 self._run_steps(loader, bar)
@@ -157,8 +198,12 @@ class Loop(Generic[B]):
             )
             return False
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handled in before.items():
+                signal.signal(number, handled)
         return True
+
+    def _note_interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self._interrupted = True
 
     def _bar(self) -> Progress:
         return Progress(
@@ -188,7 +233,10 @@ class Loop(Generic[B]):
             parts, count = self._one_step(loader)
             self._elapsed_s += time.monotonic() - clock
             clock = time.monotonic()
+            if world_size() > 1 and any_process(self._interrupted):
+                raise KeyboardInterrupt
             if self._schedule.minutes:
+                self._elapsed_s = from_first(self._elapsed_s)
                 self._schedule = self._schedule.fitted_to_time(self.step, self._elapsed_s)
                 bar.update(task, total=self._schedule.steps)
             seen += count
@@ -245,8 +293,8 @@ class Loop(Generic[B]):
             group["lr"] = rate
         self._model.train()
         with half_precision(self._device):
-            loss, parts, count = self.losses(batch)
-        if not bool(torch.isfinite(loss)):
+            loss, parts, count = self._losses(batch)
+        if any_process(not bool(torch.isfinite(loss))):
             raise DivergedError(
                 f"The loss is no number at step {self.step}; go on from the last checkpoint with "
                 "--resume and a smaller --rate."
@@ -260,9 +308,10 @@ class Loop(Generic[B]):
         return parts, count
 
     def validated(self) -> dict[str, float]:
-        """Validate the model and log the metrics."""
+        """Validate the model and log the metrics; several processes get those of rank 0."""
         self._model.eval()
-        measures = self.validate()
+        measures = self.validate() if is_first() else {}
+        measures = from_first(measures)
         self._run.log(self.step, **measures)
         return measures
 
@@ -275,6 +324,8 @@ class Loop(Generic[B]):
         return better
 
     def _save(self, path: Path) -> None:
+        if not is_first():
+            return
         save_checkpoint(
             path,
             {

@@ -49,9 +49,17 @@ class RunFolder:
                 (the number of steps) may have been changed on purpose.
             resume: Whether to go on from its newest checkpoint.
 
+        Returns:
+            The folder; where several processes train, only rank 0 writes into it.
+
         Raises:
             RunError: the folder holds a run and `resume` is False, or the other way round.
         """
+        from training.core.distributed import from_first, is_first  # Reading a run needs no torch.
+
+        if not is_first():
+            from_first(None)  # Rank 0 has made it.
+            return _ReadOnlyRunFolder(path)
         run = cls(path)
         begun = run.last.is_file()
         if begun and not resume:
@@ -67,6 +75,7 @@ class RunFolder:
             path / CONFIG_FILE,
             json.dumps(dict(config), ensure_ascii=False, indent=1).encode(),
         )
+        from_first(None)
         return run
 
     @property
@@ -153,6 +162,16 @@ class RunFolder:
         path = self.path / CURVES_FILE
         figure.savefig(path, dpi=110)
         return path
+
+
+class _ReadOnlyRunFolder(RunFolder):
+    """The run folder of a process that leaves writing to rank 0."""
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Write nothing."""
+
+    def rewind(self, step: int) -> None:
+        """Write nothing."""
 
 
 def serve_command(run: Path) -> str:

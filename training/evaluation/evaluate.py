@@ -1,6 +1,6 @@
 """Evaluation: a solver answers puzzle sets, and its answers are summarised per family."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +27,13 @@ OVERALL = "all"
 
 Solve = Callable[[Puzzle, Path], Mapping[str, object]]
 """Takes a puzzle and the folder of its pictures; gives the body of `POST /solve`, or a problem."""
+
+
+Answered = tuple[Mapping[str, object], float]
+"""The body of an answer, and the milliseconds from the question to it."""
+
+AnswerAll = Callable[[Sequence[tuple[Puzzle, Path]]], Iterable[Answered]]
+"""Solves puzzles, each with the folder of its pictures; gives the answers in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +95,9 @@ class Summary:
 
 def evaluate(
     sets: Sequence[PuzzleSet],
-    solve: Solve,
+    solve: Solve | None,
     *,
+    answer_all: AnswerAll | None = None,
     limit: int | None = None,
     console: Console | None = None,
 ) -> list[Outcome]:
@@ -100,6 +108,7 @@ def evaluate(
     Args:
         sets: Puzzle sets with their truth.
         solve: Solves one puzzle; called with it and the folder of its pictures.
+        answer_all: Solves them all, in place of `solve`.
         limit: Number of puzzles of each family of each set, the first ones; None for all.
         console: Console of a progress bar; None draws none.
 
@@ -116,22 +125,39 @@ def evaluate(
     ]
     if not asked:
         raise EvaluationError("There is nothing to evaluate; give at least one puzzle set.")
-    solve(asked[0][1], asked[0][2])
+    if answer_all is None:
+        assert solve is not None  # noqa: S101 - one of the two is given
+        answer_all = one_by_one(solve)
+    answers = answer_all([(puzzle, folder) for _, puzzle, folder in asked])
     outcomes: list[Outcome] = []
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     quiet = console or Console(quiet=True)
     with Progress(*columns, TimeRemainingColumn(), console=quiet, transient=True) as progress:
         task = progress.add_task("solving", total=len(asked))
-        for group, puzzle, folder in asked:
-            start = perf_counter()
-            body = solve(puzzle, folder)
-            wall_ms = (perf_counter() - start) * 1000
+        for (group, puzzle, folder), (body, wall_ms) in zip(asked, answers, strict=True):
             reply = read_reply(body)
             score = score_reply(puzzle, reply)
             outcomes.append(Outcome(group, puzzle, folder, reply, score, wall_ms))
             solved = sum(outcome.score.solved for outcome in outcomes)
             progress.update(task, advance=1, description=f"solved {solved / len(outcomes):.1%}")
     return outcomes
+
+
+def one_by_one(solve: Solve) -> AnswerAll:
+    """Solve puzzles in this thread."""
+
+    def answers(asked: Sequence[tuple[Puzzle, Path]]) -> Iterator[Answered]:
+        solve(*asked[0])
+        return (timed(solve, puzzle, folder) for puzzle, folder in asked)
+
+    return answers
+
+
+def timed(solve: Solve, puzzle: Puzzle, folder: Path) -> Answered:
+    """Solve one puzzle, and measure how long it takes."""
+    start = perf_counter()
+    body = solve(puzzle, folder)
+    return body, (perf_counter() - start) * 1000
 
 
 def first_of_each_family(puzzles: Iterable[Puzzle], limit: int | None) -> list[Puzzle]:

@@ -1,5 +1,6 @@
 """The network of both trainers: one trunk with a pairwise head and a symbol classifier."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch.nn import functional
 
 from classifier.network import CharacterNetwork
 from siamese.network import SiameseNetwork
-from training.matcher.pairs import Block
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -74,11 +74,27 @@ class JointModel(nn.Module):
         Returns:
             The loss, and its parts for the records.
         """
-        count = len(prompt)
         beside = negatives or (prompt[:0], prompt[:0])
-        every = self.siamese.trunk(torch.cat([prompt, scene, *beside]))
+        features = self.siamese.trunk(torch.cat([prompt, scene, *beside]))
+        return self.losses_of(features, len(beside[0]), same, labels, weighting)
+
+    def losses_of(
+        self, every: Tensor, strange: int, same: Tensor, labels: Tensor, weighting: LossWeights
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch, from the features of its crops.
+
+        Args:
+            every: `(2 N + S + P, F)` features of prompt, scene and negatives, as in `losses`.
+            strange: S, the number of crops of scenes that show no item.
+            same: `(N, N)` bool, as in `losses`.
+            labels: `(N,)` int64, as in `losses`.
+            weighting: Weights of the parts.
+
+        Returns:
+            The loss, and its parts for the records.
+        """
+        count = len(labels)
         features, unpaired = every[: 2 * count], every[2 * count :]
-        strange = len(beside[0])
         parts: dict[str, Tensor] = {}
         if weighting.pairs:
             embeddings = functional.normalize(features.float(), dim=1)
@@ -176,9 +192,9 @@ def to_input(crops: U8, device: str) -> Tensor:
     return ((values * SCALE - MEAN) / STD).contiguous(memory_format=torch.channels_last)
 
 
-def same_items(block: Block) -> NDArray[np.bool_]:
+def same_items(words: Sequence[str]) -> NDArray[np.bool_]:
     """`(N, N)`: whether two pairs show the same item."""
-    _, numbers = np.unique(np.array(block.words), return_inverse=True)
+    _, numbers = np.unique(np.array(words), return_inverse=True)
     return np.equal(numbers[:, None], numbers[None])
 
 

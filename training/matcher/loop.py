@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
 
 from training.core.device import default_device
+from training.core.distributed import gather_rows, of_all, world_size
 from training.core.loop import Loop
 from training.core.run_folder import RunFolder
 from training.core.schedule import Schedule
@@ -26,6 +28,7 @@ class Training(Loop[Block]):
     """A training run of matcher and classifier."""
 
     unit = "pairs"
+    skips_parameters = True
 
     def __init__(
         self,
@@ -81,11 +84,13 @@ class Training(Loop[Block]):
 
     def losses(self, batch: Block) -> tuple[Tensor, dict[str, float], int]:
         """The loss of a batch, its parts, and the number of pairs."""
+        if world_size() > 1:
+            return self._losses_of_all(batch)
         device = self._device
         loss, parts = self._joint.losses(
             to_input(batch.prompt, device),
             to_input(batch.scene, device),
-            torch.from_numpy(same_items(batch)).to(device),
+            torch.from_numpy(same_items(batch.words)).to(device),
             torch.from_numpy(batch.labels).to(device),
             self._weighting,
             (
@@ -94,6 +99,29 @@ class Training(Loop[Block]):
             ),
         )
         return loss, parts, len(batch.words)
+
+    def _losses_of_all(self, batch: Block) -> tuple[Tensor, dict[str, float], int]:
+        """The loss of the batches of all processes.
+
+        The trunk, which is nearly all of the work, computes this process's crops. The heads and
+        the losses are computed on all of them in each process, with the same random numbers: the
+        negatives of an item are in all batches.
+        """
+        device = self._device
+        crops = (batch.prompt, batch.scene, batch.scene_negatives, batch.prompt_negatives)
+        features = self._joint.siamese.trunk(torch.cat([to_input(part, device) for part in crops]))
+        gathered = [gather_rows(part) for part in features.split([len(part) for part in crops])]
+        words = tuple(word for part in of_all(batch.words) for word in part)
+        labels = np.concatenate(of_all(batch.labels))
+        torch.manual_seed(self._schedule.seed + self.step)
+        loss, parts = self._joint.losses_of(
+            torch.cat(gathered),
+            len(gathered[2]),
+            torch.from_numpy(same_items(words)).to(device),
+            torch.from_numpy(labels).to(device),
+            self._weighting,
+        )
+        return loss, parts, len(words)
 
     def validate(self) -> dict[str, float]:
         """Validation metrics, after all symbols' rows were set for the current trunk."""

@@ -16,6 +16,7 @@ from labels.console import say
 from modelfile import ModelMetadata
 from training.core.checkpoint import load_checkpoint
 from training.core.device import default_device, use_threads
+from training.core.distributed import from_first, is_first, own_blocks, own_seed, process_group
 from training.core.initial_weights import shipped_file
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
@@ -96,23 +97,42 @@ def run_training(
         TrainingError: something is wrong with the data, the folder or the weights.
         PuzzleSetError: a puzzle set does not fit its format.
     """
+    with process_group():
+        task = _task(
+            trainer, data, out, settings, start, mix, notes, resume, skip_faulty, hard_negatives
+        )
+        return run_task(task, out, settings, start=start, resume=resume, finish=finish)
+
+
+def _task(
+    trainer: Trainer,
+    data: Path | None,
+    out: Path,
+    settings: Settings,
+    start: Sequence[Path],
+    mix: bool,
+    notes: Sequence[str],
+    resume: bool,
+    skip_faulty: bool,
+    hard_negatives: Sequence[Path],
+) -> TrainingTask:
+    """What is learned from what; the arguments are those of `run_training`."""
     if data is None:
         charset = (_charset_of(out) if resume else ()) or tuple(CHARSET)
         mined = out / HARD_NEGATIVES_FILE
-        if not resume:
+        if not resume and is_first():
             mined.unlink(missing_ok=True)
             if hard_negatives:
                 _mine(hard_negatives, mined)
-        task = synthetic_task(
+        from_first(None)  # The others wait until it is there.
+        return synthetic_task(
             trainer,
             charset,
             settings,
             fresh=not start and not resume,
             mined=mined if mined.is_file() else None,
         )
-    else:
-        task = picture_task(trainer, data, settings, notes, mix=mix, skip_faulty=skip_faulty)
-    return run_task(task, out, settings, start=start, resume=resume, finish=finish)
+    return picture_task(trainer, data, settings, notes, mix=mix, skip_faulty=skip_faulty)
 
 
 def _mine(sets: Sequence[Path], file: Path) -> None:
@@ -158,8 +178,9 @@ def run_task(
         CheckpointError: `start` cannot be used.
         DivergedError: the loss is not a number any more.
         ExportError: an exported file differs from the network.
+        ShareError: a batch has fewer blocks than there are processes.
     """
-    console = console or Console(stderr=True)
+    console = console or Console(stderr=True, quiet=not is_first())
     schedule = settings.schedule
     keep_freed_memory()
     threads = use_threads(settings.threads)
@@ -206,14 +227,16 @@ def run_task(
         training.resume(finish=finish)
     with PairLoader(
         task.make,
-        task.kinds,
-        # A resumed run must not draw the same crops again.
-        seed=schedule.seed + training.step,
+        own_blocks(task.kinds),
+        # A resumed run must not draw the same crops again, nor two processes the same.
+        seed=own_seed(schedule.seed) + training.step,
         workers=settings.workers,
         uses=settings.uses,
     ) as loader:
         if not training.fit(loader):
             return False
+    if not is_first():
+        return True
     if task.newest:
         shutil.copyfile(run.last, run.best)
     _conclude(task, run, settings, trials, revision, console)

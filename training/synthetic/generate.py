@@ -1,7 +1,7 @@
 """Generation: processes draw a puzzle set; the same seed always draws the same set."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -19,13 +19,17 @@ from rich.progress import (
 )
 
 from labels.console import say
-from labels.puzzles import PromptValue, Puzzle, PuzzleWriter
+from labels.puzzle import parse_puzzle
+from labels.puzzles import PUZZLES_FILE, PromptValue, Puzzle, PuzzleWriter
 from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import find_families
 from training.synthetic.ingredients.catalogue import Split
 from training.synthetic.ingredients.palette import Palette
 from training.synthetic.ingredients.store import IngredientStore
 from training.synthetic.puzzle import Drawn, Family, draw_puzzle, encode_background
+
+JOURNAL_FILE = "generate.journal.jsonl"
+"""What is drawn already, while a set is drawn on a cluster."""
 
 _CHUNK = 8
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -54,6 +58,8 @@ def run_generate(
     out: Path,
     jobs: int,
     cache: Path | None = None,
+    *,
+    on_ray: bool = False,
 ) -> None:
     """Draw `count` puzzles of each family into a new puzzle set.
 
@@ -65,11 +71,14 @@ def run_generate(
         out: Folder of the new set.
         jobs: Processes.
         cache: Folder of the ingredients; None for the usual place.
+        on_ray: Draw on the Ray cluster that this process is connected to, whose nodes share `out`
+            and `cache`. Where `out` holds the journal of a generation that was killed, go on there.
 
     Raises:
         GenerateError: an unknown family or split, a count under 1, or a family that draws nothing.
         IngredientsMissingError: a family needs ingredients of which there are none.
         PuzzleSetError: `out` already holds a set.
+        JournalError: `out` holds the journal of another generation.
     """
     chosen = find_families(families)
     own_split = next((s for s in _SPLITS if s == split), None)
@@ -89,6 +98,9 @@ def run_generate(
         for family in chosen
         for number in range(1, count + 1)
     ]
+    if on_ray:
+        _generate_on_ray(tasks, families, cache, console)
+        return
     # The first puzzles wait for fonts to be opened and look-alikes to be found: not in the rate.
     first_s = perf_counter()
     with (
@@ -112,6 +124,47 @@ def run_generate(
             rate = (done - _CHUNK) / since_s if done > _CHUNK else 0.0
             progress.update(bar, advance=1, rate=rate)
     say(console, f"{len(tasks)} puzzles in {out}, {rate:.0f} puzzles/s with {jobs} processes.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Makes what draws in a worker; picklable."""
+
+    cache: Path | None
+    families: str
+
+    def __call__(self) -> Callable[[_Task], str]:
+        _start_worker(self.cache, self.families)
+        return lambda task: _draw(task).to_json()
+
+
+def _generate_on_ray(
+    tasks: Sequence[_Task], families: str, cache: Path | None, console: Console
+) -> None:
+    """Draw on a Ray cluster; the lines of the set are written once all of it is there."""
+    from training.core.journal import Journal
+    from training.core.ray_map import work_on_ray
+
+    first = tasks[0]
+    out = first.folder
+    if (out / PUZZLES_FILE).exists():
+        PuzzleWriter(out)  # Raises.
+    job = {"generate": families, "split": first.split, "seed": first.seed}
+    columns = TextColumn("Drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Journal(out / JOURNAL_FILE, job) as journal:
+        with Progress(*columns, console=console) as progress:
+            bar = progress.add_task("Drawing", total=len(tasks))
+            work_on_ray(
+                _Start(cache, families),
+                {task.id: task for task in tasks},
+                journal,
+                done=lambda number: progress.update(bar, completed=number),
+            )
+        with PuzzleWriter(out) as writer:
+            for task in tasks:
+                writer.write(parse_puzzle(journal.results[task.id]))
+        journal.remove()
+    say(console, f"{len(tasks)} puzzles in {out}.")
 
 
 def _open_store(cache: Path | None, console: Console) -> IngredientStore:

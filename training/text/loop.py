@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor, nn
 
+from training.core.distributed import of_all, sum_of_all, world_size
 from training.core.loop import Loop, parameter_groups
 from training.core.run_folder import RunFolder
 from training.core.schedule import Schedule
@@ -101,7 +102,13 @@ class TextTraining(Loop[TextBlock]):
             to_input(batch, self._device), vary.strength, wanted=vary.wanted, sharp=vary.sharp
         )
         loss = self._alphabet.loss(self._model(inputs), batch.words, smoothing=_SMOOTHING)
-        return loss, {"loss": float(loss.detach())}, len(batch.words)
+        count = len(batch.words)
+        if world_size() > 1:
+            # Each picture counts the same, whichever process has it.
+            count = sum(of_all(count))
+            loss = loss * (len(batch.words) * world_size() / count)
+        mean = sum_of_all(loss.detach()) / world_size()
+        return loss, {"loss": float(mean)}, count
 
     def validate(self) -> dict[str, float]:
         """Accuracy of texts and of characters, and the loss."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from classifier.text_network import TextNetwork, frames_of, needed_frames
+from training.core.distributed import own_seed, own_share
 from training.core.schedule import Schedule
 from training.errors import TextTrainingError
 from training.text.blocks import (
@@ -133,19 +134,24 @@ class TextPlan:
         )
 
     def loader(self, step: int) -> "AbstractContextManager[MemoryLoader | TextLoader]":
-        """A source of batches, from a step on."""
+        """A source of this process's batches, from a step on.
+
+        Raises:
+            ShareError: a batch has fewer pictures than there are processes.
+        """
         settings, preprocess = self.settings, self.preprocess
+        batch, seed = own_share(settings.batch, "pictures"), own_seed(settings.seed)
         if self.pictures is None:
-            make = DrawnBlocks(self.drawing, preprocess, 1, settings.seed, step)
+            make = DrawnBlocks(self.drawing, preprocess, 1, seed, step)
             return drawing_loader(
-                make, settings.kinds, settings.batch, workers=settings.workers, uses=settings.uses
+                make, settings.kinds, batch, workers=settings.workers, uses=settings.uses
             )
         size = preprocess.channels * preprocess.height * preprocess.width * len(self.pictures)
         if size <= settings.memory_mb * 1e6:
             block = self._all(self.pictures, "Reading pictures")
-            return nullcontext(MemoryLoader(block, settings.batch, settings.seed + step))
-        files = FileBlocks(self.pictures, preprocess, 1, settings.seed, step)
-        return reading_loader(files, settings.batch, workers=settings.workers)
+            return nullcontext(MemoryLoader(block, batch, seed + step))
+        files = FileBlocks(self.pictures, preprocess, 1, seed, step)
+        return reading_loader(files, batch, workers=settings.workers)
 
     def _all(self, pictures: TextSet, told: str) -> TextBlock:
         shape = (self.preprocess.channels, self.preprocess.height, self.preprocess.width)

@@ -14,6 +14,7 @@ from classifier.text_network import TextNetwork
 from labels.console import say
 from training.core.checkpoint import load_checkpoint
 from training.core.device import default_device, use_threads
+from training.core.distributed import is_first, own_seed, process_group, world_size
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     MISTAKES_FILE,
@@ -79,8 +80,24 @@ def run_text_training(
         CheckpointError: `start` cannot be used.
         DivergedError: the loss is not a number any more.
         ExportError: the exported file differs from the network.
+        ShareError: a batch has fewer pictures than there are processes.
     """
-    console = console or Console(stderr=True)
+    with process_group():
+        return _run(settings, out, data, validation, start, resume, finish, console)
+
+
+def _run(
+    settings: TextSettings,
+    out: Path,
+    data: Sequence[Path],
+    validation: Sequence[Path],
+    start: Path | None,
+    resume: bool,
+    finish: bool,
+    console: Console | None,
+) -> bool:
+    """One process of a run; the arguments are those of `run_text_training`."""
+    console = console or Console(stderr=True, quiet=not is_first())
     keep_freed_memory()
     threads = use_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -124,9 +141,11 @@ def run_text_training(
     say(console, _beginning(plan, held_out))
     say(console, f"Characters in use ({len(plan.characters)}): {plan.characters[:_SHOWN]}")
     say(console, f"Training on {device}, {threads} CPU thread(s).")
+    if world_size() > 1:
+        torch.manual_seed(own_seed(settings.seed + training.step))  # For the augmentation.
     with plan.loader(training.step) as loader:
         done = training.fit(loader)
-    if run.best.is_file():
+    if is_first() and run.best.is_file():
         _conclude(plan, run, held_out, revision)
     return done
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,48 +14,8 @@ from labels.puzzles import read_puzzles
 from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import FAMILIES, find_families
 from training.synthetic.generate import run_generate
-from training.synthetic.ingredients.catalogue import CATALOGUE
-from training.synthetic.ingredients.palette import Palette
-from training.synthetic.ingredients.stamps import CollectionRecord, FaceRecord, PhotoRecord, Stamp
 
 ROOT = Path(__file__).resolve().parents[3]
-FONTS = [design.members[0] for design in CATALOGUE.fonts if design.split == "test"]
-ICONS = [design.members[0] for design in CATALOGUE.icons if design.split == "test"]
-
-
-@pytest.fixture(scope="module")
-def cache(palette: Palette, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The drawn ingredients in the form of a fetched cache."""
-    root = tmp_path_factory.mktemp("cache")
-    records: dict[str, dict[str, list[object]]] = {"font": {}, "icon": {}, "photo": {}}
-    folders = {kind: root / "packages" / kind / "machine" / kind for kind in records}
-    for folder in folders.values():
-        folder.mkdir(parents=True)
-    faces = []
-    for face in (*palette.han, *palette.latin):
-        (folders["font"] / "bars.ttf").write_bytes(face.path.read_bytes())
-        (folders["font"] / "bars.npy").write_bytes(face.coverage_path.read_bytes())
-        # Under names of the test split, or unknown names would be placed by their hash.
-        name = FONTS.pop()
-        faces.append(FaceRecord("bars.ttf", 0, name, "Regular", face.script, "bars.npy", 500))
-    collections = []
-    for icons in palette.icons:
-        np.save(folders["icon"] / f"{icons.name}.npy", np.load(icons.path))
-        collections.append(
-            CollectionRecord(ICONS.pop(), f"{icons.name}.npy", icons.monochrome, list(icons.names))
-        )
-    photos = []
-    for number, photo in enumerate(palette.photos):
-        (folders["photo"] / f"{number}.jpg").write_bytes(photo.path.read_bytes())
-        photos.append(PhotoRecord(str(number), f"{number}.jpg", str(number), f"{number:064x}"))
-    Stamp("font", "machine", "font", "1", "CC0-1.0", "recipe", faces=faces).write(folders["font"])
-    Stamp("icon", "machine", "icon", "1", "CC0-1.0", "recipe", collections=collections).write(
-        folders["icon"]
-    )
-    Stamp("photo", "machine", "photo", "1", "CC0-1.0", "recipe", photos=photos).write(
-        folders["photo"]
-    )
-    return root
 
 
 def contents(folder: Path) -> dict[str, bytes]:
