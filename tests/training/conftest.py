@@ -8,9 +8,13 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw
 
+from siamese.vocabulary import shipped_vocabulary
 from training.synthetic.ingredients.palette import Palette
 from training.synthetic.ingredients.store import FontFace, IconCollection, Photo
 from training.synthetic.items.characters import DIGITS, LEVEL_1, LOWER, UPPER
+
+NAMES = tuple(thing.id.replace(" ", "-") for thing in shipped_vocabulary().things[:240:4])
+"""Of the icons: things of the vocabulary, so that they can be asked for by name."""
 
 CHARACTERS = LEVEL_1[::8] + DIGITS + UPPER + LOWER
 
@@ -88,7 +92,7 @@ def palette(tmp_path_factory: pytest.TempPathFactory) -> Palette:
                 name=name,
                 design=name,
                 split="test",
-                names=tuple(f"icon-{i}" for i in range(60)),
+                names=NAMES,
                 monochrome=monochrome,
                 path=folder / f"{name}.npy",
             )
