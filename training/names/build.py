@@ -48,6 +48,11 @@ class _Entry:
         if plain_word(name) and plain_word(name) not in known:
             self.names[language].append(name)
 
+    def put_first(self, language: str, name: str) -> None:
+        plain = plain_word(name)
+        others = [word for word in self.names[language] if plain_word(word) != plain]
+        self.names[language] = [name, *others]
+
 
 def drawn_vocabulary(store: IngredientStore) -> list[Thing]:
     """The named things that at least two designs of the training split draw.
@@ -94,6 +99,9 @@ def build_names(curated: Path = _CURATED) -> list[Thing]:
         for language, text in zip(LANGUAGES, texts, strict=True):
             for name in _split(text):
                 entry.add(language, name)
+    for id_, names in table["usual"].items():
+        for language, name in zip(LANGUAGES, names, strict=True):
+            entries[id_].put_first(language, name)
     _add_aliases(entries, aliases)
     return [
         Thing(id_, {language: tuple(entry.names[language]) for language in LANGUAGES})

@@ -73,7 +73,7 @@ class Letters:
     crop = staticmethod(crop)
 
     def can_read(self, word):
-        return word in "叶苹果天"
+        return word in set("叶苹果天空")
 
     def read(self, crops):
         return LetterReadings([c.reshape(-1, 3).mean(axis=0) for c in crops])
