@@ -57,7 +57,8 @@ def _draw(palette: Palette, rng: Generator) -> Drawn | None:
     if background is None:
         return None
     drawn = background.puzzle(selection.targets, "words", words=tuple(words[:targets]))
-    drawn.meta.update(language=language, things=things)
+    shown = [item.word if isinstance(item, IconItem) else None for item in items]
+    drawn.meta.update(language=language, things=things, icons=shown)
     return drawn
 
 
