@@ -85,7 +85,9 @@ def run_prototypes(
     with replacing(out) as new:
         stored.save(new)
     PrototypeNamer.load(network, out)
-    measured = naming_measures(nearest, tried.labels, np.random.default_rng(0))
+    scores = scale * nearest
+    scores -= np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    measured = naming_measures(scores, tried.labels, np.random.default_rng(0))
     say(
         console,
         f"{out}: {len(owners)} prototypes of {len(vocabulary)} things, "
