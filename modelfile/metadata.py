@@ -12,7 +12,7 @@ from typing import Literal, cast, get_args
 
 from modelfile.errors import ModelMetadataError
 
-Kind = Literal["detector", "classifier", "siamese", "text"]
+Kind = Literal["detector", "classifier", "siamese", "text", "names"]
 Decoding = Literal["", "ctc", "fixed"]
 Colour = Literal["RGB", "BGR", "GRAY"]
 

@@ -21,6 +21,7 @@ from service.http.metrics_routes import ServiceCollector
 from service.http.metrics_routes import router as metrics_router
 from service.http.middleware import BodyLimit, RequestContext
 from service.http.models_routes import router as models_router
+from service.http.names_routes import router as names_router
 from service.http.routes import router
 from service.models.backends import load_solver
 from service.models.registry import Registry
@@ -113,6 +114,7 @@ def create_app(
     app.state.rpc = None
     app.include_router(router)
     app.include_router(models_router)
+    app.include_router(names_router)
     app.include_router(batch_router)
     if settings.compatible:
         app.include_router(compatible_router)

@@ -20,6 +20,7 @@ from service import errors
 from service.settings import KeyEntry, Settings
 from training.detector.cli import app as detector_app
 from training.matcher.cli import classifier_app, siamese_app
+from training.names.cli import app as names_app
 from training.text.cli import app as text_app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,6 +191,7 @@ COMMANDS = {
         "train-detector": detector_app,
         "train-siamese": siamese_app,
         "train-classifier": classifier_app,
+        "train-names": names_app,
         "train-text": text_app,
     }.items()
 }

@@ -14,6 +14,7 @@ from clickorder.cli.evaluate import evaluate
 from clickorder.cli.keys import keys_app
 from clickorder.cli.labels import labels_app
 from clickorder.cli.models import models_app
+from clickorder.cli.names import names_app
 from clickorder.cli.serve import serve
 from clickorder.cli.solve import solve
 from clickorder.cli.solve_arguments import SolveCommand
@@ -53,6 +54,7 @@ app = App(
 app.add_typer(labels_app, name="labels")
 app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
+app.add_typer(names_app, name="names")
 app.add_typer(text_app, name="text")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cluster_app, name="cluster")

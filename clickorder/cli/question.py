@@ -92,8 +92,9 @@ def answer_lines(body: Mapping[str, Any]) -> list[str]:
     for number, click in enumerate(body["clicks"], start=1):
         box = ",".join(map(str, click["box"]))
         label = f"  {click['label']}" if click["label"] is not None else ""
+        name = f"  ({click['name']})" if click.get("name") is not None else ""
         lines.append(
-            f"{number:3}.{label}  x={click['x']} y={click['y']}  box {box}  "
+            f"{number:3}.{label}{name}  x={click['x']} y={click['y']}  box {box}  "
             f"confidence {click['confidence']:.3f}"
         )
     return lines

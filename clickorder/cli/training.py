@@ -29,8 +29,8 @@ def generate(
         str,
         typer.Option(
             help="Kind of puzzle: `text-words`, `text-strip`, `icon-list`, `icon-strip`, `mixed`, "
-            "`composite`, `latin`, `module:object` for a family of your own; several separated by "
-            "commas, or `all`."
+            "`composite`, `latin`, `icon-words`, `module:object` for a family of your own; several "
+            "separated by commas, or `all`."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the new set.")],

@@ -27,6 +27,7 @@ from clickorder.client.answers import (
     Detection,
     ImageSize,
     InstalledModels,
+    Name,
     Reading,
     RefusedBundle,
     WordScore,
@@ -61,6 +62,7 @@ from clickorder.client.requests import (
     compare_call,
     detect_call,
     models_call,
+    names_call,
     read_call,
     reload_call,
     rollback_call,
@@ -89,6 +91,7 @@ __all__ = [
     "FieldProblem",
     "ImageSize",
     "InstalledModels",
+    "Name",
     "ProblemError",
     "Reading",
     "RefusedBundle",
@@ -150,6 +153,7 @@ class Client(Connection):
     compare = _method(compare_call)
     read = _method(read_call)
     models = _method(models_call)
+    names = _method(names_call)
     reload = _method(reload_call)
     rollback = _method(rollback_call)
 

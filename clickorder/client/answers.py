@@ -24,6 +24,7 @@ class Click:
         box: `x1, y1, x2, y2` in pixels, `x2`/`y2` exclusive.
         label: The word of the prompt; None where the prompt is a picture.
         confidence: That this box is this prompt item, 0..1.
+        name: Id of the thing that the word was understood as; None where it was taken for no name.
     """
 
     x: int
@@ -31,11 +32,19 @@ class Click:
     box: Corners
     label: str | None
     confidence: float
+    name: str | None = None
 
     @classmethod
     def of(cls, body: Body) -> Self:
         """From its JSON."""
-        return cls(body["x"], body["y"], _corners(body), body["label"], body["confidence"])
+        return cls(
+            body["x"],
+            body["y"],
+            _corners(body),
+            body["label"],
+            body["confidence"],
+            body.get("name"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +323,24 @@ class InstalledModels:
                 for each in body["refused"]
             ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A thing that words of a prompt can name.
+
+    Attributes:
+        id: What an answer calls it.
+        names: Language (`en`, `zh`, `es`) to its names, the usual one first.
+    """
+
+    id: str
+    names: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, body: Body) -> Self:
+        """From its JSON."""
+        return cls(body["id"], {lang: tuple(names) for lang, names in body["names"].items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class AsyncClient(Connection):
     compare = _method(requests.compare_call)
     read = _method(requests.read_call)
     models = _method(requests.models_call)
+    names = _method(requests.names_call)
     reload = _method(requests.reload_call)
     rollback = _method(requests.rollback_call)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeAlias, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from clickorder.client.answers import (
     Answer,
@@ -24,6 +24,7 @@ from clickorder.client.answers import (
     Comparison,
     Detection,
     InstalledModels,
+    Name,
     Reading,
 )
 from clickorder.client.errors import (
@@ -322,6 +323,17 @@ def rollback_call(name: str) -> Call[Bundle]:
     return Call("POST", f"/models/{quote(name, safe='')}/rollback", Bundle.of)
 
 
+def names_call(q: str = "", *, limit: int = 20) -> Call[tuple[Name, ...]]:
+    """List the things that words of a prompt can name, best first.
+
+    Args:
+        q: A name, a part of one, or one with a typing error, in any language; empty lists all.
+        limit: How many at most.
+    """
+    query = urlencode({"q": q, "limit": limit})
+    return Call("POST", f"/names?{query}", _names)
+
+
 def encode_picture(picture: object, name: str) -> str:
     """Base64 of a picture's file.
 
@@ -354,6 +366,10 @@ def encode_picture(picture: object, name: str) -> str:
             "opened in binary mode, or a Pillow picture."
         )
     return encode_picture(data, name)
+
+
+def _names(body: Body) -> tuple[Name, ...]:
+    return tuple(Name.of(each) for each in body["names"])
 
 
 def _batch_answer(line: Body) -> BatchAnswer:

@@ -11,7 +11,7 @@ from service.http.schemas import BoxField, Pixel
 from service.models.bundle import Serves
 from service.models.version import Version
 from service.problems import EXAMPLE_REQUEST_ID, Problem, RequestId
-from service.solving.answers import Answer, DetectedBox, Reason
+from service.solving.answers import Answer, Click, DetectedBox, Reason
 
 # Unbounded: an answer of 1.0000001 is rounding and must not fail. NaN is a fault, and does.
 Share = Annotated[
@@ -45,6 +45,26 @@ class ClickOut(BaseModel):
     box: BoxField
     label: Annotated[str | None, Field(description="The word; null where the prompt is a picture.")]
     confidence: Share
+    name: Annotated[
+        str | None,
+        Field(
+            description="Id of the thing that the word was understood as, see `/names`; only where "
+            "it was taken for a name."
+        ),
+    ] = None
+
+    @classmethod
+    def of(cls, click: Click) -> Self:
+        """The JSON of a click; `name` is left out rather than null."""
+        extra = {} if click.name is None else {"name": click.name}
+        return cls(
+            x=click.x,
+            y=click.y,
+            box=click.box,
+            label=click.label,
+            confidence=click.confidence,
+            **extra,
+        )
 
 
 class ImageOut(BaseModel):
@@ -57,8 +77,8 @@ class ImageOut(BaseModel):
 Models = Annotated[
     dict[str, str],
     Field(
-        description="Role (detector, classifier, siamese) to name and version, and the bundle's "
-        "under `bundle`, unless the default models answered."
+        description="Role (detector, classifier, siamese, names) to name and version, and the "
+        "bundle's under `bundle`, unless the default models answered."
     ),
 ]
 Timings = Annotated[dict[str, float], Field(description="Stage to milliseconds.")]
@@ -134,10 +154,7 @@ class SolveResponse(BaseModel):
             solved=answer.solved,
             reason=answer.reason,
             confidence=answer.confidence,
-            clicks=[
-                ClickOut(x=c.x, y=c.y, box=c.box, label=c.label, confidence=c.confidence)
-                for c in answer.clicks
-            ],
+            clicks=[ClickOut.of(click) for click in answer.clicks],
             boxes=[BoxOut.of(box) for box in answer.boxes],
             image=ImageOut(width=answer.width, height=answer.height),
             models=models,
@@ -353,3 +370,36 @@ class ReadLine(BaseModel):
     status: int
     answer: ReadResponse | None = None
     problem: Problem | None = None
+
+
+class NameOut(BaseModel):
+    """A thing that words of a prompt can name."""
+
+    id: Annotated[str, Field(description="What an answer calls it.")]
+    names: Annotated[
+        dict[str, tuple[str, ...]],
+        Field(description="Language (en, zh, es) to its names, the usual one first."),
+    ]
+
+
+class NamesResponse(BaseModel):
+    """The things whose names match, best first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "names": [
+                        {
+                            "id": "airplane",
+                            "names": {"en": ["airplane", "plane"], "zh": ["飞机"], "es": ["avión"]},
+                        }
+                    ],
+                    "total": 949,
+                }
+            ]
+        }
+    )
+
+    names: list[NameOut]
+    total: Annotated[int, Field(description="How many things there are in all.")]

@@ -2,7 +2,8 @@
 
 Own models are files with these names: `detector.onnx`, `prompt_detector.onnx` (beside it, for
 prompt pictures), `classifier.onnx` (with `charsets.json` beside it: an export of dddd_trainer),
-`siamese.onnx`, `text.onnx` (shipped beside the classifier) and `calibration.json`. A role that has
+`siamese.onnx`, `names.onnx` (with its prototypes, `names.npz`, beside it), `text.onnx` (shipped
+beside the classifier) and `calibration.json`. A role that has
 none in `Settings.models_dir` is filled by the one that is shipped, so that a folder with a single
 file changes nothing else; but a detector of one's own reads prompt pictures too, unless it has a
 `prompt_detector.onnx` beside it.
@@ -29,11 +30,13 @@ from service.solving.calibration import Calibrations
 from service.solving.parts import Parts
 from service.solving.solver import Solver
 from siamese.matcher import SiameseMatcher
+from siamese.names import Namer, PrototypeNamer
 from siamese.similarity import Matcher
 
 ROLES = ("detector", "classifier", "siamese")
 PROMPT_DETECTOR = "prompt_detector"
 TEXT = "text"
+NAMES, PROTOTYPES = "names", "prototypes"
 
 _CALIBRATIONS = Path(__file__).resolve().parents[1] / "calibrations"
 """Fitted by `benchmarks/calibrate.py` on validation puzzles, a file for each shipped backend."""
@@ -81,6 +84,7 @@ def load_solver(settings: Settings) -> Solver:
             calibrations,
             text=parts.text,
             prompt_detector=parts.prompt_detector,
+            namer=parts.namer,
         ),
         settings,
         origins=_origins(files, settings),
@@ -116,7 +120,7 @@ def _origins(files: Mapping[str, Path], settings: Settings) -> dict[str, str]:
     """For each role where its model comes from."""
     folder = settings.models_dir
     origins = {}
-    for role in ("detector", PROMPT_DETECTOR, "classifier", "siamese", TEXT, "calibration"):
+    for role in ("detector", PROMPT_DETECTOR, "classifier", "siamese", NAMES, TEXT, "calibration"):
         if role in files:
             mine = folder is not None and files[role].parent == folder
             origins[role] = str(files[role]) if mine else "shipped"
@@ -133,7 +137,7 @@ def _default_dir(models_dir: Path | None) -> Path | None:
     Raises:
         BackendError: there is no such folder, or the networks in it have other names.
     """
-    if models_dir is None or own_files(models_dir).keys() & {*ROLES, PROMPT_DETECTOR}:
+    if models_dir is None or own_files(models_dir).keys() & {*ROLES, PROMPT_DETECTOR, NAMES}:
         return models_dir
     if not models_dir.is_dir():
         raise BackendError(f"{models_dir} (CLICKORDER_MODELS_DIR) is no folder; make it first.")
@@ -175,6 +179,7 @@ class OpenedParts:
     calibrations: Calibrations | None
     text: TextReader | None
     prompt_detector: Detector | None = None
+    namer: Namer | None = None
 
 
 def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
@@ -194,6 +199,7 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         "siamese": lambda file: SiameseMatcher.load(file, threads=threads),
         TEXT: lambda file: TextReader.load(file, threads=threads),
         PROMPT_DETECTOR: lambda file: YoloDetector.load(file, threads=threads),
+        NAMES: lambda file: _open_names(file, files.get(PROTOTYPES), threads),
     }
 
     def opened(role: str) -> object:
@@ -212,7 +218,18 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
         calibrations=Calibrations.load(files["calibration"]) if "calibration" in files else None,
         text=found.get(TEXT),
         prompt_detector=found.get(PROMPT_DETECTOR),
+        namer=found.get(NAMES),
     )
+
+
+def _open_names(file: Path, prototypes: Path | None, threads: int) -> Namer:
+    if prototypes is None:
+        raise BackendError(
+            f"{file} needs its prototypes, names.npz, beside it; write them with `clickorder names "
+            "prototypes`."
+        )
+    verify_manifest(prototypes)
+    return PrototypeNamer.load(file, prototypes, threads=threads)
 
 
 def _open_classifier(file: Path, charsets: Path | None, threads: int) -> Classifier:
@@ -254,8 +271,8 @@ def own_files(models_dir: Path | None) -> dict[str, Path]:
         models_dir: Where to look; None for the places of the shipped weights.
 
     Returns:
-        `detector`, `prompt_detector`, `classifier`, `siamese`, `calibration` and `charsets` to the
-        files found.
+        `detector`, `prompt_detector`, `classifier`, `siamese`, `names`, `prototypes`, `calibration`
+        and `charsets` to the files found.
     """
     root = Path(__file__).resolve().parents[2]
     folders = {
@@ -264,6 +281,9 @@ def own_files(models_dir: Path | None) -> dict[str, Path]:
     places = {role: folders[role] / f"{role}.onnx" for role in ROLES}
     # One that belongs to another detector's folder would not be the one it was calibrated with.
     places[PROMPT_DETECTOR] = folders["detector"] / f"{PROMPT_DETECTOR}.onnx"
+    places[NAMES], places[PROTOTYPES] = (
+        folders["siamese"] / f"{NAMES}{ending}" for ending in (".onnx", ".npz")
+    )
     places["calibration"] = (
         models_dir / "calibration.json" if models_dir is not None else _CALIBRATIONS / "own.json"
     )

@@ -258,6 +258,7 @@ class Bundle:
             # The default's own belongs to the default's detector.
             opened.prompt_detector or (None if opened.detector else default.prompt_detector),
             self.manifest.prompt_counts,
+            default.namer,
         )
 
 

@@ -103,18 +103,20 @@ class SolveRequest(_message.Message):
     def __init__(self, background: _Optional[bytes] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., options: _Optional[_Union[Options, _Mapping]] = ..., model: _Optional[str] = ..., site: _Optional[str] = ..., type: _Optional[str] = ...) -> None: ...
 
 class Click(_message.Message):
-    __slots__ = ("x", "y", "box", "label", "confidence")
+    __slots__ = ("x", "y", "box", "label", "confidence", "name")
     X_FIELD_NUMBER: _ClassVar[int]
     Y_FIELD_NUMBER: _ClassVar[int]
     BOX_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     x: int
     y: int
     box: Box
     label: str
     confidence: float
-    def __init__(self, x: _Optional[int] = ..., y: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., label: _Optional[str] = ..., confidence: _Optional[float] = ...) -> None: ...
+    name: str
+    def __init__(self, x: _Optional[int] = ..., y: _Optional[int] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., label: _Optional[str] = ..., confidence: _Optional[float] = ..., name: _Optional[str] = ...) -> None: ...
 
 class DetectedBox(_message.Message):
     __slots__ = ("box", "confidence", "class_name")

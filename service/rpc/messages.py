@@ -70,7 +70,14 @@ def solve(job: Job, sent: pb.SolveRequest) -> pb.SolveResponse:
         reason=REASONS[answer.reason],
         confidence=answer.confidence,
         clicks=[
-            pb.Click(x=c.x, y=c.y, box=_box(c.box), label=c.label, confidence=c.confidence)
+            pb.Click(
+                x=c.x,
+                y=c.y,
+                box=_box(c.box),
+                label=c.label,
+                confidence=c.confidence,
+                name=c.name,
+            )
             for c in answer.clicks
         ],
         boxes=[

@@ -21,6 +21,8 @@ class Click:
         label: The word of the prompt, or None where the prompt is a picture that was not read.
         confidence: Probability that this box is this prompt item, 0..1: its share of all
             assignments, and never less than the confidence of the whole answer.
+        name: Id of the thing of the vocabulary that the word was understood as; None where it was
+            read as it is, or is no name.
     """
 
     x: int
@@ -28,6 +30,7 @@ class Click:
     box: Box
     label: str | None
     confidence: float
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

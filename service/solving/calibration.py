@@ -14,9 +14,9 @@ from service.solving.matching import Assignment
 from service.solving.prompt_slots import Slots
 from service.solving.tta import FIRST_PASS, SECOND_PASS, Augmentation
 
-Kind: TypeAlias = Literal["words", "pictures", "icons"]
+Kind: TypeAlias = Literal["words", "pictures", "icons", "names"]
 
-KINDS: tuple[Kind, ...] = ("words", "pictures", "icons")
+KINDS: tuple[Kind, ...] = ("words", "pictures", "icons", "names")
 """Kinds of prompt; what is read, found and compared err in ways of their own."""
 
 _EPSILON = 1e-9
@@ -234,6 +234,8 @@ class Calibrations:
         words_closely: For prompts of words at the second pass.
         pictures_closely: For prompt pictures and regions at the second pass.
         icons_closely: For prompts of icons at the second pass; None for `pictures_closely`.
+        names: For prompts of words that name things; None for `words`.
+        names_closely: The same at the second pass; None for `words_closely`.
         prompt_count: Least and greatest number of items of the prompt pictures that it was fitted
             on, where those of one site have a fixed number; None where any number may come.
         slots: Where the items of those prompt pictures are; None where their layout varies.
@@ -245,6 +247,8 @@ class Calibrations:
     pictures_closely: Calibration = Calibration()
     icons: Calibration | None = None
     icons_closely: Calibration | None = None
+    names: Calibration | None = None
+    names_closely: Calibration | None = None
     prompt_count: tuple[int, int] | None = None
     slots: Slots | None = None
 
@@ -252,7 +256,7 @@ class Calibrations:
         """The one for a kind of prompt and a pass."""
         suffix = "" if augmentation == FIRST_PASS else "_closely"
         found: Calibration | None = getattr(self, kind + suffix)
-        return found or self.of("pictures", augmentation)
+        return found or self.of("words" if kind == "names" else "pictures", augmentation)
 
     def save(self, path: Path) -> None:
         """Write as JSON."""

@@ -7,6 +7,7 @@ from classifier.text_reader import TextReader
 from detector.detections import Detector
 from service.solving.calibration import UNCALIBRATED, Calibrations
 from service.solving.gallery import NO_GALLERY, Gallery
+from siamese.names import Namer
 from siamese.similarity import Matcher
 
 
@@ -24,6 +25,7 @@ class Parts:
         prompt_detector: Finds the items of prompt pictures; None leaves that to `detector`.
         prompt_count: Least and greatest number of items of the prompt pictures that these models
             are for; None where any number may come.
+        namer: Finds drawings by their names; None where no names network is installed.
     """
 
     detector: Detector
@@ -34,3 +36,4 @@ class Parts:
     text: TextReader | None = None
     prompt_detector: Detector | None = None
     prompt_count: tuple[int, int] | None = None
+    namer: Namer | None = None

@@ -11,9 +11,11 @@ from detector.detections import Detections
 from service.errors import ModelUnavailableError, UnknownWordsError
 from service.solving.calibration import Calibration
 from service.solving.gallery import NO_GALLERY, Gallery, bracketed
+from service.solving.naming import NamedWord, score_names, things_of
 from service.solving.spelling import can_spell, spelled
 from service.solving.tta import Augmentation, merged
 from siamese.glyphs import can_draw, draw_word
+from siamese.names import Namer
 from siamese.similarity import Matcher
 
 Picture = NDArray[np.uint8]
@@ -41,11 +43,13 @@ class Recogniser:
         classifier: Reads crops; None where no character model is installed.
         matcher: Compares crops; None where no Siamese model is installed.
         gallery: Words that name pictures, for the matcher.
+        namer: Finds drawings by the names of what they show; None where none is installed.
     """
 
     classifier: Classifier | None
     matcher: Matcher | None
     gallery: Gallery = NO_GALLERY
+    namer: Namer | None = None
 
     def words(
         self,
@@ -54,12 +58,13 @@ class Recogniser:
         words: Sequence[str],
         augmentation: Augmentation,
         calibration: Calibration,
-    ) -> tuple[Scores, tuple[str, ...]]:
+        plain: int,
+    ) -> tuple[Scores, tuple[str, ...], dict[str, NamedWord]]:
         """Score words: read by the classifier, or compared as pictures by the matcher.
 
         A word that names a class of the gallery is compared with that class's pictures; one that
         the classifier does not read, with itself drawn as a picture, or, where no font has it, it
-        is read character by character.
+        is read character by character. A word that names a thing of the vocabulary is that as well.
 
         Args:
             background: `(H, W, 3)` uint8 RGB.
@@ -67,17 +72,19 @@ class Recogniser:
             words: M words.
             augmentation: What this pass runs the networks on besides.
             calibration: Weighs the models.
+            plain: How many of the boxes are the detector's own, see `score_names`.
 
         Returns:
-            `(M, N)` log-likelihoods, and the roles of the models that took part.
+            `(M, N)` log-likelihoods, the roles of the models that took part, and the words that
+            name things.
         """
         classifier, matcher = self.classifier, self.matcher
         distinct = list(dict.fromkeys(words))
         shown = self._shown(distinct)
-        plain = [word for word in distinct if word not in shown]
-        read = [word for word in plain if classifier is not None and classifier.can_read(word)]
-        drawn = self._drawn([word for word in plain if word not in read])
-        spelt = self.spelt([word for word in plain if word not in (*read, *drawn)])
+        plain_words = [word for word in distinct if word not in shown]
+        read = [w for w in plain_words if classifier is not None and classifier.can_read(w)]
+        drawn = self._drawn([word for word in plain_words if word not in read])
+        spelt = self.spelt([word for word in plain_words if word not in (*read, *drawn)])
         # A word that no model knows fits any box as well as the next: it gets what is left over.
         by_word = {word: np.full(len(scene), _UNKNOWN_SCORE) for word in distinct}
         used = []
@@ -100,8 +107,23 @@ class Recogniser:
             by_word |= zip(drawn, rows[: len(drawn)], strict=True)
             by_word |= zip(shown, self.gallery.best(names, rows[len(drawn) :]), strict=True)
             used.append("siamese")
+        named: dict[str, NamedWord] = {}
+        if self.namer is not None and (things := things_of(self.namer, plain_words)):
+            found_names = score_names(self.namer, background, scene, things, augmentation, plain)
+            known = (*read, *drawn, *spelt)
+            named = {
+                word: name.or_read(by_word[word] if word in known else None)
+                for word, name in found_names.items()
+            }
+            by_word |= {word: name.scores for word, name in named.items()}
+            used.append("names")
         scores = np.array([by_word[word] for word in words])
-        return scores + doubt(scene, calibration.detector_weight), tuple(used)
+        return scores + doubt(scene, calibration.detector_weight), tuple(used), named
+
+    def names_only(self, words: Sequence[str]) -> bool:
+        """Whether a word of a prompt is sought by its name, and is no character to be read."""
+        things = things_of(self.namer, [word for word in words if not self._shown([word])])
+        return any(self.classifier is None or not self.classifier.can_read(w) for w in things)
 
     def pictures(
         self,
@@ -161,7 +183,8 @@ class Recogniser:
         if self.classifier is None and self.matcher is None:
             raise ModelUnavailableError("Words need a classifier, and none is installed.")
         for word in words:
-            if bracketed(word) is not None and self.gallery.name_of(word) is None:
+            known = self.gallery.name_of(word) is not None or bool(things_of(self.namer, [word]))
+            if bracketed(word) is not None and not known:
                 raise UnknownWordsError(self._missing(word))
         if any(self._knows(word) for word in words):
             return
@@ -169,7 +192,7 @@ class Recogniser:
             raise ModelUnavailableError(
                 f"The word {words[0]!r} needs a classifier, and none is installed."
             )
-        raise UnknownWordsError(unknown_word(words[0], self.classifier))
+        raise UnknownWordsError(unknown_word(words[0], self.classifier, self.namer))
 
     def _shown(self, words: Sequence[str]) -> dict[str, str]:
         """The words that name pictures, to the names."""
@@ -186,7 +209,7 @@ class Recogniser:
         return f"The word {word!r} names no picture of the gallery; {has}{more}."
 
     def _knows(self, word: str) -> bool:
-        if self._shown([word]):
+        if self._shown([word]) or things_of(self.namer, [word]):
             return True
         read = self.classifier is not None and self.classifier.can_read(word)
         return read or bool(self._drawn([word]) or self.spelt([word]))
@@ -204,11 +227,15 @@ class Recogniser:
         return [w for w in others if not self._shown([w]) and can_spell(classifier, w)]
 
 
-def unknown_word(word: str, classifier: Classifier) -> str:
-    """The sentence for a word that the classifier does not read."""
+def unknown_word(word: str, classifier: Classifier, namer: Namer | None = None) -> str:
+    """The sentence for a word that the classifier does not read, with names that are like it."""
+    near = namer.vocabulary.nearest(word) if namer is not None else ()
+    hint = f"the nearest names are {', '.join(map(repr, near))}" if near else ""
     return (
-        f"The word {word!r} has characters that {classifier.name} does not know; give the prompt "
-        "as a picture, or install a model that knows them."
+        f"The word {word!r} has characters that {classifier.name} does not know"
+        + (", and names no thing of the vocabulary" if namer is not None else "")
+        + (f"; {hint}; choose one of them, " if hint else "; ")
+        + "give the prompt as a picture, or install a model that knows them."
     )
 
 

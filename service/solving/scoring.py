@@ -1,8 +1,8 @@
 """Evidence: what the models have to say of a puzzle, before anything is decided."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from service.solving.answers import Box
 from service.solving.assignment import best_assignment
 from service.solving.calibration import Calibration, Kind
 from service.solving.matching import MAX_ITEMS
+from service.solving.naming import NamedWord
 from service.solving.parts import Parts
 from service.solving.prompt_segmentation import Candidates, candidates, content_box
 from service.solving.prompts import IconsPrompt, ImagePrompt, Prompt, RegionPrompt, WordsPrompt
@@ -44,6 +45,7 @@ class Evidence:
         calibration: Calibration of this kind of prompt.
         cut_share: Weight of the cut of a prompt picture among all its cuts, 0..1; 1 where the
             items are given.
+        names: Words that name things, with what they mean on each box.
     """
 
     scene: Detections
@@ -53,6 +55,7 @@ class Evidence:
     used: tuple[str, ...]
     calibration: Calibration
     cut_share: float = 1.0
+    names: Mapping[str, NamedWord] = field(default_factory=dict)
 
 
 @dataclass
@@ -81,7 +84,7 @@ class Scorer:
         self._parts = parts
         self._scene_detector = parts.detector
         self._iou_threshold: float | None = None
-        self._recogniser = Recogniser(parts.classifier, parts.matcher, parts.gallery)
+        self._recogniser = Recogniser(parts.classifier, parts.matcher, parts.gallery, parts.namer)
         self._max_boxes = max_boxes
         self._max_items = min(max_items, MAX_ITEMS)
 
@@ -159,14 +162,16 @@ class Scorer:
                 scene = _outside(scene, prompt.region)
         match prompt:
             case WordsPrompt(words):
-                calibration = self._parts.calibrations.of("words", augmentation)
+                kind: Kind = "names" if self._recogniser.names_only(words) else "words"
+                calibration = self._parts.calibrations.of(kind, augmentation)
+                plain = len(scene)
                 if spelt := self._recogniser.spelt(words):
                     scene = with_joined(scene, {len(word) for word in spelt})
                 with watch.stage("recognise"):
-                    scores, used = self._recogniser.words(
-                        background, scene, words, augmentation, calibration
+                    scores, used, names = self._recogniser.words(
+                        background, scene, words, augmentation, calibration, plain
                     )
-                return Evidence(scene, scores, words, words, used, calibration)
+                return Evidence(scene, scores, words, words, used, calibration, names=names)
             case IconsPrompt(icons):
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):

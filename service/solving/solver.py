@@ -62,6 +62,7 @@ class Solver:
             "classifier": parts.classifier,
             "siamese": parts.matcher,
             "text": parts.text,
+            "names": parts.namer,
         }
         self.models: Mapping[str, str] = {k: m.name for k, m in roles.items() if m is not None}
         """Role to name and version of every installed model."""
@@ -132,7 +133,7 @@ class Solver:
             solved=reason is None,
             reason=reason,
             confidence=confidence,
-            clicks=_clicks(result, evidence.scene, evidence.labels, confidence),
+            clicks=_clicks(result, evidence, confidence),
             boxes=_detected(evidence.scene, self._scorer.classes),
             width=background.shape[1],
             height=background.shape[0],
@@ -343,15 +344,15 @@ def _detected(scene: Detections, classes: Sequence[str]) -> tuple[DetectedBox, .
     )
 
 
-def _clicks(
-    result: Assignment, scene: Detections, labels: Sequence[str | None], confidence: float
-) -> tuple[Click, ...]:
+def _clicks(result: Assignment, evidence: Evidence, confidence: float) -> tuple[Click, ...]:
     """The clicks; each is at least as likely to be right as all of them together are."""
+    scene = evidence.scene
     clicks = []
-    for index, label, share in zip(result.boxes, labels, result.item_shares, strict=True):
+    for index, label, share in zip(result.boxes, evidence.labels, result.item_shares, strict=True):
         if index < 0:
             continue
         x1, y1, x2, y2 = (float(v) for v in scene.boxes[index])
+        named = evidence.names.get(label or "")
         clicks.append(
             Click(
                 x=round((x1 + x2) / 2),
@@ -359,6 +360,7 @@ def _clicks(
                 box=_rounded(scene.boxes[index]),
                 label=label,
                 confidence=max(float(share), confidence),
+                name=None if named is None else named.meanings[index],
             )
         )
     return tuple(clicks)

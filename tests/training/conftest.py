@@ -8,6 +8,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw
 
+from siamese.vocabulary import shipped_vocabulary
 from training.synthetic.ingredients.catalogue import CATALOGUE
 from training.synthetic.ingredients.palette import Palette
 from training.synthetic.ingredients.stamps import CollectionRecord, FaceRecord, PhotoRecord, Stamp
@@ -16,6 +17,9 @@ from training.synthetic.items.characters import DIGITS, LEVEL_1, LOWER, UPPER
 
 FONTS = [design.members[0] for design in CATALOGUE.fonts if design.split == "test"]
 ICONS = [design.members[0] for design in CATALOGUE.icons if design.split == "test"]
+NAMES = tuple(thing.id.replace(" ", "-") for thing in shipped_vocabulary().things[:240:4])
+"""Of the icons: things of the vocabulary, so that they can be asked for by name."""
+
 CHARACTERS = LEVEL_1[::8] + DIGITS + UPPER + LOWER
 
 
@@ -92,7 +96,7 @@ def palette(tmp_path_factory: pytest.TempPathFactory) -> Palette:
                 name=name,
                 design=name,
                 split="test",
-                names=tuple(f"icon-{i}" for i in range(60)),
+                names=NAMES,
                 monochrome=monochrome,
                 path=folder / f"{name}.npy",
             )

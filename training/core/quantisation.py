@@ -204,5 +204,7 @@ def _crop_batch(metadata: ModelMetadata, crops: Sequence[U8]) -> Inputs:
     )
     if metadata.kind == "classifier":
         return {"images": batch}
+    if metadata.kind == "names":
+        return {"crops": batch}
     third = len(batch) // 3
     return {"prompt": batch[:third], "scene": batch[third:]}

@@ -54,6 +54,7 @@ class Background:
         pictures: tuple[bytes, ...] = (),
         strip: Strip | None = None,
         region: Box | None = None,
+        words: tuple[str, ...] | None = None,
     ) -> Drawn:
         """The puzzle with this background.
 
@@ -63,6 +64,7 @@ class Background:
             pictures: The prompt's own pictures, encoded.
             strip: The prompt picture, for the kinds `image` and `region`.
             region: Where it lies in the background, for the kind `region`.
+            words: What the prompt calls the targets; None for their own words.
         """
         count = len(targets)
         x, y = region[:2] if region else (0, 0)
@@ -72,7 +74,7 @@ class Background:
             prompt_pictures=pictures,
             kind=kind,
             region=region,
-            words=tuple(item.word for item in targets),
+            words=words or tuple(item.word for item in targets),
             targets=tuple(one.box for one in self.placed[:count]),
             distractors=tuple(one.box for one in self.placed[count:]),
             prompt_boxes=tuple((x1 + x, y1 + y, x2 + x, y2 + y) for x1, y1, x2, y2 in boxes),

@@ -27,13 +27,18 @@ export function showAnswer() {
       + (guess ? ` ${say("bestGuess", "", sure)}` : "");
   }
   $("click-list").replaceChildren(...clicks.map((click, index) => (
-    row("clicks", index, click.label ?? say("clickOn", index + 1), click)
+    row("clicks", index, meaning(click) ?? say("clickOn", index + 1), click)
   )));
   $("box-count").textContent = say("boxCount", answer.boxes.length);
   $("box-list").replaceChildren(...answer.boxes.map((box, index) => (
     row("boxes", index, say("box", index + 1), box)
   )));
   showTimes();
+}
+
+/** The word, and what it was understood as where that is another one. */
+function meaning({ label, name }) {
+  return name && name !== label ? `${label} (${name})` : label;
 }
 
 /** A button, so that the keyboard can point at what lies on the picture. */

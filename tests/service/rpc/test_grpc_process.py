@@ -272,7 +272,7 @@ NUMBERS = {
     "Prompt": "words=1 icons=2 image=3 region=4",
     "Options": "min_confidence=1 draw=2 confidence=3 iou=4 effort=5 deadline_ms=6",
     "SolveRequest": "background=1 prompt=2 options=3 model=4 site=5 type=6",
-    "Click": "x=1 y=2 box=3 label=4 confidence=5",
+    "Click": "x=1 y=2 box=3 label=4 confidence=5 name=6",
     "DetectedBox": "box=1 confidence=2 class_name=3",
     "Size": "width=1 height=2",
     "SolveResponse": "solved=1 reason=2 confidence=3 clicks=4 boxes=5 image=6 models=7 "

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siamese.vocabulary import LANGUAGES, shipped_vocabulary
 from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import FAMILIES
+from training.synthetic.families.icon_words import ICON_WORDS
 from training.synthetic.families.latin import LATIN
 from training.synthetic.families.text_strip import TEXT_STRIP
 from training.synthetic.families.text_words import TEXT_WORDS
@@ -85,8 +87,12 @@ def test_decoys_are_never_what_is_asked_for(family: Family, palette: Palette) ->
         drawn = draw(family, palette, number)
         count = len(drawn.words)
         decoys = [one.item.word for one in drawn.placed[count:]]
-        assert not set(decoys) & set(drawn.words)
-        assert tuple(one.item.word for one in drawn.placed[:count]) == drawn.words
+        # Where icons are asked for by name, the puzzle says which ones they are.
+        icons = drawn.meta.get("icons", [None] * count)
+        assert isinstance(icons, list)
+        asked = [icon or word for icon, word in zip(icons[:count], drawn.words, strict=True)]
+        assert not set(decoys) & set(asked)
+        assert [one.item.word for one in drawn.placed[:count]] == asked
 
 
 def test_prompt_strips_stay_within_their_sizes(palette: Palette) -> None:
@@ -126,3 +132,22 @@ def test_a_family_that_draws_another_prompt_than_it_names_is_one_sentence(palett
 def test_without_photos_grounds_are_drawn(palette: Palette) -> None:
     bare = Palette(palette.han, palette.latin, palette.icons, ())
     assert draw(TEXT_WORDS, bare, 3).targets
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_icons_are_asked_for_by_names_that_mean_one_of_them(number: int, palette: Palette) -> None:
+    """In one language; no other item of the scene has the same name."""
+    drawn = draw(ICON_WORDS, palette, number)
+    things = drawn.meta["things"]
+    language = drawn.meta["language"]
+    assert isinstance(things, list)
+    assert language in LANGUAGES
+    vocabulary = shipped_vocabulary()
+    assert len(things) == len(drawn.targets) + len(drawn.distractors)
+    for at, word in enumerate(drawn.words):
+        found = [thing.id for thing in vocabulary.find(word)]
+        assert [place for place, thing in enumerate(things) if thing in found] in ([at], [])
+        if things[at] is None:
+            assert not found, "a character that could be an icon"
+        else:
+            assert word in vocabulary.thing(things[at]).names[language]

@@ -125,6 +125,17 @@ class CropSource:
             pairs += self._pairs(items, items, icons=True)
         return pairs[:count]
 
+    def icon_scene(self, items: Sequence[IconItem]) -> list[View | None]:
+        """Icons as the service would cut them out of one small scene, drawn as widely as any.
+
+        Args:
+            items: A few icons; what else the scene shows is appended to `scene_negatives`.
+
+        Returns:
+            In the order of `items`; None for each if they do not all fit.
+        """
+        return self._scene(items, icons=True)
+
     def _lettered(self, scene: Sequence[Item], other_fonts: float, *, latin: bool) -> list[Pair]:
         """Pairs of texts; with the probability `other_fonts` the prompt's are other fonts."""
         prompt = scene

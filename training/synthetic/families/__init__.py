@@ -9,6 +9,7 @@ from training.synthetic.errors import GenerateError
 from training.synthetic.families.composite import COMPOSITE
 from training.synthetic.families.icon_list import ICON_LIST
 from training.synthetic.families.icon_strip import ICON_STRIP
+from training.synthetic.families.icon_words import ICON_WORDS
 from training.synthetic.families.latin import LATIN
 from training.synthetic.families.mixed import MIXED
 from training.synthetic.families.text_strip import TEXT_STRIP
@@ -16,7 +17,7 @@ from training.synthetic.families.text_words import TEXT_WORDS
 from training.synthetic.ingredients.palette import Ingredient
 from training.synthetic.puzzle import Family, PromptKind
 
-FAMILIES = (TEXT_WORDS, TEXT_STRIP, ICON_LIST, ICON_STRIP, MIXED, COMPOSITE, LATIN)
+FAMILIES = (TEXT_WORDS, TEXT_STRIP, ICON_LIST, ICON_STRIP, MIXED, COMPOSITE, LATIN, ICON_WORDS)
 
 
 def find_families(names: str) -> tuple[Family, ...]:

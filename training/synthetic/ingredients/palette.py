@@ -9,16 +9,18 @@ from numpy.random import Generator
 from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.ingredients.catalogue import Split
 from training.synthetic.ingredients.colouring import with_coloured
+from training.synthetic.ingredients.named import NamedIcon, named_icons
 from training.synthetic.ingredients.shapes import ShapeCollection
 from training.synthetic.ingredients.store import FontFace, IconCollection, IngredientStore, Photo
 
-Ingredient = Literal["han", "latin", "icons", "photos"]
+Ingredient = Literal["han", "latin", "icons", "photos", "names"]
 
 _NAMES: dict[Ingredient, str] = {
     "han": "Chinese font",
     "latin": "Latin font",
     "icons": "icon collection",
     "photos": "photo",
+    "names": "icon that the vocabulary has a name for",
 }
 
 
@@ -55,6 +57,11 @@ class Palette:
             store.photos(split),
             max(han, key=lambda face: len(face.characters()), default=None),
         )
+
+    @property
+    def names(self) -> tuple[NamedIcon, ...]:
+        """The icons that draw things of the vocabulary."""
+        return tuple(named_icons(self.icons))
 
     def has(self, ingredient: Ingredient) -> bool:
         """Whether there is at least one."""

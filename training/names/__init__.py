@@ -1,0 +1,1 @@
+"""Names: the vocabulary, the network that names drawings, and its prototypes."""
