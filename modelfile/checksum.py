@@ -70,11 +70,12 @@ def verify_manifest(path: Path) -> None:
     Raises:
         ModelMissingError: there is no such file.
         ModelChecksumError: it is another file, or the manifest cannot be read.
-        ModelCorruptError: it is no ONNX file, and the manifest has files of weights.
+        ModelCorruptError: it is no ONNX file in spite of its name, and the manifest has files of
+            weights.
     """
     sums = read_manifest(path.parent)
     parts = [path.name]
-    if any(not name.endswith(".onnx") for name in sums):
+    if path.suffix == ".onnx" and any(not name.endswith(".onnx") for name in sums):
         parts += external_files(existing_file(path).read_bytes())
     for name in parts:
         if name in sums:

@@ -55,7 +55,13 @@ def things_of(namer: Namer | None, words: Sequence[str]) -> dict[str, tuple[Thin
     """The words that name things; none where no names network is installed."""
     if namer is None:
         return {}
-    found = {word: namer.vocabulary.find(bracketed(word) or word) for word in words}
+    # A letter is a letter: nobody calls a cross `x` where letters are asked for.
+    names = {word: bracketed(word) or word for word in words}
+    found = {
+        word: namer.vocabulary.find(name)
+        for word, name in names.items()
+        if len(name) > 1 or not name.isascii()
+    }
     return {word: things for word, things in found.items() if things}
 
 

@@ -72,11 +72,17 @@ def test_all_weights_are_shipped() -> None:
         "text.onnx",
         "detector.onnx",
         "prompt_detector.onnx",
+        "names.onnx",
         "siamese.onnx",
     ]
     assert sum(file.stat().st_size for file in SHIPPED) < 30e6
     for file in SHIPPED:
-        cards = {"text": "TEXT", "prompt_detector": "PROMPT", "captcha": "READERS"}
+        cards = {
+            "text": "TEXT",
+            "prompt_detector": "PROMPT",
+            "captcha": "READERS",
+            "names": "NAMES",
+        }
         kind = cards.get(file.stem.partition("-")[0])
         name = f"{kind}-CARD.md" if kind else "CARD.md"
         card = (file.parent / name).read_text("utf-8")

@@ -17,6 +17,7 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 POSTS = ["/solve", "/detect", "/classify", "/compare", "/read"]
 GETS = ["/healthz", "/readyz", "/models"]
 BATCHES = ["/solve/batch", "/read/batch"]
+NAMES = ["/names"]
 ADMIN = ["/models/{name}/reload", "/models/{name}/rollback"]
 
 
@@ -25,7 +26,9 @@ def name_of(reference):
 
 
 def test_every_route_is_documented():
-    assert sorted(DOCUMENT["paths"]) == sorted([*POSTS, *BATCHES, *GETS, "/metrics", *ADMIN])
+    assert sorted(DOCUMENT["paths"]) == sorted(
+        [*POSTS, *BATCHES, *GETS, *NAMES, "/metrics", *ADMIN]
+    )
 
 
 def test_every_reference_leads_somewhere():

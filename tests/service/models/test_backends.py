@@ -93,6 +93,7 @@ def test_the_default_is_the_shipped_weights_and_beats_the_embedded_backend(
         "prompt_detector": "clickorder-prompt-detector",
         "classifier": "clickorder-classifier",
         "siamese": "clickorder-siamese",
+        "names": "clickorder-names",
         "text": "clickorder-text",
     }
     puzzles = read_puzzles(PUZZLES / "text-words")
@@ -124,7 +125,7 @@ def test_weights_that_are_not_those_of_their_manifest_are_not_loaded(tmp_path: P
         load_solver(Settings(models_dir=tmp_path))
     (tmp_path / MANIFEST).unlink()
     assert set(load_solver(Settings(models_dir=tmp_path)).models) == {
-        "detector", "prompt_detector", "classifier", "siamese", "text"
+        "detector", "prompt_detector", "classifier", "siamese", "names", "text"
     }  # fmt: skip
 
 
@@ -151,7 +152,7 @@ def write_ctc_export(file: Path, *, symbols: int) -> None:
     file.write_bytes(model.SerializeToString())
 
 
-ROLES = ("detector", "prompt_detector", "classifier", "siamese", "text")
+ROLES = ("detector", "prompt_detector", "classifier", "siamese", "names", "text")
 
 
 @pytest.mark.parametrize("role", ROLES)

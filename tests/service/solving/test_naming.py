@@ -9,6 +9,7 @@ from detector.detections import Detections
 from service.errors import UnknownWordsError
 from service.solving.calibration import Calibration, Calibrations
 from service.solving.gallery import Gallery
+from service.solving.naming import things_of
 from service.solving.parts import Parts
 from service.solving.prompts import WordsPrompt
 from service.solving.solver import Solver
@@ -129,6 +130,15 @@ def test_words_find_the_things_that_they_name(words, found):
     assert answer.solved
     assert clicks(answer) == found
     assert answer.models["names"] == "namer 1"
+
+
+def test_a_letter_is_no_name():
+    vocabulary = Vocabulary(
+        [Thing("cross", {"en": ("x", "cross"), "zh": ("叉",), "es": ("equis",)})]
+    )
+    namer = ColourNamer(vocabulary=vocabulary)
+    assert not things_of(namer, ["x"])
+    assert list(things_of(namer, ["叉", "cross"])) == ["叉", "cross"]
 
 
 def test_without_a_namer_nothing_is_named():
