@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,9 @@ from service.security.keys import hash_of, new_key
 from service.settings import KeyDefaults, KeyEntry, Settings
 from service.solving.parts import Parts
 from service.solving.solver import Solver
+from siamese.names import PrototypeNamer
 
+NAMES = Path(__file__).resolve().parents[3] / "siamese/weights"
 EXAMPLES = os.environ.get("CLICKORDER_FUZZ_EXAMPLES", "25")
 # No schema can say that text is the base64 of a picture, or that a bundle of that name is served:
 # so most of what fits the schema is still refused.
@@ -58,7 +61,8 @@ def test_answers_are_as_documented(serve, gated, stripes, tmp_path, with_keys):
     options = ["--header", f"Authorization: Bearer {key}"] if with_keys else []
     like = gated.parts
     text = TextReader.load(stripes.model(tmp_path / "text.onnx"))
-    solver = Solver(Parts(like.detector, like.classifier, like.matcher, text=text))
+    namer = PrototypeNamer.load(NAMES / "names.onnx", NAMES / "names.npz")
+    solver = Solver(Parts(like.detector, like.classifier, like.matcher, text=text, namer=namer))
     with serve(settings, lambda _: solver) as url:
         done = ask(f"{url}/openapi.json", tmp_path, *options)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
