@@ -56,7 +56,7 @@ _SURE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
 _ENOUGH = 0.006
 """Share of answers that sparing close looks may cost."""
 
-_OWN_WEIGHT: dict[Kind, float] = {"words": 1.0, "pictures": 2.0, "icons": 1.0}
+_OWN_WEIGHT: dict[Kind, float] = {"words": 1.0, "pictures": 2.0, "icons": 1.0, "names": 1.0}
 """Weight of a puzzle's own prompt, which up to four others accompany: with more of it the
 confidence in what is there is less too low, and that in what is not there too high. Two-fold, on
 validation puzzles: words 0.09 (1) and 0.06 (2) calibration error on own prompts, and 9 and 15 % of

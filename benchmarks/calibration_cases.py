@@ -131,12 +131,8 @@ def look_at(question: Asked) -> Looks:
     first = _case(_solver, puzzle, folder, FIRST_PASS, prompt, own=own)
     worst = first.inputs(first.evidence.calibration).worst_fit if first else -np.inf
     close = _case(_solver, puzzle, folder, second_pass(worst), prompt, own=own)
-    return Looks(_kind(question.puzzle), question.what, first, close)
-
-
-def _kind(puzzle: Puzzle) -> Kind:
-    """The kind of prompt whose calibration a puzzle is for."""
-    return puzzle.kind if puzzle.kind in ("words", "icons") else "pictures"
+    seen = first or close
+    return Looks(seen.evidence.kind if seen else "words", question.what, first, close)
 
 
 def asked(solver: LocalSolver, puzzles: Sequence[tuple[PuzzleSet, Puzzle]]) -> Iterator[Asked]:

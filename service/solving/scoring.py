@@ -46,6 +46,7 @@ class Evidence:
         cut_share: Weight of the cut of a prompt picture among all its cuts, 0..1; 1 where the
             items are given.
         names: Words that name things, with what they mean on each box.
+        kind: Kind of prompt, whose calibration it is.
     """
 
     scene: Detections
@@ -56,6 +57,7 @@ class Evidence:
     calibration: Calibration
     cut_share: float = 1.0
     names: Mapping[str, NamedWord] = field(default_factory=dict)
+    kind: Kind = "pictures"
 
 
 @dataclass
@@ -171,7 +173,9 @@ class Scorer:
                     scores, used, names = self._recogniser.words(
                         background, scene, words, augmentation, calibration, plain
                     )
-                return Evidence(scene, scores, words, words, used, calibration, names=names)
+                return Evidence(
+                    scene, scores, words, words, used, calibration, names=names, kind=kind
+                )
             case IconsPrompt(icons):
                 whole = [(icon, content_box(icon)[None]) for icon in icons]
                 with watch.stage("recognise"):
@@ -246,7 +250,8 @@ class Scorer:
             background, scene, prompt, augmentation, calibration
         )
         count = len(scores)
-        return Evidence(scene, scores, (None,) * count, tuple(range(count)), used, calibration)
+        keys = tuple(range(count))
+        return Evidence(scene, scores, (None,) * count, keys, used, calibration, kind=kind)
 
     def _check(self, background: Picture, prompt: Prompt) -> None:
         """Refuse what cannot be answered, before any network runs."""
