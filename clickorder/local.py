@@ -117,7 +117,12 @@ class LocalSolver:
         total_ms = (perf_counter() - start) * 1000
         body = asdict(answer)
         body["image"] = {"width": body.pop("width"), "height": body.pop("height")}
-        body["clicks"], body["boxes"] = list(body["clicks"]), list(body["boxes"])
+        # As by HTTP, a name is left out rather than null.
+        body["clicks"] = [
+            {key: value for key, value in click.items() if (key, value) != ("name", None)}
+            for click in body["clicks"]
+        ]
+        body["boxes"] = list(body["boxes"])
         stages = {"decode": decode_ms, **answer.timings_ms, "total": total_ms}
         body["timings_ms"] = {stage: round(ms, 3) for stage, ms in stages.items()}
         return body
