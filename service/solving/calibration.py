@@ -162,7 +162,8 @@ class ConfidenceInputs:
         boxes: Log of the number of boxes: among many, one fits an absent item by chance.
         items: Number of items.
         alone: 1 where there is only one item, which no other item leaves its box to.
-        cut: Logit of the weight of the cut of a prompt picture among all its cuts, at most 9.
+        cut: Logit of the weight of the cut of a prompt picture among all its cuts, less 9: 0 where
+            no other cut comes near, and where the items are given.
     """
 
     raw: float
@@ -214,7 +215,7 @@ class ConfidenceInputs:
             boxes=float(np.log(boxes)),
             items=float(items),
             alone=float(items == 1),
-            cut=min(_logit(cut_share), _BEST_ODDS),
+            cut=min(_logit(cut_share) - _BEST_ODDS, 0.0),
         )
 
 

@@ -118,15 +118,15 @@ def test_the_inputs_are_those_of_the_chosen_boxes() -> None:
 
 @pytest.mark.parametrize(
     ("share", "logit"),
-    [(0.75, np.log(3)), (0.2, np.log(0.25)), (1.0, 9.0)],
+    [(0.75, np.log(3) - 9), (0.2, np.log(0.25) - 9), (1.0, 0.0)],
     ids=["likelier", "unlikelier", "no-other"],
 )
 def test_the_cut_of_a_prompt_picture_may_be_doubtful(share: float, logit: float) -> None:
     result = Assignment(np.array([0]), 1.0, np.ones(1))
     found = ConfidenceInputs.of(result, np.zeros((1, 1)), np.zeros(1), np.ones(1), share)
     assert found.cut == pytest.approx(logit)
-    surer = Calibration(slope=0, cut_slope=2.0)
-    assert surer.confidence(found) == pytest.approx(1 / (1 + np.exp(-2 * logit)))
+    doubtful = Calibration(slope=0, cut_slope=0.2)
+    assert doubtful.confidence(found) == pytest.approx(1 / (1 + np.exp(-0.2 * logit)))
 
 
 def test_no_fit_at_all_is_all_the_same() -> None:
