@@ -26,7 +26,7 @@ def trained(command, gently, served, unseen, tmp_path):
         with served(run) as service:
             # One file of one's own, and the shipped ones for everything else.
             assert f"detector {run / 'detector.onnx'}" in service.models
-            assert "classifier, siamese, text, calibration shipped" in service.models
+            assert "classifier, siamese, names, text, calibration shipped" in service.models
             assert service.solves_letters(unseen)
         return done.stderr
 
