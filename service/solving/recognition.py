@@ -215,16 +215,19 @@ class Recogniser:
         return read or bool(self._drawn([word]) or self.spelt([word]))
 
     def _drawn(self, words: Sequence[str]) -> list[str]:
-        """Those of some words that the matcher can be shown as pictures."""
-        return [word for word in words if self.matcher is not None and can_draw(word)]
+        """Those of some words that the matcher can be shown as pictures; no name in brackets is."""
+        if self.matcher is None:
+            return []
+        return [word for word in words if bracketed(word) is None and can_draw(word)]
 
     def spelt(self, words: Sequence[str]) -> list[str]:
         """Those of some words that are read character by character, if by nothing else."""
         classifier = self.classifier
         if classifier is None:
             return []
-        others = (w for w in words if not classifier.can_read(w) and not self._drawn([w]))
-        return [w for w in others if not self._shown([w]) and can_spell(classifier, w)]
+        texts = (w for w in words if bracketed(w) is None and not self._shown([w]))
+        others = (w for w in texts if not classifier.can_read(w) and not self._drawn([w]))
+        return [w for w in others if can_spell(classifier, w)]
 
 
 def unknown_word(word: str, classifier: Classifier, namer: Namer | None = None) -> str:
