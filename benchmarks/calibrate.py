@@ -268,7 +268,10 @@ def _regression(
     bounds = [(0.0, None)] * _RISING + [(None, None)] * (len(_NAMES) - _RISING)
     start = np.full(len(_NAMES), 0.1)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    return dict(zip(_NAMES, map(float, found.x / scale), strict=True)), float(found.fun)
+    # A variable that never varies has no weight, but for the constant.
+    weights = np.where(variables.std(axis=0) > 0, found.x / scale, 0.0)
+    weights[-1] = found.x[-1]
+    return dict(zip(_NAMES, map(float, weights), strict=True)), float(found.fun)
 
 
 def _counts(cases: Sequence[Case], kind: Kind) -> NDArray[np.float64]:
