@@ -16,7 +16,13 @@ from modelfile import ModelMetadata, OnnxSession
 from siamese import SiameseMatcher
 from siamese.network import SIDE_PX, Trunk
 from training.core.normalisation import running_statistics
-from training.core.onnx_export import LICENCE, ExportError, difference_of, graph_of
+from training.core.onnx_export import (
+    LICENCE,
+    ExportError,
+    difference_of,
+    graph_of,
+    with_enough_bits,
+)
 from training.matcher.crop_inputs import CLASSIFIER_MARGIN, SIAMESE_MARGIN
 from training.matcher.joint_model import MEAN, SCALE, STD, JointModel, to_input
 
@@ -96,22 +102,27 @@ def export_siamese(model: JointModel, metadata: ModelMetadata, file: Path, crops
     _fold(network.trunk)
     third = max(1, len(crops) // 3)
     prompt, scene = (to_input(part, "cpu").contiguous() for part in (crops[:third], crops[third:]))
-    content = graph_of(
-        network,
-        (prompt, scene),
-        metadata,
-        inputs={"prompt": ("prompts",), "scene": ("scenes",)},
-        outputs={"similarity": ("prompts", "scenes"), "embedding": ("crops",)},
-    )
     with torch.inference_mode():
         wanted = network(prompt, scene)[0].numpy()
-    session = OnnxSession(content, source="The exported file")
-    found = session.run({"prompt": prompt.numpy(), "scene": scene.numpy()}, ["similarity"])[0]
-    difference = difference_of(found, wanted)
-    SiameseMatcher(session)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, content)
-    return difference
+
+    def export(half: bool) -> float:
+        content = graph_of(
+            network,
+            (prompt, scene),
+            metadata,
+            inputs={"prompt": ("prompts",), "scene": ("scenes",)},
+            outputs={"similarity": ("prompts", "scenes"), "embedding": ("crops",)},
+            half=half,
+        )
+        session = OnnxSession(content, source="The exported file")
+        found = session.run({"prompt": prompt.numpy(), "scene": scene.numpy()}, ["similarity"])[0]
+        difference = difference_of(found, wanted)
+        SiameseMatcher(session)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, content)
+        return difference
+
+    return with_enough_bits(export)
 
 
 def export_classifier(model: JointModel, metadata: ModelMetadata, file: Path, crops: U8) -> float:
@@ -134,17 +145,26 @@ def export_classifier(model: JointModel, metadata: ModelMetadata, file: Path, cr
     network = copy.deepcopy(model.characters).float().cpu().eval()
     _fold(network.trunk)
     images = to_input(crops, "cpu").contiguous()
-    content = graph_of(
-        network, (images,), metadata, inputs={"images": ("crops",)}, outputs={"logits": ("crops",)}
-    )
     with torch.inference_mode():
         wanted = network(images).numpy()
-    session = OnnxSession(content, source="The exported file")
-    difference = difference_of(session.run({"images": images.numpy()})[0], wanted)
-    OnnxClassifier(session)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, content)
-    return difference
+
+    def export(half: bool) -> float:
+        content = graph_of(
+            network,
+            (images,),
+            metadata,
+            inputs={"images": ("crops",)},
+            outputs={"logits": ("crops",)},
+            half=half,
+        )
+        session = OnnxSession(content, source="The exported file")
+        difference = difference_of(session.run({"images": images.numpy()})[0], wanted)
+        OnnxClassifier(session)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, content)
+        return difference
+
+    return with_enough_bits(export)
 
 
 def _fold(trunk: Trunk) -> None:

@@ -13,7 +13,7 @@ from classifier.text_preprocess import SCALE, TextPreprocess
 from classifier.text_reader import TextReader
 from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
-from training.core.onnx_export import LICENCE, ExportError, difference_of, graph_of
+from training.core.onnx_export import LICENCE, difference_of, graph_of, with_enough_bits
 from training.text.measures import Alphabet
 
 
@@ -78,11 +78,7 @@ def export_text(network: nn.Module, metadata: ModelMetadata, file: Path, inputs:
     """
     network = copy.deepcopy(network).float().cpu().eval()
     inputs = inputs.float().cpu().contiguous()
-    try:
-        return _exported(network, metadata, file, inputs, half=True)
-    except ExportError:
-        # With thousands of characters, 16 bits may be too coarse for one of them.
-        return _exported(network, metadata, file, inputs, half=False)
+    return with_enough_bits(lambda half: _exported(network, metadata, file, inputs, half=half))
 
 
 def _exported(
