@@ -137,8 +137,8 @@ def _factorial(n: int) -> F64:
 def _grid(puzzles: Sequence[Puzzle]) -> Finding:
     """Whether positions come from a few fixed places.
 
-    Of the pairs of positions (of different puzzles) that are within 10 px along both axes, a smooth
-    spread has (3 / 21)^2 within 1 px, whatever its density; fixed places have nearly all.
+    Among the pairs of positions (of different puzzles) that are within 10 px along both axes, a
+    smooth spread has (3 / 21)^2 within 1 px, whatever its density; fixed places have nearly all.
     """
     expected = ((2 * _NEAR_PX + 1) / (2 * _WIDE_PX + 1)) ** 2
     best = (1.0, 0, 0)

@@ -49,6 +49,9 @@ _CODES = {
 }
 """By the status of the same problem over HTTP; everything else is a fault."""
 
+_NEARLY_OVER = 0.1
+"""Share of a call's time that may be left where its caller cancels at the deadline."""
+
 _MAX_DETAIL = 500
 """Characters of a sentence: what ends a call must fit into 8 KiB, with its metadata."""
 
@@ -159,6 +162,22 @@ class _Outcome:
     code: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
 
+    def left(self, context: Context, given_s: float | None) -> None:
+        """Tell a caller whose time was over from one that hung up.
+
+        Both look the same on the wire: the caller's side of gRPC cancels at its deadline. Its
+        clock started before ours, and gRPC rounds the time it sends up by as much as a hundredth,
+        so here a little of the time may be left by then.
+
+        Args:
+            context: gRPC's context of the call.
+            given_s: The time left when the call came in; None where it has no deadline.
+        """
+        left_s: float | None = context.time_remaining()
+        if given_s is not None and left_s is not None and left_s <= _NEARLY_OVER * given_s:
+            self.status, self.code = 504, DeadlineExceededError.code
+            self.grpc_status = grpc.StatusCode.DEADLINE_EXCEEDED
+
 
 class Calls:
     """Lets calls in and sees them to their end.
@@ -204,6 +223,7 @@ class Calls:
     ) -> Told | None:
         """Everything but the status; None where all is well."""
         start = time.perf_counter()
+        given_s: float | None = context.time_remaining()
         headers: dict[str, str] = {}
         for name, value in context.invocation_metadata() or ():
             if isinstance(value, str):
@@ -223,14 +243,12 @@ class Calls:
                         stack.enter_context(key.admitted(self._service.settings.retry_after_s))
                     await answer(Call(self._service, context, request_id, key))
             except asyncio.CancelledError:
-                left_s: float | None = context.time_remaining()
-                if left_s is not None and left_s <= 0:  # it did not leave, its time was over
-                    outcome.status, outcome.code = 504, DeadlineExceededError.code
-                    outcome.grpc_status = grpc.StatusCode.DEADLINE_EXCEEDED
+                outcome.left(context, given_s)
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
                 # Where the caller has left, what failed is the answer on its way.
                 if context.cancelled():
+                    outcome.left(context, given_s)
                     return None
                 told = Told.of(error)
                 outcome.status, outcome.grpc_status = told.status, told.grpc_status

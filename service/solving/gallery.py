@@ -21,7 +21,7 @@ from siamese.similarity import Matcher
 Picture = NDArray[np.uint8]
 
 _MOST_PICTURES = 8
-"""Of one class; more cost time and tell little that is new."""
+"""Most pictures of one class; more cost time and tell little that is new."""
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})
 
 
@@ -76,7 +76,7 @@ class Gallery:
         ]
 
     def best(self, names: Sequence[str], scores: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Of each class, its best picture's score on each box.
+        """Return the score of each class's best picture on each box.
 
         Args:
             names: As given to `items`.

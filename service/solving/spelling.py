@@ -20,7 +20,7 @@ Picture = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
 _MOST_CHARACTERS = 6
-"""Of a word that is read so; longer ones are no items of a click puzzle."""
+"""Longest word that is read so; longer ones are no items of a click puzzle."""
 
 _MOST_JOINED = 40
 """Boxes that are added, best first."""
@@ -29,7 +29,7 @@ _FARTHEST = 0.8
 """Between two characters of a word, relative to their size."""
 
 _OVERLAP = 0.6
-"""Of two characters across the direction of reading, relative to the smaller one."""
+"""Least overlap of two characters across the direction of reading, relative to the smaller one."""
 
 _LARGER = 1.8
 """Times that one character of a word may be as large as the next."""

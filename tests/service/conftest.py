@@ -257,7 +257,7 @@ def client(url: str) -> Iterator[httpx.Client]:
 def browsing(*flags: str) -> Iterator["Browser"]:
     """Debian's Chromium; Playwright's own is not downloaded.
 
-    Of its two packages the headless shell where it is installed: the same engine without the
+    The headless shell where it is installed: the same engine without the
     window, the extensions and the rest of a browser, a fifth of the work for each page.
     """
     from playwright.sync_api import sync_playwright

@@ -18,7 +18,7 @@ from training.synthetic.items.characters import DIGITS, LEVEL_1, LOWER, UPPER
 FONTS = [design.members[0] for design in CATALOGUE.fonts if design.split == "test"]
 ICONS = [design.members[0] for design in CATALOGUE.icons if design.split == "test"]
 NAMES = tuple(thing.id.replace(" ", "-") for thing in shipped_vocabulary().things[:240:4])
-"""Of the icons: things of the vocabulary, so that they can be asked for by name."""
+"""Names of the icons: things of the vocabulary, so that they can be asked for by name."""
 
 CHARACTERS = LEVEL_1[::8] + DIGITS + UPPER + LOWER
 

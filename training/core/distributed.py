@@ -74,7 +74,7 @@ def own_share(count: int, what: str) -> int:
     """How many of `count` things are this process's.
 
     Args:
-        count: Of all processes together.
+        count: How many all processes have together.
         what: Their name, in the plural.
 
     Raises:

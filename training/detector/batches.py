@@ -65,7 +65,7 @@ def batches(frames: EpochOfFrames, size: int, *, workers: int, pinned: bool) -> 
 def _ignore_signals(number: int) -> None:  # noqa: ARG001  (as torch calls it)
     """Ctrl-C and service managers reach every process; the training alone answers, and ends them.
 
-    Of one that ended by itself torch would make an error, in place of a checkpoint.
+    Where one ended by itself torch would raise, in place of writing a checkpoint.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

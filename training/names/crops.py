@@ -34,10 +34,10 @@ _PORTION = 200
 COLUMNS = (
     TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
 )  # fmt: skip
-"""Of a progress bar."""
+"""What a progress bar shows."""
 
 _TEXT_EVERY = 12
-"""Of so many groups one is of characters, which name nothing."""
+"""One group in so many is of characters, which name nothing."""
 
 _NEGATIVES = 1
 """Crops of ground, of parts and of two items at once, for each group of items."""

@@ -193,7 +193,7 @@ def differing(truth: str, text: str) -> list[Pair]:
 
     Returns:
         Pairs from left to right: `("0", "O")` was misread, `("0", "")` missed, `("", "0")` added.
-        Of ways that are as short, the one with most misreadings.
+        Among ways that are as short, the one with most misreadings.
     """
     rows = np.zeros((len(truth) + 1, len(text) + 1), np.int64)
     rows[:, 0], rows[0] = np.arange(len(truth) + 1), np.arange(len(text) + 1)

@@ -32,7 +32,7 @@ def exported(network: TextNetwork, file: Path) -> tuple[float, torch.Tensor]:
 
 
 def types_of_weights(file: Path) -> set[int]:
-    """Of all arrays that are larger than a bias."""
+    """The types of all arrays that are larger than a bias."""
     initializers = onnx.load(file).graph.initializer
     return {array.data_type for array in initializers if np.prod(array.dims) > 1000}
 
