@@ -16,7 +16,12 @@ from training.core.view import View
 from training.synthetic.crops.source import CropSource
 from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.ingredients.catalogue import Split
-from training.synthetic.ingredients.named import NamedIcon, by_thing, named_icons
+from training.synthetic.ingredients.named import (
+    NamedIcon,
+    by_thing,
+    commonly_named_icons,
+    named_icons,
+)
 from training.synthetic.ingredients.palette import Palette
 from training.synthetic.ingredients.store import IngredientStore
 from training.synthetic.items.item import IconItem
@@ -36,6 +41,9 @@ COLUMNS = (
 )  # fmt: skip
 """What a progress bar shows."""
 
+_VOCABULARY_SHARE = 0.5
+"""Share of the vocabulary where other names are drawn as well."""
+
 _TEXT_EVERY = 12
 """One group in so many is of characters, which name nothing."""
 
@@ -49,7 +57,8 @@ class NamedCrops:
 
     Attributes:
         pictures: `(N, 64, 64, 3)` uint8 RGB.
-        labels: `(N,)` int64, index of the thing in the vocabulary, or `NOTHING`.
+        labels: `(N,)` int64, index of the thing in the vocabulary, or `NOTHING`; of other names,
+            numbers beyond the vocabulary's.
     """
 
     pictures: U8
@@ -69,6 +78,7 @@ class NamedCropSource:
         *,
         cache: Path | None = None,
         vocabulary: Vocabulary | None = None,
+        others: bool = False,
     ) -> None:
         """Find the icons.
 
@@ -77,6 +87,7 @@ class NamedCropSource:
             seed: Random seed.
             cache: Folder of the ingredients; None for the usual place.
             vocabulary: The things; None for the shipped ones.
+            others: Whether half of the items are icons of other common names.
 
         Raises:
             IngredientsMissingError: too few icons of the split draw things.
@@ -92,6 +103,9 @@ class NamedCropSource:
             for thing, icons in by_thing(named_icons(palette.icons, words)).items()
         }
         self._ids = tuple(self._drawings)
+        self._chances = np.full(len(self._ids), 1 / max(1, len(self._ids)))
+        if others:
+            self._add(by_thing(commonly_named_icons(palette.icons, words)))
         if len(self._ids) < _GROUP:
             raise IngredientsMissingError(
                 f"Icons of the split {split} draw {len(self._ids)} things of the vocabulary; run "
@@ -113,7 +127,8 @@ class NamedCropSource:
                     drawn += 1
                 continue
             things = [
-                self._ids[int(i)] for i in self._rng.choice(len(self._ids), _GROUP, replace=False)
+                self._ids[int(i)]
+                for i in self._rng.choice(len(self._ids), _GROUP, replace=False, p=self._chances)
             ]
             views = self._source.icon_scene([self._icon(thing) for thing in things])
             for thing, view in zip(things, views, strict=True):
@@ -126,6 +141,18 @@ class NamedCropSource:
                 labels.append(NOTHING)
             self._source.scene_negatives.clear()
         return NamedCrops(np.stack(pictures), np.array(labels, np.int64))
+
+    def _add(self, others: dict[str, list[NamedIcon]]) -> None:
+        """Let icons of other names be drawn, under numbers beyond the vocabulary's."""
+        # Things have spaces in their names where these have hyphens, but not all have a space.
+        names = [name for name in others if name not in self._index]
+        first = len(self._index)
+        self._index |= {name: first + at for at, name in enumerate(names)}
+        self._drawings |= {name: by_design(others[name]) for name in names}
+        self._ids += tuple(names)
+        chances = np.full(len(names), (1 - _VOCABULARY_SHARE) / max(1, len(names)))
+        share = _VOCABULARY_SHARE if names else 1.0
+        self._chances = np.concatenate([share * self._chances, chances])
 
     def _icon(self, thing: str) -> IconItem:
         """A drawing of a thing; each design is as likely as any other."""
@@ -157,6 +184,7 @@ def kept_crops(
     seed: int,
     *,
     cache: Path | None = None,
+    others: bool = False,
     console: Console | None = None,
 ) -> NamedCrops:
     """Drawn crops that are kept in a folder, so that a resumed run need not draw them again.
@@ -168,6 +196,7 @@ def kept_crops(
         count: How many to draw where there are none yet.
         seed: Random seed.
         cache: Folder of the ingredients; None for the usual place.
+        others: Whether half of the items are icons of other common names.
         console: Where progress is shown.
 
     Raises:
@@ -176,7 +205,7 @@ def kept_crops(
     pictures, labels = folder / f"{name}.pictures.npy", folder / f"{name}.labels.npy"
     if not (pictures.is_file() and labels.is_file()):
         folder.mkdir(parents=True, exist_ok=True)
-        source = NamedCropSource(split, seed, cache=cache)
+        source = NamedCropSource(split, seed, cache=cache, others=others)
         parts: list[NamedCrops] = []
         with Progress(*COLUMNS, console=console) as bar:
             task = bar.add_task(f"Drawing crops ({split})", total=count)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from siamese.names_network import NamesNetwork, Proxies
+from siamese.vocabulary import shipped_vocabulary
 from training.core.device import half_precision
 from training.core.loop import Loop, parameter_groups
 from training.core.run_folder import RunFolder
@@ -178,7 +179,7 @@ class NamesLoop(Loop[Batch]):
                 embedded(self._names.network, self._trials.pictures, self._device)
             )
             # A crop that is like many things says little of each: 69 % solved instead of 63 %.
-            scores = torch.log_softmax(logits.float(), 1)
+            scores = torch.log_softmax(logits[:, : len(shipped_vocabulary())].float(), 1)
         return naming_measures(
             scores.cpu().numpy().astype(np.float64),
             self._trials.labels,

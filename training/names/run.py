@@ -64,15 +64,14 @@ def run_training(options: NamesRun, console: Console | None = None) -> bool:
     console.print(f"Training on {default_device()}, {threads} CPU thread(s).", highlight=False)
     crops = kept_crops(
         run.path, "train", "train", options.crops, options.seed,
-        cache=options.cache, console=console,
+        cache=options.cache, others=True, console=console,
     )  # fmt: skip
     trials = kept_crops(
         run.path, "validation", "validation", options.trials, options.seed,
         cache=options.cache, console=console,
     )  # fmt: skip
-    model = NamesModel(
-        len(shipped_vocabulary()), frozen_blocks=options.frozen_blocks, dropout=options.dropout
-    )
+    names = max(len(shipped_vocabulary()), int(crops.labels.max()) + 1)
+    model = NamesModel(names, frozen_blocks=options.frozen_blocks, dropout=options.dropout)
     if files:
         _begin_with(model, _matcher_trunk(files[0], crops))
     loop = NamesLoop(model, run, schedule, trials)

@@ -4,7 +4,11 @@ import pytest
 
 from siamese.vocabulary import shipped_vocabulary
 from training.synthetic.ingredients.colouring import ColouredIn
-from training.synthetic.ingredients.named import by_thing, named_icons
+from training.synthetic.ingredients.named import (
+    by_thing,
+    commonly_named_icons,
+    named_icons,
+)
 from training.synthetic.ingredients.store import IconCollection
 
 
@@ -49,3 +53,17 @@ def test_icons_by_thing():
     assert list(groups) == ["cat", "key"]
     assert [one.collection.name for one in groups["cat"]] == ["mdi", "ph"]
     assert all(one.thing in shipped_vocabulary() for one in icons)
+
+
+def test_other_names_that_designs_share():
+    icons = commonly_named_icons(
+        [
+            collection("mdi", "arrow-left", "arrow-left-bold", "key", "apple", "rare"),
+            collection("ph", "arrow-left-duotone", "key", "apple-fill", "often", "often-2"),
+        ]
+    )
+    assert {(one.thing, one.collection.name, one.index) for one in icons} == {
+        ("arrow-left", "mdi", 0),
+        ("arrow-left", "mdi", 1),
+        ("arrow-left", "ph", 0),
+    }

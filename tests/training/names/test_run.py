@@ -35,6 +35,8 @@ def write_crops(folder: Path) -> None:
         pictures = np.full((count, 64, 64, 3), 128, np.uint8)
         pictures[:, 16:48, 16:48] = colours[labels][:, None, None]
         labels[::10] = NOTHING
+        if name == "train":  # names that are learnt from and never asked for
+            labels[1::10] = len(shipped_vocabulary()) + rng.integers(0, 3, len(labels[1::10]))
         pictures[::10] = rng.integers(0, 256, (len(labels[::10]), 64, 64, 3), dtype=np.uint8)
         np.save(folder / f"{name}.pictures.npy", pictures)
         np.save(folder / f"{name}.labels.npy", labels)

@@ -51,6 +51,9 @@ _WAYS = frozenset(
     ]
 )
 
+_COMMON_DESIGNS = 2
+"""Designs that must share a name before it counts as a common one."""
+
 _PICTORIAL = frozenset({"fluent-emoji-flat", "openmoji", "noto", "twemoji", "game-icons"})
 """Collections that draw things, where the others draw what programs have buttons for."""
 
@@ -104,10 +107,10 @@ _MEANT: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class NamedIcon:
-    """An icon whose name is one of the vocabulary.
+    """An icon and what its name says that it draws.
 
     Attributes:
-        thing: Id of the thing that it draws.
+        thing: Id of the thing that it draws, or, of `commonly_named_icons`, the name itself.
         collection: Its collection.
         index: Position in `collection.names`.
     """
@@ -136,6 +139,45 @@ def named_icons(
     return found
 
 
+def commonly_named_icons(
+    collections: Iterable[IconCollection], vocabulary: Vocabulary | None = None
+) -> list[NamedIcon]:
+    """Icons of other names that two designs or more share: signs, actions and rarer things.
+
+    Nobody asks for them in a puzzle, but a network that learns what the vocabulary's drawings have
+    in common learns more from these as well.
+
+    Args:
+        collections: Where to look.
+        vocabulary: The things, whose icons are left out; None for the shipped ones.
+    """
+    names = _IconNames(vocabulary or shipped_vocabulary())
+    groups: dict[str, list[NamedIcon]] = {}
+    for collection in collections:
+        for index, name in enumerate(collection.names):
+            if names.thing(collection, name) is None:
+                common = _without_ways(name)
+                groups.setdefault(common, []).append(NamedIcon(common, collection, index))
+    return [
+        icon
+        for _, icons in sorted(groups.items())
+        if len({icon.collection.design for icon in icons}) >= _COMMON_DESIGNS
+        for icon in icons
+    ]
+
+
+def _without_ways(icon: str) -> str:
+    """The name of an icon without what says how it is drawn."""
+    parts = _name_parts(icon)
+    while len(parts) > 1 and (parts[-1] in _WAYS or parts[-1].isdigit()):
+        parts.pop()
+    return "-".join(parts)
+
+
+def _name_parts(icon: str) -> list[str]:
+    return [part for part in re.split(r"[-_ /]+", icon.rsplit("/", 1)[-1].casefold()) if part]
+
+
 def by_thing(icons: Sequence[NamedIcon]) -> dict[str, list[NamedIcon]]:
     """The icons of each thing, things sorted."""
     groups: dict[str, list[NamedIcon]] = {}
@@ -161,7 +203,7 @@ class _IconNames:
     def thing(self, collection: IconCollection, icon: str) -> str | None:
         """The thing of an icon's name; None or "" where it names none."""
         source = _origin(collection)
-        parts = [part for part in re.split(r"[-_ /]+", icon.rsplit("/", 1)[-1].casefold()) if part]
+        parts = _name_parts(icon)
         while parts:
             name = "-".join(parts)
             meant = _MEANT.get(f"{source}:{name}")
