@@ -2,10 +2,12 @@
 
 What it leaves in its folder:
 
-    bundle/              detector.onnx, siamese.onnx, classifier.onnx, calibration.json
+    bundle/              detector.onnx, prompt_detector.onnx, siamese.onnx, classifier.onnx,
+                         calibration.json
     report.html          one page: before and after, curves, failures, what to label next
     adapt.json           what was asked for and which models are done, to go on from
-    detector/, matcher/  run folders of the trainings
+    detector/, prompt_detector/, matcher/
+                         run folders of the trainings
     puzzles/             the pictures as puzzles, where the labels are no puzzle set
     generated/           generated puzzles, mixed in so that nothing is forgotten
 """
@@ -22,7 +24,7 @@ from rich.console import Console
 
 from classifier import OnnxClassifier
 from clickorder.adapt.models import assembled, settings_of, solve, starting_models
-from clickorder.adapt.prompt_layout import prompt_count, prompt_slots
+from clickorder.adapt.prompt_layout import prompt_count, prompt_samples, prompt_slots
 from clickorder.adapt.puzzles import part_of, puzzles_of
 from clickorder.adapt.state import AdaptationState, AdaptOptions, fingerprint_of
 from clickorder.adapt.trainings import FEWEST, Trainings
@@ -87,17 +89,21 @@ def adapt(folder: Path, out: Path, options: AdaptOptions, console: Console) -> A
         say(console, note, "yellow")
     puzzles = puzzles_of(annotations, out)
     tests = part_of(puzzles, annotations, parts["test"] or parts["validation"])
+    files = starting_models(options.models_dir)
+    start = assembled(files, out / "start")
+    solver = LocalSolver(settings_of(start, options))
+    checks = part_of(puzzles, annotations, parts["validation"])
     stages = Trainings(
         own_pictures(annotations, parts["train"]),
         own_pictures(annotations, parts["validation"]),
-        part_of(puzzles, annotations, parts["validation"]),
+        prompt_samples(part_of(puzzles, annotations, parts["train"]), solver),
+        prompt_samples(checks, solver),
+        checks,
         out,
         options,
         state,
         console,
     )
-    files = starting_models(options.models_dir)
-    start = assembled(files, out / "start")
     before = solve(start, tests, options, console)
     looked_at = part_of(puzzles, annotations, sorted(parts["train"])[:_LOOKED_AT])
     done = []

@@ -1,4 +1,6 @@
-"""What all prompt pictures of a site have in common: how many items, and where these are."""
+"""Prompt pictures of a site: how many items they show, and where these are."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -7,10 +9,14 @@ from labels.puzzles import Puzzle, PuzzleSet, prompt_boxes
 from service.solving.prompt_segmentation import candidates
 from service.solving.prompt_slots import F32, Slots, find_slots
 from service.solving.prompts import ImagePrompt
+from training.detector.samples import Sample, item_sample
 
 _FEW_COUNTS, _MANY_COUNTS = 12, 40
 """Prompt pictures from which their number of items is known: where all have the same one, and where
 they have several."""
+
+_SURE = 0.8
+"""Probability from which on boxes that were found are learned from."""
 
 _MOST_LOOKED_AT = 80
 """Pictures in which items are looked for to learn where they are."""
@@ -48,14 +54,55 @@ def prompt_slots(puzzles: PuzzleSet | None, solver: LocalSolver) -> Slots | None
         return None
     layouts = []
     for puzzle in _with_pictures(puzzles)[:_MOST_LOOKED_AT]:
-        size, boxes = _layout(puzzle, puzzles, solver)
-        if len(boxes) == count[0]:
-            layouts.append((size, boxes))
+        layout = _layout(puzzle, puzzles, solver)
+        if len(layout.boxes) == count[0]:
+            layouts.append((layout.size, layout.boxes))
     return find_slots(layouts)
 
 
-def _layout(puzzle: Puzzle, puzzles: PuzzleSet, solver: LocalSolver) -> tuple[tuple[int, int], F32]:
-    """Width and height of a prompt picture, and the boxes of its items in its pixels."""
+def prompt_samples(puzzles: PuzzleSet | None, solver: LocalSolver) -> tuple[Sample, ...]:
+    """The prompt pictures with the boxes of their items, to fine-tune a detector on.
+
+    Where the labels do not say where the items are, they are found with their number known; a
+    picture that leaves a doubt is left out.
+
+    Args:
+        puzzles: With their targets; others, and those without prompt pictures, do not count.
+        solver: Finds the items.
+
+    Raises:
+        ServiceError: a picture cannot be read.
+    """
+    if puzzles is None:
+        return ()
+    samples = []
+    for puzzle in _with_pictures(puzzles):
+        layout = _layout(puzzle, puzzles, solver)
+        if len(layout.boxes) != len(puzzle.targets) or layout.chance < _SURE:
+            continue
+        crop = puzzle.region if puzzle.kind == "region" else None
+        file = puzzles.folder / (puzzle.background if puzzle.image is None else puzzle.image)
+        boxes = [(x1, y1, x2, y2) for x1, y1, x2, y2 in layout.boxes.tolist()]
+        samples.append(item_sample(file, boxes, strip=True, crop=crop))
+    return tuple(samples)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the items of one prompt picture are.
+
+    Attributes:
+        size: Width and height of the picture.
+        boxes: `(K, 4)` float32 in its pixels.
+        chance: Probability of these boxes among all ways to cut it into as many items.
+    """
+
+    size: tuple[int, int]
+    boxes: F32
+    chance: float = 1.0
+
+
+def _layout(puzzle: Puzzle, puzzles: PuzzleSet, solver: LocalSolver) -> _Layout:
     prompt = solver.prompt(puzzle, puzzles.folder)
     left, top = 0, 0
     if isinstance(prompt, ImagePrompt):
@@ -67,11 +114,15 @@ def _layout(puzzle: Puzzle, puzzles: PuzzleSet, solver: LocalSolver) -> tuple[tu
     count = len(puzzle.targets)
     labelled = np.array(prompt_boxes(puzzle), np.float32).reshape(-1, 4)
     if len(labelled) == count:
-        return (width, height), labelled - np.array([left, top] * 2, np.float32)
+        return _Layout((width, height), labelled - np.array([left, top] * 2, np.float32))
     parts = solver.parts
     found = candidates(parts.prompt_detector or parts.detector, picture, (count, count))
     cuts = sorted(found.cuts, key=lambda cut: -cut.prior)
-    return (width, height), found.boxes[list(cuts[0].rows)] if cuts else found.boxes
+    if not cuts:
+        return _Layout((width, height), found.boxes, chance=0.0)
+    priors = np.array([cut.prior for cut in cuts], np.float64)
+    chance = float(1 / np.exp(priors - priors[0]).sum())
+    return _Layout((width, height), found.boxes[list(cuts[0].rows)], chance)
 
 
 def _with_pictures(puzzles: PuzzleSet | None) -> list[Puzzle]:

@@ -19,7 +19,7 @@ class AdaptOptions:
     """Options of an adaptation.
 
     Attributes:
-        minutes: Minutes of training, both models together.
+        minutes: Minutes of training, all models together.
         validation: Share of the pictures to decide by whether new weights are better.
         test: Share of the pictures to measure before and after with; 0 measures on the validation
             part.

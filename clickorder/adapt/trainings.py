@@ -13,22 +13,31 @@ from clickorder.errors import CommandError
 from labels.annotations import ITEM
 from labels.console import say
 from labels.puzzles import PuzzleSet
-from training.adapt.fine_tuning import TuningPlan, tune_detector, tune_matcher
+from service.models.backends import PROMPT_DETECTOR
+from training.adapt.fine_tuning import (
+    TuningPlan,
+    tune_detector,
+    tune_matcher,
+    tune_prompt_detector,
+)
 from training.adapt.measures import compare_models
 from training.adapt.own_pictures import OwnPictures
 from training.adapt.record import Stage
 from training.core.run_folder import RunFolder
 from training.detector.generated import GENERATED, mixed
-from training.detector.samples import DetectionData
+from training.detector.samples import DetectionData, Sample
 from training.ingredients import has_ingredients
 from training.matcher.pairs import BLOCK_PAIRS
 from training.matcher.picture_blocks import KIND
 
+_PROMPT_SHARE = 0.15
+"""Share of the time for the detector of prompt pictures, where these are counted wrongly."""
+
 _DETECTOR_SHARES = (0.15, 0.4)
-"""Shares of the time, where both are trained: if it misses little, and if it misses much."""
+"""Shares of the rest, where the matcher is trained too: if little is missed, and if much is."""
 
 _MUCH_MISSED = 0.05
-"""Share of puzzles in which an item is missed or the prompt's are counted wrongly."""
+"""Share of puzzles in which an item is missed."""
 
 _GENERATED = 210
 """Generated puzzles beside the user's own; an epoch of the detector sees all of them."""
@@ -39,7 +48,11 @@ FEWEST = 8
 _MUCH_WORSE = 2
 """Validation puzzles lost, from which on new weights are not taken."""
 
-_PRODUCTS = {"detector": ("detector",), "matcher": ("siamese", "classifier")}
+_PRODUCTS = {
+    PROMPT_DETECTOR: (PROMPT_DETECTOR,),
+    "detector": ("detector",),
+    "matcher": ("siamese", "classifier"),
+}
 
 
 class StoppedError(CommandError):
@@ -55,6 +68,8 @@ class Trainings:
     Attributes:
         learned: To learn from.
         held: To measure on while training.
+        prompts: Prompt pictures to learn from.
+        held_prompts: Prompt pictures to measure on while training.
         checks: Puzzles by which it is decided whether new weights are taken.
         out: Where everything goes.
         options: What the user chose.
@@ -64,6 +79,8 @@ class Trainings:
 
     learned: OwnPictures
     held: OwnPictures
+    prompts: tuple[Sample, ...]
+    held_prompts: tuple[Sample, ...]
     checks: PuzzleSet | None
     out: Path
     options: AdaptOptions
@@ -91,23 +108,39 @@ class Trainings:
             return {"matcher": whole}
         if not told_apart:
             return {"detector": whole}
-        share = _DETECTOR_SHARES[1]
-        if puzzles is not None:
-            scores = [o.score for o in solve(models, puzzles, self.options, self.console)]
-            missed = [not score.all_found or score.count_right is False for score in scores]
-            told = f"{sum(missed)} of {len(missed)} pictures to learn from"
-            if not any(missed):
-                say(
-                    self.console,
-                    f"The detector stays as it is: it misses nothing in {len(missed)} pictures.",
-                )
-                return {"matcher": whole}
-            share = _DETECTOR_SHARES[sum(missed) / len(missed) > _MUCH_MISSED]
+        if puzzles is None:
+            share = _DETECTOR_SHARES[1]
+            return {"detector": whole * share, "matcher": whole * (1 - share)}
+        scores = [o.score for o in solve(models, puzzles, self.options, self.console)]
+        minutes: dict[str, float] = {}
+        miscounted = [score.count_right is False for score in scores]
+        prompts_apart = (models / f"{PROMPT_DETECTOR}.onnx").is_file()
+        if prompts_apart and any(miscounted) and len(self.prompts) >= FEWEST:
+            minutes[PROMPT_DETECTOR] = whole * _PROMPT_SHARE
             say(
                 self.console,
-                f"The detector misses something in {told}, and gets {share:.0%} of the time.",
+                f"Items of {sum(miscounted)} of {len(scores)} prompts are counted wrongly; their "
+                f"detector gets {_PROMPT_SHARE:.0%} of the time, on {len(self.prompts)} prompt "
+                "pictures.",
             )
-        return {"detector": whole * share, "matcher": whole * (1 - share)}
+        missed = [
+            not score.all_found or (wrong and not prompts_apart)
+            for score, wrong in zip(scores, miscounted, strict=True)
+        ]
+        rest = whole - sum(minutes.values())
+        if not any(missed):
+            say(
+                self.console,
+                f"The detector stays as it is: it misses nothing in {len(missed)} pictures.",
+            )
+            return minutes | {"matcher": rest}
+        share = _DETECTOR_SHARES[sum(missed) / len(missed) > _MUCH_MISSED]
+        say(
+            self.console,
+            f"The detector misses something in {sum(missed)} of {len(missed)} pictures to learn "
+            f"from, and gets {rest * share / whole:.0%} of the time.",
+        )
+        return minutes | {"detector": rest * share, "matcher": rest * (1 - share)}
 
     def run(
         self, role: str, files: Mapping[str, Path], minutes: float
@@ -122,8 +155,9 @@ class Trainings:
             self.state.done(role, training)
         new = {**files, **{name: folder / f"{name}.onnx" for name in _PRODUCTS[role]}}
         kept, why = self._decide(files, new, folder)
-        say(self.console, f"{role}: {why}.")
-        count = len(self.learned.scenes if role == "detector" else self.learned.groups)
+        say(self.console, f"{role.replace('_', ' ')}: {why}.")
+        learned = {"detector": self.learned.scenes, PROMPT_DETECTOR: self.prompts}
+        count = len(learned.get(role, self.learned.groups))
         stage = Stage(role, training.seconds, count, training.generated, kept, why, folder)
         return stage, new if kept else dict(files)
 
@@ -136,7 +170,19 @@ class Trainings:
             mix=self.options.mix and has_ingredients(),
         )
         resume = (folder / "last.pt").is_file()
-        if role == "detector":
+        if role == PROMPT_DETECTOR:
+            result = tune_prompt_detector(
+                self.prompts,
+                self.held_prompts,
+                files[PROMPT_DETECTOR],
+                folder,
+                plan,
+                resume=resume,
+                console=self.console,
+            )
+            stopped = result.stopped
+            generated = _drawn_prompts(RunFolder(folder)) if plan.mix else 0
+        elif role == "detector":
             own, held = self.learned.scenes, self.held.scenes
             data = DetectionData((ITEM,), own, held or own, (self.out.name,))
             if plan.mix:
@@ -188,6 +234,12 @@ class Trainings:
             f"solved {after} of {len(self.checks)} validation pictures, {before} before: "
             f"{'taken' if kept else 'not taken'}"
         )
+
+
+def _drawn_prompts(run: RunFolder) -> int:
+    """How many drawn prompt pictures a finished run has seen: every second one is the user's."""
+    steps = max((int(row["step"]) for row in run.metrics()), default=0)
+    return steps * int(run.config()["batch"]) // 2
 
 
 def _drawn_crops(run: RunFolder) -> int:

@@ -24,7 +24,8 @@ def adapt(
         typer.Option(help="Where bundle, report and runs go. [default: DIR-adapted]"),
     ] = None,
     minutes: Annotated[
-        float, typer.Option(min=0.1, help="Of training; two fifths of it for the detector.")
+        float,
+        typer.Option(min=0.1, help="Of training, divided among the models by what is missed."),
     ] = 12.0,
     validation: Annotated[
         float,
@@ -58,10 +59,11 @@ def adapt(
     """Fine-tune the models to your own labelled pictures, and say what it brought.
 
     Checks the labels, divides the pictures (`split.json`, as `clickorder labels split` does),
-    trains what they support - the detector from boxes, matcher and classifier from names -,
-    measures before and after on pictures that were held back, and writes a folder of models that
-    the service loads, and a report of one page. New weights that lose two or more of the validation
-    pictures are not taken. Ctrl-C, or a crash: the same command goes on.
+    trains what they support - the detector from boxes, that of prompt pictures where these are
+    counted wrongly, matcher and classifier from names -, measures before and after on pictures that
+    were held back, and writes a folder of models that the service loads, and a report of one page.
+    New weights that lose two or more of the validation pictures are not taken. Ctrl-C, or a crash:
+    the same command goes on.
 
     For example:
 

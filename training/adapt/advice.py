@@ -187,7 +187,7 @@ def _untrained(record: Adaptation) -> list[str]:
 
 def _not_taken(record: Adaptation) -> list[str]:
     return [
-        f"The newly trained {stage.role} is not in the bundle ({stage.why}); label more pictures "
+        f"The newly trained {stage.name} is not in the bundle ({stage.why}); label more pictures "
         "before you train again."
         for stage in record.stages
         if not stage.kept

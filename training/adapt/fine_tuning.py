@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from labels.annotations import ITEM
 from labels.console import say
+from modelfile import ModelMetadata, OnnxSession
 from training.adapt.own_pictures import OwnPictures
 from training.core.initial_weights import DETECTOR_RATE, MATCHER_RATE
 from training.core.schedule import Schedule
 from training.detector.result import DetectorModel, DetectorResult
 from training.detector.run import TrainingPlan, train_on
-from training.detector.samples import DetectionData
+from training.detector.samples import DetectionData, Sample
 from training.detector.settings import DetectorSettings
 from training.errors import TrainingError
 from training.matcher.crop_inputs import network_input
@@ -38,6 +40,9 @@ from training.matcher.task import TrainingTask
 
 _TURN_DEG, _FAR_TURN_DEG = 12.0, 40.0
 """Largest rotation of own items in degrees either way; the second where the site turns them far."""
+
+_PROMPT_EPOCH = 800
+"""Prompt pictures, drawn and of the user's own, between two validations."""
 
 _MOST_STEPS = 20_000
 _EXAMPLE_BLOCKS = 24
@@ -187,6 +192,59 @@ def tune_detector(
     model = DetectorModel(f"{plan.name}-detector", plan.version)
     training = TrainingPlan(out, settings, model=model, start=start, resume=resume, newest=True)
     return train_on(data, training if console is None else replace(training, console=console))
+
+
+def tune_prompt_detector(
+    own: tuple[Sample, ...],
+    held_out: tuple[Sample, ...],
+    start: Path,
+    out: Path,
+    plan: TuningPlan,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> DetectorResult:
+    """Fine-tune the detector of prompt pictures, and export it into a run folder.
+
+    Args:
+        own: The user's prompt pictures with the boxes of their items.
+        held_out: Prompt pictures to validate on; where there are none, `own` is used.
+        start: `prompt_detector.onnx` with the initial weights.
+        out: The run folder.
+        plan: Options of the training.
+        resume: Whether to continue the run in `out`.
+        console: Console of the progress; None for the terminal's error stream.
+
+    Raises:
+        TrainingError: the data or the file cannot be used.
+        IngredientsMissingError: pictures are to be mixed in, and there is nothing to draw with.
+    """
+    session = OnnxSession(start)
+    metadata = ModelMetadata.from_properties(session.properties, source=session.source)
+    width, height = metadata.input_size
+    settings = DetectorSettings(
+        width=width,
+        height=height,
+        epochs=200,
+        minutes=plan.minutes,
+        rate=DETECTOR_RATE,
+        warmup=20,
+        patience=200,
+        threads=plan.threads,
+        seed=plan.seed,
+    )
+    model = DetectorModel(f"{plan.name}-prompt-detector", plan.version, prompts=True)
+    training = TrainingPlan(out, settings, model=model, start=start, resume=resume, newest=True)
+    if console is not None:
+        training = replace(training, console=console)
+    data = DetectionData((ITEM,), own, held_out or own, ("own prompt pictures",))
+    if not plan.mix:
+        return train_on(data, training)
+    from training.detector.drawn_prompts import DrawnPrompts
+
+    source = DrawnPrompts(cache=plan.cache, own=own, epoch_size=_PROMPT_EPOCH)
+    source.warm()
+    return train_on(data, training, source)
 
 
 def _turns(

@@ -51,7 +51,7 @@ class Stage:
     """Fine-tuning of one model.
 
     Attributes:
-        role: `detector` or `matcher`.
+        role: `detector`, `prompt_detector` or `matcher`.
         seconds: Duration in seconds.
         pictures: Number of the user's own training pictures.
         generated: Number of generated pictures or crops that were mixed in.
@@ -67,6 +67,11 @@ class Stage:
     kept: bool
     why: str
     run: Path
+
+    @property
+    def name(self) -> str:
+        """The role in words."""
+        return self.role.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _data(record: Adaptation) -> Iterator[str]:
             ("Model", "Own", "Generated, mixed in"),
             [
                 (
-                    stage.role,
+                    stage.name,
                     f"{stage.pictures:,}",
                     f"{stage.generated:,}" if stage.generated else "none",
                 )
@@ -202,7 +202,7 @@ def _trainings(stages: Sequence[Stage]) -> Iterator[str]:
     for stage in stages:
         kept = "In the bundle" if stage.kept else "Not in the bundle"
         yield (
-            f"<h3>{text(stage.role.capitalize())}</h3>\n"
+            f"<h3>{text(stage.name.capitalize())}</h3>\n"
             f"<p>{kept}: {text(stage.why)}. It took {_duration(stage.seconds)}.</p>\n"
         )
         yield _curves(stage)
@@ -216,7 +216,7 @@ def _curves(stage: Stage) -> str:
         return f"<p>No curves: {text(str(file))} cannot be read ({text(str(error))}).</p>\n"
     panels = {"Loss": (_LOSSES, 0.0), "Validation": (_MEASURES, 1.0)}
     charts = [
-        line_chart(f"{title}, {stage.role}", series, ceiling=ceiling)
+        line_chart(f"{title}, {stage.name}", series, ceiling=ceiling)
         for title, (names, ceiling) in panels.items()
         if (series := _series(rows, names))
     ]

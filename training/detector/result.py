@@ -10,7 +10,7 @@ from rich.console import Console
 
 from detector import Detections
 from labels.console import say
-from modelfile import ModelMetadata
+from modelfile import ModelMetadata, OnnxSession
 from training.core.run_folder import MISTAKES_FILE, RunFolder, code_revision, serve_command
 from training.detector.export import LICENCE, describe, export_detector
 from training.detector.metrics import (
@@ -72,6 +72,32 @@ class DetectorResult:
     stopped: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What an exported file keeps of the one that its training started from.
+
+    Attributes:
+        thresholds: Scores from which boxes count.
+        items: Slope and bias that make the logit of a score the logit of the probability that the
+            box is an item of a prompt picture; None where the file does not say.
+    """
+
+    thresholds: Thresholds
+    items: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, file: Path | None) -> "Inherited | None":
+        """What an exported file says; None for a checkpoint or no file."""
+        if file is None or file.suffix.lower() != ".onnx":
+            return None
+        metadata = ModelMetadata.from_properties(OnnxSession(file).properties, source=str(file))
+        told = metadata.calibration
+        strip = told.get("strip_threshold", Thresholds().strip)
+        known = "item_slope" in told and "item_bias" in told
+        items = (told["item_slope"], told["item_bias"]) if known else None
+        return cls(Thresholds(metadata.confidence_threshold, strip), items)
+
+
 def conclude(
     trainer: DetectorTrainer,
     run: RunFolder,
@@ -79,7 +105,7 @@ def conclude(
     console: Console,
     *,
     stopped: bool,
-    given: Thresholds | None,
+    inherited: Inherited | None,
 ) -> DetectorResult:
     """Draw curves and mistakes of the best weights, and export them.
 
@@ -89,7 +115,7 @@ def conclude(
         model: Metadata of the exported file.
         console: Where progress is shown.
         stopped: Whether somebody stopped the training.
-        given: Thresholds to export; None chooses them by the validation pictures.
+        inherited: Thresholds and calibration to export; None fits them to the validation pictures.
 
     Raises:
         DetectorTrainingError: the exported file differs from the network.
@@ -102,8 +128,8 @@ def conclude(
         return DetectorResult(None, None, Thresholds(), stopped)
     trainer.start_from(run.best)
     _, found = trainer.validate()
-    thresholds = given or best_thresholds(data.validation, found)
-    if model.prompts and given is None:
+    thresholds = inherited.thresholds if inherited else best_thresholds(data.validation, found)
+    if model.prompts and inherited is None:
         thresholds = Thresholds(_PROMPT_SCORE, thresholds.strip)
     scores = score(data.validation, found, thresholds)
     run.draw_curves(_PANELS)
@@ -117,7 +143,8 @@ def conclude(
     file = run.path / (PROMPT_MODEL_FILE if model.prompts else MODEL_FILE)
     metadata = describe(_metadata(trainer, model), thresholds, scores)
     if model.prompts:
-        slope, bias = item_calibration(data.validation, found, _PROMPT_SCORE)
+        fitted = inherited.items if inherited else None
+        slope, bias = fitted or item_calibration(data.validation, found, _PROMPT_SCORE)
         told = {"item_slope": round(slope, 4), "item_bias": round(bias, 4)}
         metadata = replace(metadata, calibration={**metadata.calibration, **told})
     pictures = _varied(data, found)

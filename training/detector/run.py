@@ -8,7 +8,6 @@ from rich.console import Console
 
 from labels.annotations import ITEM
 from labels.console import say
-from modelfile import ModelMetadata, OnnxSession
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     RunFolder,
@@ -20,11 +19,8 @@ from training.detector.classes import AUTO
 from training.detector.data import read_detection_data
 from training.detector.epochs import run_epochs
 from training.detector.generated import GENERATED, mixed
-from training.detector.metrics import (
-    Thresholds,
-)
 from training.detector.onnx_import import start_from_onnx
-from training.detector.result import DetectorModel, DetectorResult, conclude
+from training.detector.result import DetectorModel, DetectorResult, Inherited, conclude
 from training.detector.samples import DetectionData, prompts_only
 from training.detector.settings import DetectorSettings
 from training.detector.trainer import DetectorTrainer
@@ -48,8 +44,9 @@ class TrainingPlan:
         start: A checkpoint or an exported file with the initial weights; None for random ones.
         classes: Which classes are trained: `auto`, `keep`, `one`, or names separated by commas.
         resume: Whether to continue the run in `out`.
-        newest: Take the last weights and not those that measured best, and keep the thresholds of
-            the file that was started from: for data of which little can be held back.
+        newest: Take the last weights and not those that measured best, and keep thresholds and
+            calibration of the file that was started from: for data of which little can be held
+            back.
         console: Where progress goes.
     """
 
@@ -170,21 +167,12 @@ def train_on(
     half = ", in bfloat16" if trainer.half else ""
     say(console, f"Training on {trainer.device}{half}, {trainer.threads} CPU thread(s).")
     stopped = run_epochs(trainer, run, console)
-    given = None
+    inherited = None
     if plan.newest and not stopped:
         trainer.save(run.best)
-        given = _thresholds_of(plan.start)
+        inherited = Inherited.of(plan.start)
     model = plan.model or DetectorModel()
-    return conclude(trainer, run, model, console, stopped=stopped, given=given)
-
-
-def _thresholds_of(file: Path | None) -> Thresholds | None:
-    """Thresholds of an exported file; None for a checkpoint or no file."""
-    if file is None or file.suffix.lower() != ".onnx":
-        return None
-    metadata = ModelMetadata.from_properties(OnnxSession(file).properties, source=str(file))
-    strip = metadata.calibration.get("strip_threshold", Thresholds().strip)
-    return Thresholds(metadata.confidence_threshold, strip)
+    return conclude(trainer, run, model, console, stopped=stopped, inherited=inherited)
 
 
 def _start(trainer: DetectorTrainer, file: Path) -> None:

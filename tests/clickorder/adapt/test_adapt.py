@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from typer.testing import CliRunner
 
 from clickorder.cli import app
+from labels.puzzles import Puzzle, write_puzzles
+from modelfile import ModelMetadata, OnnxSession
+from training.core.initial_weights import shipped_file
 
 ROOT = Path(__file__).parents[3]
 NAMES = ("blob", "frame")
@@ -42,6 +45,49 @@ def draw(folder: Path, count: int, *, faint: bool = False) -> Path:
         picture.save(folder / f"{number:02}.png")
         (folder / f"{number:02}.txt").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def draw_puzzles(folder: Path, count: int) -> Path:
+    """Prompt pictures of three letters, followed by two more that are no items on this site."""
+    rng = np.random.default_rng(6)
+    folder.mkdir()
+    font = ImageFont.load_default(30)
+    puzzles = []
+    for number in range(count):
+        words = tuple(str(letter) for letter in rng.choice(list("AEHKMRTW"), 3, replace=False))
+        shown = [str(word) for word in rng.permutation(words)]
+        at = {word: 20 + 75 * place for place, word in enumerate(shown)}
+        scene = Image.new("RGB", (240, 120), (200, 220, 210))
+        pen = ImageDraw.Draw(scene)
+        for word, left in at.items():
+            pen.text((left, 40), word, fill="navy", font=font)
+        targets = [(at[word] - 2, 40, at[word] + 28, 76) for word in words]
+        strip = Image.new("RGB", (230, 40))
+        pen = ImageDraw.Draw(strip)
+        boxes = []
+        for place, word in enumerate((*words, "O", "K")):
+            left = 8 + 44 * place
+            pen.text((left, 2), word, fill="white" if place < 3 else "gold", font=font)
+            boxes.append([int(v) for v in pen.textbbox((left, 2), word, font=font)])
+        scene.save(folder / f"{number}.png")
+        strip.save(folder / f"{number}-prompt.png")
+        puzzles.append(
+            Puzzle(
+                id=str(number),
+                background=f"{number}.png",
+                prompt={"image": f"{number}-prompt.png"},
+                words=words,
+                targets=tuple(targets),
+                meta={"prompt_boxes": boxes[:3]},
+            )
+        )
+    write_puzzles(folder, puzzles)
+    return folder
+
+
+def metadata_of(file: Path) -> ModelMetadata:
+    session = OnnxSession(file)
+    return ModelMetadata.from_properties(session.properties, source=session.source)
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -154,6 +200,21 @@ class TestWithTorch:
         assert (out / "bundle" / "detector.onnx").is_file()
         state = json.loads((out / "adapt.json").read_text())
         assert set(state["trainings"]) == {"detector", "matcher"}
+
+    def test_prompts_that_are_counted_wrongly_are_learned(self, tmp_path: Path) -> None:
+        folder, out = draw_puzzles(tmp_path / "own", 24), tmp_path / "adapted"
+        code, told = run(str(folder), "--out", str(out), "--minutes", "0.6", "--no-mix")
+        assert code == 0, told
+        assert "prompts are counted wrongly" in " ".join(told.split())
+        made = metadata_of(out / "prompt_detector" / "prompt_detector.onnx")
+        shipped = metadata_of(shipped_file("prompt_detector"))
+        assert made.name == "adapted-prompt-detector"
+        assert made.input_size == shipped.input_size
+        for told in ("item_slope", "item_bias", "strip_threshold"):
+            assert made.calibration[told] == shipped.calibration[told]
+        assert made.calibration["validation_ap50"] > 0.5
+        assert "prompt_detector" in json.loads((out / "adapt.json").read_text())["trainings"]
+        assert "Prompt detector" in (out / "report.html").read_text(encoding="utf-8")
 
     def test_boxes_without_names_train_the_detector_only(self, tmp_path: Path) -> None:
         folder, out = draw(tmp_path / "own", 24), tmp_path / "adapted"

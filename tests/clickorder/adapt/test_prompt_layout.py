@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from clickorder.adapt.prompt_layout import prompt_count, prompt_slots
+from clickorder.adapt.prompt_layout import prompt_count, prompt_samples, prompt_slots
 from clickorder.local import LocalSolver
 from labels.puzzles import Puzzle, PuzzleSet, read_puzzles, write_puzzles
 from service.settings import Settings
@@ -80,6 +80,31 @@ def test_a_fixed_layout_is_learned(
     assert slots.size == (WIDE, HEIGHT)
     # The letters differ in width, and stand at the left of their cells.
     assert middles(slots) == pytest.approx([22, 66, 110], abs=7)
+
+
+@pytest.mark.parametrize("labelled", [True, False], ids=["labelled", "found"])
+@pytest.mark.parametrize("kind", ["image", "region"])
+def test_prompt_pictures_to_learn_from(
+    tmp_path: Path, solver: LocalSolver, kind: str, labelled: bool
+) -> None:
+    puzzles = make(tmp_path / "set", 10, kind=kind, labelled=labelled, moving=True)
+    samples = prompt_samples(puzzles, solver)
+    assert len(samples) >= (10 if labelled else 8)  # what is doubtful is left out
+    for sample in samples:
+        number = int(sample.picture.stem.removesuffix("-prompt"))
+        step = CELL + 7 * (number % 4)
+        assert sample.strip
+        assert sample.load().shape == (HEIGHT, WIDE, 3)
+        assert len(sample.boxes) == 3
+        for place, box in enumerate(sample.boxes):
+            # The letters differ in width, and stand at the left of their cells.
+            assert (box[0] + box[2]) / 2 == pytest.approx(22 + step * place, abs=7)
+
+
+def test_puzzles_without_prompt_pictures_have_none_to_learn_from(solver: LocalSolver) -> None:
+    words = Path(__file__).parents[3] / "benchmarks/puzzles/text-words"
+    assert prompt_samples(read_puzzles(words), solver) == ()
+    assert prompt_samples(None, solver) == ()
 
 
 def test_items_that_move_have_no_slots(tmp_path: Path, solver: LocalSolver) -> None:
