@@ -89,21 +89,20 @@ class Job:
         return self.service.settings.min_confidence if wanted is None else wanted
 
     def choose(
-        self, route: RouteRequest, picture: NDArray[np.uint8], prompt: str | None = None
+        self, route: RouteRequest, picture: NDArray[np.uint8] | None, prompt: str | None = None
     ) -> None:
         """Decide which bundle answers.
 
         Args:
             route: What the caller says of it.
-            picture: `(H, W, 3)`, whose size may decide.
+            picture: `(H, W, 3)`, whose size may decide; None for requests without one.
             prompt: Kind of prompt, where there is one.
 
         Raises:
             UnknownModelError: the caller names a bundle that is not served, or not for this.
         """
-        height, width = picture.shape[:2]
-        route = replace(route, size=(width, height), prompt=prompt)
-        self.version = self.service.registry.choose(route)
+        size = None if picture is None else (picture.shape[1], picture.shape[0])
+        self.version = self.service.registry.choose(replace(route, size=size, prompt=prompt))
 
     def stage(self, name: str) -> AbstractContextManager[None]:
         """Add the time of a `with` block to a stage.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from classifier.text_reader import TextReading
 from service.effort import Effort
-from service.errors import InvalidRequestError, TooManyItemsError
+from service.errors import InvalidRequestError, ModelUnavailableError, TooManyItemsError
 from service.execution import Job
 from service.models.bundle import TEXT
 from service.models.routing import ANY_BUNDLE, RouteRequest
@@ -23,7 +23,9 @@ from service.models.selftest import confidences_of
 from service.settings import Limits
 from service.solving.answers import Answer, Box, DetectedBox
 from service.solving.drawing import draw_answer, png_bytes
+from service.solving.naming import things_of
 from service.uploads import Upload, UploadedPuzzle
+from siamese.vocabulary import Thing
 
 
 class ModelFaultError(Exception):
@@ -73,6 +75,19 @@ class FoundCharacter:
     probability: float
 
 
+@dataclass(frozen=True, slots=True)
+class FoundNames:
+    """Things that words of a prompt can name.
+
+    Attributes:
+        things: Those that were searched for, best first.
+        total: How many there are in all.
+    """
+
+    things: tuple[Thing, ...]
+    total: int
+
+
 def solve(
     job: Job,
     puzzle: UploadedPuzzle,
@@ -108,9 +123,11 @@ def solve(
         decoded = prompt.decode(job.limits)
     job.choose(route, background, prompt.kind)
     if prompt.words is not None and not prompt.from_text:
-        # Only now is it known which gallery answers: its names may be longer than words are.
-        names = job.solver.parts.gallery.name_of
-        words = [word if names(word) is None else "" for word in prompt.words]
+        # Only now is it known which gallery and vocabulary answer: names may be longer than words.
+        parts = job.solver.parts
+        named = things_of(parts.namer, prompt.words)
+        names = [word in named or parts.gallery.name_of(word) is not None for word in prompt.words]
+        words = ["" if name else word for word, name in zip(prompt.words, names, strict=True)]
         _check_lengths(words, "prompt.words", job.limits)
     answer = job.solver.limited(confidence, iou).solve(
         background,
@@ -201,6 +218,25 @@ def read(
         reading = job.solver.read_text(picture, charset=charset, length=length, colour=colour)
     _check_finite([reading.confidence, *(share for _, share in reading.characters)])
     return reading
+
+
+def find_names(job: Job, text: str, limit: int, route: RouteRequest = ANY_BUNDLE) -> FoundNames:
+    """Search the things that words of a prompt can name.
+
+    Args:
+        job: The request.
+        text: A name, a part of one, or one with a typing error; empty lists everything.
+        limit: How many at most.
+        route: Whose vocabulary is meant.
+
+    Raises:
+        ModelUnavailableError: no names network is installed.
+    """
+    job.choose(route, None, "words")
+    namer = job.solver.parts.namer
+    if namer is None:
+        raise ModelUnavailableError("Naming things needs a names model, and none is installed.")
+    return FoundNames(namer.vocabulary.search(text, limit), len(namer.vocabulary))
 
 
 def check_count(count: int, name: str, limits: Limits) -> None:

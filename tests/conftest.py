@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import pytest
@@ -142,6 +142,79 @@ class Stripes:
 def stripes() -> Stripes:
     """Text models whose answers are known."""
     return Stripes()
+
+
+class ColourNames:
+    """The files that names are found with, real ones, of things that are colours.
+
+    The network's embedding is the mean colour of a crop at length 1; grey is none of the colours.
+    """
+
+    side = 8
+    colours: ClassVar = {"ruby": (255, 0, 0), "leaf": (0, 255, 0), "sea": (0, 0, 255)}
+    """Id of a thing to its colour; its names in the other languages are 某 and X with the id."""
+
+    @property
+    def things(self):
+        """The vocabulary, in order."""
+        from siamese.vocabulary import Thing
+
+        return [Thing(id_, {"en": (id_,), "zh": (f"某{id_}",), "es": (f"X{id_}",)})
+                for id_ in self.colours]  # fmt: skip
+
+    def metadata(self, **changes):
+        """What the network says of itself."""
+        from modelfile import ModelMetadata
+
+        values = {
+            "kind": "names", "name": "tiny", "version": "0.1", "input_size": (self.side, self.side),
+            "colour": "RGB", "scale": 1 / 255, "mean": (0.0,) * 3, "std": (1.0,) * 3,
+            "training_data": "None.", "code_revision": "0", "licence": "Apache-2.0",
+            "calibration": {"crop_margin": 0.25},
+        }  # fmt: skip
+        return ModelMetadata(**(values | changes))
+
+    def network(self, path: Path, *, name="crops", batch="n", output="embedding", **changes):
+        """Write a network; `changes` go to its metadata."""
+        from onnx import TensorProto, helper
+
+        nodes = [
+            helper.make_node("ReduceMean", [name], ["mean"], axes=[2, 3], keepdims=0),
+            helper.make_node("LpNormalization", ["mean"], [output], axis=1, p=2),
+        ]
+        value = helper.make_tensor_value_info
+        side = value(name, TensorProto.FLOAT, [batch, 3, self.side, self.side])
+        out = value(output, TensorProto.FLOAT, [batch, 3])
+        graph = helper.make_graph(nodes, "names", [side], [out])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        helper.set_model_props(model, self.metadata(**changes).to_properties())
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    def write(self, folder: Path, **changes):
+        """Write network, prototypes and vocabulary that belong together, and return their paths."""
+        from siamese.names import Prototypes, file_sum, quantised
+        from siamese.vocabulary import entry_line
+
+        network = self.network(folder / "names.onnx", **changes)
+        words = folder / "vocabulary.jsonl"
+        words.write_text("\n".join(map(entry_line, self.things)), encoding="utf-8")
+        prototypes = Prototypes(
+            quantised(np.eye(3, dtype=np.float32)[[0, 1, 1, 2]]),
+            np.array([0, 1, 1, 2]),
+            20.0,
+            0.7,
+            file_sum(network),
+            file_sum(words),
+        )
+        prototypes.save(folder / "names.npz")
+        return network, folder / "names.npz", words
+
+
+@pytest.fixture(scope="session")
+def colour_names() -> ColourNames:
+    """Names that are found by colours."""
+    return ColourNames()
 
 
 @pytest.fixture

@@ -62,9 +62,10 @@ def pack(
     """Write the manifest `bundle.json`: what the bundle is, what it serves, and its checksums.
 
     The folder holds any of `detector.onnx`, `prompt_detector.onnx`, `classifier.onnx`,
-    `siamese.onnx`, `text.onnx`, `calibration.json`, and `gallery/NAME/*.png`: reference pictures,
-    so that the word `<NAME>` of a prompt names an icon. What a bundle does not have is taken from
-    the default models.
+    `siamese.onnx`, `names.onnx` with `names.npz` (and `vocabulary.jsonl`, where these are of a
+    vocabulary of one's own), `text.onnx`, `calibration.json`, and `gallery/NAME/*.png`: reference
+    pictures, so that the word `<NAME>` of a prompt names an icon. What a bundle does not have is
+    taken from the default models.
 
     For example:
 
@@ -138,6 +139,8 @@ def check(folder: BundleArgument) -> None:
     typer.echo(f"{bundle.title} can be served:")
     for role, model in solver.models.items():
         typer.echo(f"  {role}: {model}")
+    if solver.parts.namer is not None:
+        typer.echo(f"  {len(solver.parts.namer.vocabulary)} things that words name")
     for word in sorted(solver.parts.gallery.pictures):
         typer.echo(f"  word <{word}>")
 

@@ -16,6 +16,14 @@ names_app = typer.Typer(
     "files are made that drawings are found by.",
 )
 
+VocabularyOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="File of the things and their names, a JSON object on each line. [default: the "
+        "vocabulary of this project]"
+    ),
+]
+
 
 @names_app.command("list")
 def list_names(
@@ -29,6 +37,7 @@ def list_names(
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many at most. [default: 20, or all]")
     ] = None,
+    vocabulary: VocabularyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the things that words of a prompt can name, best matches first.
@@ -38,10 +47,10 @@ def list_names(
     - `clickorder names list 飞机`
     - `clickorder names list --json`
     """
-    from siamese.vocabulary import shipped_vocabulary
+    from siamese.vocabulary import Vocabulary, shipped_vocabulary
 
-    vocabulary = shipped_vocabulary()
-    found = vocabulary.search(text, limit or (20 if text else len(vocabulary)))
+    words = shipped_vocabulary() if vocabulary is None else Vocabulary.load(vocabulary)
+    found = words.search(text, limit or (20 if text else len(words)))
     if as_json:
         rows = [{"id": thing.id, "names": thing.names} for thing in found]
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -92,28 +101,33 @@ def prototypes(
         int, typer.Option(min=100, help="Crops to draw, where there are none yet.")
     ] = 40_000,
     most: Annotated[int, typer.Option(min=1, max=8, help="Prototypes of one thing at most.")] = 8,
+    vocabulary: VocabularyOption = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 1,
     cache: CacheOption = None,
 ) -> None:
     """Write what the things of the vocabulary look like to a network.
 
     Run it again whenever the network or the vocabulary has changed: the file is tied to both by
-    checksum.
+    checksum. A vocabulary of one's own goes into a bundle beside both, as `vocabulary.jsonl`.
 
     For example:
 
     - `clickorder names prototypes runs/names/names.onnx`
+    - `clickorder names prototypes shop/names.onnx --vocabulary shop/vocabulary.jsonl`
     """
     try:
         from training.names.prototypes import run_prototypes
     except ImportError as error:
         raise _missing(error) from error
+    from siamese.vocabulary import VOCABULARY_FILE
+
     run_prototypes(
         network,
         out or network.with_suffix(".npz"),
         crops=crops,
         count=count,
         most=most,
+        words=vocabulary or VOCABULARY_FILE,
         seed=seed,
         cache=cache,
     )

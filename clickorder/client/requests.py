@@ -323,14 +323,24 @@ def rollback_call(name: str) -> Call[Bundle]:
     return Call("POST", f"/models/{quote(name, safe='')}/rollback", Bundle.of)
 
 
-def names_call(q: str = "", *, limit: int = 20) -> Call[tuple[Name, ...]]:
+def names_call(
+    q: str = "",
+    *,
+    limit: int = 20,
+    model: str | None = None,
+    site: str | None = None,
+    type: str | None = None,  # noqa: A002
+) -> Call[tuple[Name, ...]]:
     """List the things that words of a prompt can name, best first.
 
     Args:
         q: A name, a part of one, or one with a typing error, in any language; empty lists all.
         limit: How many at most.
+        model: Name of the bundle whose vocabulary is meant.
+        site: Where the puzzles are from.
+        type: Which of the site's kinds of puzzle they are.
     """
-    query = urlencode({"q": q, "limit": limit})
+    query = urlencode({"q": q, "limit": limit} | _route(model, site, type))
     return Call("POST", f"/names?{query}", _names)
 
 

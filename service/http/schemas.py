@@ -110,6 +110,34 @@ class RoutedRequest(RequestModel):
         return RouteRequest(self.model, self.site, self.type)
 
 
+class NamesQuery(BaseModel):
+    """What `/names` is asked, as the query of a URL."""
+
+    model_config = ConfigDict(frozen=True)
+
+    q: Annotated[
+        str,
+        Field(
+            max_length=100,
+            description="A name, a part of one, or one with a typing error, in any language; empty "
+            "lists everything.",
+        ),
+    ] = ""
+    limit: Annotated[int, Field(ge=1, le=2000, description="How many to list at most.")] = 20
+    model: Annotated[Name | None, Field(description="Name of the bundle.")] = None
+    site: Annotated[
+        Name | None, Field(description="Where the puzzle is from; bundles say what they serve.")
+    ] = None
+    type: Annotated[
+        Name | None, Field(description="Which of the site's kinds of puzzle it is.")
+    ] = None
+
+    @property
+    def route(self) -> RouteRequest:
+        """Which bundle's names are meant."""
+        return RouteRequest(self.model, self.site, self.type)
+
+
 ROUTE: Mapping[str, Part] = {name: Part("text", (name,)) for name in ("model", "site", "type")}
 
 

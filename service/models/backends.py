@@ -2,11 +2,11 @@
 
 Own models are files with these names: `detector.onnx`, `prompt_detector.onnx` (beside it, for
 prompt pictures), `classifier.onnx` (with `charsets.json` beside it: an export of dddd_trainer),
-`siamese.onnx`, `names.onnx` (with its prototypes, `names.npz`, beside it), `text.onnx` (shipped
-beside the classifier) and `calibration.json`. A role that has
-none in `Settings.models_dir` is filled by the one that is shipped, so that a folder with a single
-file changes nothing else; but a detector of one's own reads prompt pictures too, unless it has a
-`prompt_detector.onnx` beside it.
+`siamese.onnx`, `names.onnx` (with its prototypes, `names.npz`, beside it, and `vocabulary.jsonl`
+where these are of another vocabulary than the shipped one), `text.onnx` (shipped beside the
+classifier) and `calibration.json`. A role that has none in `Settings.models_dir` is filled by the
+one that is shipped, so that a folder with a single file changes nothing else; but a detector of
+one's own reads prompt pictures too, unless it has a `prompt_detector.onnx` beside it.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,11 +32,15 @@ from service.solving.solver import Solver
 from siamese.matcher import SiameseMatcher
 from siamese.names import Namer, PrototypeNamer
 from siamese.similarity import Matcher
+from siamese.vocabulary import VOCABULARY_FILE
 
 ROLES = ("detector", "classifier", "siamese")
 PROMPT_DETECTOR = "prompt_detector"
 TEXT = "text"
-NAMES, PROTOTYPES = "names", "prototypes"
+NAMES, PROTOTYPES, VOCABULARY = "names", "prototypes", "vocabulary"
+
+_DEFAULTS = frozenset({*ROLES, PROMPT_DETECTOR, NAMES, PROTOTYPES, VOCABULARY})
+"""A folder with a file for one of these has default models of its own."""
 
 _CALIBRATIONS = Path(__file__).resolve().parents[1] / "calibrations"
 """Fitted by `benchmarks/calibrate.py` on validation puzzles, a file for each shipped backend."""
@@ -137,7 +141,7 @@ def _default_dir(models_dir: Path | None) -> Path | None:
     Raises:
         BackendError: there is no such folder, or the networks in it have other names.
     """
-    if models_dir is None or own_files(models_dir).keys() & {*ROLES, PROMPT_DETECTOR, NAMES}:
+    if models_dir is None or own_files(models_dir).keys() & _DEFAULTS:
         return models_dir
     if not models_dir.is_dir():
         raise BackendError(f"{models_dir} (CLICKORDER_MODELS_DIR) is no folder; make it first.")
@@ -192,14 +196,22 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
     Raises:
         ModelFileError: a file cannot be used, or is not the one that the manifest names.
         CalibrationError: the calibration file cannot be used.
+        BackendError: of the files that names are found with, one is missing.
+        SiameseError: prototypes or vocabulary cannot be read, or are not of this network.
     """
+    stray = next((files[role] for role in (PROTOTYPES, VOCABULARY) if role in files), None)
+    if NAMES not in files and stray is not None:
+        raise BackendError(
+            f"{stray} is of no use without the network that it was made for; put its names.onnx "
+            "beside it."
+        )
     loaders: Mapping[str, Callable[[Path], object]] = {
         "detector": lambda file: YoloDetector.load(file, threads=threads),
         "classifier": lambda file: _open_classifier(file, files.get("charsets"), threads),
         "siamese": lambda file: SiameseMatcher.load(file, threads=threads),
         TEXT: lambda file: TextReader.load(file, threads=threads),
         PROMPT_DETECTOR: lambda file: YoloDetector.load(file, threads=threads),
-        NAMES: lambda file: _open_names(file, files.get(PROTOTYPES), threads),
+        NAMES: lambda file: _open_names(file, files, threads),
     }
 
     def opened(role: str) -> object:
@@ -222,14 +234,15 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
     )
 
 
-def _open_names(file: Path, prototypes: Path | None, threads: int) -> Namer:
+def _open_names(file: Path, files: Mapping[str, Path], threads: int) -> Namer:
+    prototypes, vocabulary = files.get(PROTOTYPES), files.get(VOCABULARY, VOCABULARY_FILE)
     if prototypes is None:
         raise BackendError(
             f"{file} needs its prototypes, names.npz, beside it; write them with `clickorder names "
             "prototypes`."
         )
     verify_manifest(prototypes)
-    return PrototypeNamer.load(file, prototypes, threads=threads)
+    return PrototypeNamer.load(file, prototypes, vocabulary=vocabulary, threads=threads)
 
 
 def _open_classifier(file: Path, charsets: Path | None, threads: int) -> Classifier:
@@ -271,8 +284,8 @@ def own_files(models_dir: Path | None) -> dict[str, Path]:
         models_dir: Where to look; None for the places of the shipped weights.
 
     Returns:
-        `detector`, `prompt_detector`, `classifier`, `siamese`, `names`, `prototypes`, `calibration`
-        and `charsets` to the files found.
+        `detector`, `prompt_detector`, `classifier`, `siamese`, `names`, `prototypes`, `vocabulary`,
+        `calibration` and `charsets` to the files found.
     """
     root = Path(__file__).resolve().parents[2]
     folders = {
@@ -284,6 +297,8 @@ def own_files(models_dir: Path | None) -> dict[str, Path]:
     places[NAMES], places[PROTOTYPES] = (
         folders["siamese"] / f"{NAMES}{ending}" for ending in (".onnx", ".npz")
     )
+    if models_dir is not None:
+        places[VOCABULARY] = models_dir / VOCABULARY_FILE.name
     places["calibration"] = (
         models_dir / "calibration.json" if models_dir is not None else _CALIBRATIONS / "own.json"
     )

@@ -5,6 +5,8 @@
       detector.onnx        any of detector, classifier (and charsets.json), siamese, text
       prompt_detector.onnx finds the items of prompt pictures; without one, detector.onnx does
       siamese.onnx         (a role without a file is filled by the default models)
+      names.onnx           finds icons by names, with its prototypes, names.npz, and with
+                           vocabulary.jsonl where they are of a vocabulary of its own
       calibration.json     fitted with these models
       gallery/rocket/1.png reference pictures, so that the word `<rocket>` names an icon
       selftest/            a puzzle set that the bundle must solve before it is served
@@ -33,7 +35,7 @@ from pydantic import (
 from labels.puzzles import PROMPT_KINDS, PUZZLES_FILE
 from modelfile import ModelFileError, external_files
 from modelfile.errors import ClickorderError
-from service.models.backends import open_parts
+from service.models.backends import NAMES, PROTOTYPES, VOCABULARY, open_parts
 from service.settings import Settings
 from service.solving.gallery import Gallery
 from service.solving.parts import Parts
@@ -50,10 +52,15 @@ _FILES = {
     "classifier": "classifier.onnx",
     "charsets": "charsets.json",
     "siamese": "siamese.onnx",
+    NAMES: "names.onnx",
+    PROTOTYPES: "names.npz",
+    VOCABULARY: "vocabulary.jsonl",
     "text": "text.onnx",
     "calibration": "calibration.json",
 }
-_MODELS = ("detector", "prompt_detector", "classifier", "siamese", "text")
+_MODELS = ("detector", "prompt_detector", "classifier", "siamese", NAMES, "text")
+_BESIDE = frozenset({"charsets", PROTOTYPES, VOCABULARY})
+"""Files that belong to the model of another role."""
 
 TEXT = "text"
 """What `/read` has in place of a prompt."""
@@ -200,7 +207,7 @@ class Bundle:
     def roles(self) -> list[str]:
         """What it has files of its own for."""
         named = self.manifest.sha256
-        return [role for role, name in _FILES.items() if name in named and role != "charsets"]
+        return [role for role, name in _FILES.items() if name in named and role not in _BESIDE]
 
     @property
     def selftest(self) -> Path | None:
@@ -237,7 +244,8 @@ class Bundle:
 
         Raises:
             BundleError: the files changed while they were read, or before.
-            ModelFileError, CalibrationError, GalleryError: a file cannot be used.
+            ModelFileError, CalibrationError, GalleryError, SiameseError: a file cannot be used.
+            BackendError: of the files that names are found with, one is missing.
         """
         self.verify()
         named = self.manifest.sha256
@@ -258,7 +266,7 @@ class Bundle:
             # The default's own belongs to the default's detector.
             opened.prompt_detector or (None if opened.detector else default.prompt_detector),
             self.manifest.prompt_counts,
-            default.namer,
+            opened.namer or default.namer,
         )
 
 

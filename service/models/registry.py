@@ -28,6 +28,7 @@ from service.settings import Settings
 from service.solving.calibration import CalibrationError
 from service.solving.gallery import GalleryError
 from service.solving.solver import Solver
+from siamese.errors import SiameseError
 
 _SENTENCES = (
     BackendError,
@@ -37,6 +38,7 @@ _SENTENCES = (
     LabelsError,
     ModelFileError,
     ServiceError,
+    SiameseError,
 )
 _MOST_NAMES = 10
 

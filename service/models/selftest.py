@@ -4,6 +4,8 @@ import base64
 import math
 from pathlib import Path
 
+import numpy as np
+
 from labels.puzzles import Puzzle, PuzzleSet, read_puzzles
 from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_ITEM, EXAMPLE_STRIP, EXAMPLE_WORDS
 from service.models.bundle import BundleError
@@ -49,6 +51,11 @@ def check_solver(solver: Solver, own: Path | None, limits: Limits) -> None:
         if not math.isfinite(confidence):
             raise BundleError("The text model reads the built-in picture as what is not a number.")
     prompts += [WordsPrompt((name,)) for name in list(parts.gallery.pictures)[:1]]
+    if parts.namer is not None:
+        things = parts.namer.vocabulary.things[:1]
+        if not np.isfinite(parts.namer.score(things, [item])).all():
+            raise BundleError("The names network finds in the built-in picture what is no number.")
+        prompts += [WordsPrompt((f"<{thing.id}>",)) for thing in things if len(thing.id) > 1]
     for prompt in prompts:
         _check_form(solver.solve(background, prompt))
     if own is None:

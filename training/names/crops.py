@@ -184,6 +184,7 @@ def kept_crops(
     seed: int,
     *,
     cache: Path | None = None,
+    vocabulary: Vocabulary | None = None,
     others: bool = False,
     console: Console | None = None,
 ) -> NamedCrops:
@@ -196,6 +197,7 @@ def kept_crops(
         count: How many to draw where there are none yet.
         seed: Random seed.
         cache: Folder of the ingredients; None for the usual place.
+        vocabulary: The things; None for the shipped ones.
         others: Whether half of the items are icons of other common names.
         console: Where progress is shown.
 
@@ -205,7 +207,7 @@ def kept_crops(
     pictures, labels = folder / f"{name}.pictures.npy", folder / f"{name}.labels.npy"
     if not (pictures.is_file() and labels.is_file()):
         folder.mkdir(parents=True, exist_ok=True)
-        source = NamedCropSource(split, seed, cache=cache, others=others)
+        source = NamedCropSource(split, seed, cache=cache, vocabulary=vocabulary, others=others)
         parts: list[NamedCrops] = []
         with Progress(*COLUMNS, console=console) as bar:
             task = bar.add_task(f"Drawing crops ({split})", total=count)

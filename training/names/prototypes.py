@@ -39,10 +39,11 @@ def run_prototypes(
     trials: int = 4_000,
     seed: int = 1,
     most: int = MOST_PROTOTYPES,
+    words: Path = VOCABULARY_FILE,
     cache: Path | None = None,
     console: Console | None = None,
 ) -> Prototypes:
-    """Write the prototypes of the shipped vocabulary for a network.
+    """Write the prototypes of a vocabulary for a network.
 
     Args:
         network: The network's ONNX file.
@@ -53,11 +54,13 @@ def run_prototypes(
         trials: Crops of the validation split, to fit the scale on.
         seed: Random seed.
         most: Prototypes of one thing at most.
+        words: File of the vocabulary.
         cache: Folder of the ingredients; None for the usual place.
         console: Where progress is shown.
 
     Raises:
         ModelFileError: the network cannot be used.
+        VocabularyError: the vocabulary cannot be read.
         IngredientsMissingError: there are no ingredients to draw with.
     """
     console = console or Console(stderr=True)
@@ -66,25 +69,29 @@ def run_prototypes(
         session.properties, source=session.source, kind="names"
     )
     folder = crops or network.parent
-    vocabulary = Vocabulary.load()
-    drawn = kept_crops(folder, "train", "train", count, seed, cache=cache, console=console)
+    vocabulary = Vocabulary.load(words)
+    # Labels are places in a vocabulary, so each one has crops of its own.
+    mark = "" if words == VOCABULARY_FILE else f"-{file_sum(words)[:12]}"
+    drawn = kept_crops(
+        folder, f"train{mark}", "train", count, seed,
+        cache=cache, vocabulary=vocabulary, console=console,
+    )  # fmt: skip
     tried = kept_crops(
-        folder, "validation", "validation", trials, seed, cache=cache, console=console
-    )
+        folder, f"validation{mark}", "validation", trials, seed,
+        cache=cache, vocabulary=vocabulary, console=console,
+    )  # fmt: skip
     with console.status("Embedding the crops ..."):
         found = embeddings(session, metadata, list(drawn.pictures))
         seen = embeddings(session, metadata, list(tried.pictures))
     rng = np.random.default_rng(seed)
     vectors, owners = clustered(found, drawn.labels, len(vocabulary), most, rng)
-    stored = Prototypes(
-        quantised(vectors), owners, 1.0, 0.0, file_sum(network), file_sum(VOCABULARY_FILE)
-    )
+    stored = Prototypes(quantised(vectors), owners, 1.0, 0.0, file_sum(network), file_sum(words))
     nearest = _nearest(stored, seen)
     scale, nothing = fitted_scale(nearest, tried.labels)
     stored = Prototypes(stored.vectors, owners, scale, nothing, stored.network, stored.vocabulary)
     with replacing(out) as new:
         stored.save(new)
-    PrototypeNamer.load(network, out)
+    PrototypeNamer.load(network, out, vocabulary=words)
     scores = scale * nearest
     scores -= np.logaddexp.reduce(scores, axis=1, keepdims=True)
     measured = naming_measures(scores, tried.labels, np.random.default_rng(0))

@@ -1,5 +1,6 @@
 """`clickorder models`: manifests written, and bundles tried as the service tries them."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from clickorder.cli import app
 from service.models.bundle import Bundle
+from siamese.names import Prototypes, file_sum
 
 ROOT = Path(__file__).resolve().parents[3]
 WEIGHTS = ROOT / "siamese/weights/siamese.onnx"
@@ -117,3 +119,97 @@ def test_a_damaged_network_is_refused(folder: Path) -> None:
     code, output = run("check", folder)
     assert code == 1
     assert "siamese.onnx is not an ONNX model" in output
+
+
+@pytest.fixture
+def named(colour_names, tmp_path: Path) -> Path:
+    """A bundle of nothing but names of its own, packed."""
+    folder = tmp_path / "things"
+    folder.mkdir()
+    colour_names.write(folder)
+    code, output = run("pack", folder, "--name", "things", "--version", "1")
+    assert (code, output.split(": ")[1]) == (0, "things 1, 3 files.\n")
+    return folder
+
+
+def test_names_of_its_own_can_be_served(named: Path) -> None:
+    code, output = run("check", named)
+    assert code == 0, output
+    assert "names: tiny 0.1" in output
+    assert "3 things that words name" in output
+
+
+def without_prototypes(folder: Path, _) -> None:
+    (folder / "names.npz").unlink()
+
+
+def without_network(folder: Path, _) -> None:
+    (folder / "names.onnx").unlink()
+    shutil.copy(WEIGHTS, folder)
+
+
+def nothing_but_the_vocabulary(folder: Path, _) -> None:
+    (folder / "names.onnx").unlink()
+    (folder / "names.npz").unlink()
+    shutil.copy(WEIGHTS, folder)
+
+
+def another_network(folder: Path, colour_names) -> None:
+    colour_names.network(folder / "names.onnx", version="0.2")
+
+
+def another_vocabulary(folder: Path, _) -> None:
+    words = folder / "vocabulary.jsonl"
+    words.write_text(words.read_text("utf-8").replace("Xsea", "mar"), encoding="utf-8")
+
+
+def the_shipped_vocabulary(folder: Path, _) -> None:
+    (folder / "vocabulary.jsonl").unlink()
+
+
+def a_line_that_is_no_thing(folder: Path, _) -> None:
+    words = folder / "vocabulary.jsonl"
+    words.write_text('{"id": "sea"}')
+    stored = Prototypes.load(folder / "names.npz")
+    dataclasses.replace(stored, vocabulary=file_sum(words)).save(folder / "names.npz")
+
+
+def no_prototypes_in_it(folder: Path, _) -> None:
+    (folder / "names.npz").write_bytes(b"nothing")
+
+
+def another_kind_of_network(folder: Path, _) -> None:
+    shutil.copy(WEIGHTS, folder / "names.onnx")
+    stored = Prototypes.load(folder / "names.npz")
+    sum_ = file_sum(folder / "names.onnx")
+    dataclasses.replace(stored, network=sum_).save(folder / "names.npz")
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (without_prototypes, "names.onnx needs its prototypes, names.npz, beside it"),
+        (without_network, "names.npz is of no use without the network"),
+        (nothing_but_the_vocabulary, "vocabulary.jsonl is of no use without the network"),
+        (another_network, "was made with another names.onnx"),
+        (another_vocabulary, "was made with another vocabulary.jsonl"),
+        (the_shipped_vocabulary, "was made with another vocabulary.jsonl"),
+        (a_line_that_is_no_thing, "vocabulary.jsonl, line 1, must have id, en, zh, es"),
+        (no_prototypes_in_it, "names.npz is no file of prototypes"),
+        (another_kind_of_network, "names.onnx is a siamese and not a names"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_names_that_do_not_belong_together_are_refused_in_a_sentence(
+    named: Path, colour_names, harm, sentence: str
+) -> None:
+    harm(named, colour_names)
+    code, output = run("check", named)
+    assert code == 1, "the manifest is of the files as they were"
+    code, output = run("pack", named, "--name", "things", "--version", "2")
+    if code == 0:
+        code, output = run("check", named)
+    assert code == 1
+    message = " ".join(output.split())
+    assert sentence in message
+    assert message.count(". ") == 0, message

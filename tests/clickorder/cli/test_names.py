@@ -40,3 +40,13 @@ def test_nothing_like_it_is_one_sentence():
     found = names("list", "龘龘龘")
     assert found.exit_code == 1
     assert "龘龘龘" in found.stderr
+
+
+def test_a_vocabulary_of_ones_own_is_listed(colour_names, tmp_path):
+    words = colour_names.write(tmp_path)[2]
+    found = names("list", "--vocabulary", str(words))
+    assert [line.split()[0] for line in found.stdout.splitlines()] == list(colour_names.colours)
+    words.write_text("{}")
+    found = names("list", "--vocabulary", str(words))
+    assert found.exit_code == 1
+    assert "line 1, must have id" in " ".join(found.output.split())

@@ -1,6 +1,8 @@
 """Names over real HTTP, with a namer that knows the colours of this world."""
 
+import asyncio
 import io
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clickorder.client import Client
+from clickorder.client import AsyncClient, Client, RequestRefusedError
+from service.models.bundle import Manifest, file_sums, manifest_text
 from service.settings import Settings
 from service.solving.parts import Parts
 from service.solving.solver import Solver
@@ -19,7 +22,9 @@ VOCABULARY = Vocabulary(
     [
         Thing("apple", {"en": ("apple",), "zh": ("苹果",), "es": ("manzana",)}),
         Thing("leaf", {"en": ("leaf", "red leaf"), "zh": ("叶子",), "es": ("hoja",)}),
-        Thing("sea", {"en": ("sea",), "zh": ("大海",), "es": ("mar",)}),
+        Thing(
+            "sea", {"en": ("sea", "a great body of salt water"), "zh": ("大海",), "es": ("mar",)}
+        ),
     ]
 )
 
@@ -111,9 +116,69 @@ def test_a_click_that_is_no_name_has_no_name_in_its_json(url):
     assert "name" not in answer["clicks"][0]
 
 
+def test_a_name_may_be_longer_than_words_are(client):
+    answer = client.solve(scene(), words=["A great body of salt water"])
+    assert [(click.name, click.x) for click in answer.clicks] == [("sea", 145)]
+    with pytest.raises(RequestRefusedError, match="at most 16 are read"):
+        client.solve(scene(), words=["A great body of fresh water"])
+
+
 def test_an_unknown_word_is_told_with_names_that_are_like_it(url):
     parts = {"background": ("scene.png", scene()), "words": (None, '["manzaná"]')}
     answer = httpx.post(f"{url}/solve", files=parts, timeout=600)
     assert answer.status_code == 422
     assert answer.json()["code"] == "unknown_word"
     assert "'manzana'" in answer.json()["detail"]
+
+
+@pytest.fixture(scope="module")
+def shops(serve, colours, colour_names, tmp_path_factory) -> Iterator[str]:
+    """A service without names, and bundles: one with names of its own, one of icons alone."""
+    models = tmp_path_factory.mktemp("models")
+    for name, site in (("shop", "shop.example"), ("icons", "icons.example")):
+        folder = models / name
+        folder.mkdir()
+        colour_names.write(folder, calibration={"crop_margin": 0.0})
+        serves = {"sites": [site], "prompts": ["icons"] if name == "icons" else []}
+        told = {"name": name, "version": "1", "sha256": file_sums(folder), "serves": serves}
+        text = manifest_text(Manifest.model_validate(told))
+        (folder / "bundle.json").write_text(text, encoding="utf-8")
+    with serve(Settings(models_dir=models), colours) as address:
+        deadline = time.monotonic() + 600
+        while len(httpx.get(f"{address}/models", timeout=600).json()["bundles"]) < 3:
+            assert time.monotonic() < deadline, "the bundles are never served"
+            time.sleep(0.1)
+        yield address
+
+
+def test_a_bundle_has_names_of_its_own(shops):
+    with Client(shops) as client:
+        assert [thing.id for thing in client.names(model="shop")] == ["ruby", "leaf", "sea"]
+        assert [thing.id for thing in client.names("Xsea", limit=1, site="shop.example")] == ["sea"]
+        answer = client.solve(scene(), words=["sea", "某ruby"], site="shop.example")
+    assert [(click.name, click.x) for click in answer.clicks] == [("sea", 145), ("ruby", 25)]
+    assert answer.models["names"] == "tiny 0.1"
+    assert answer.models["bundle"] == "shop 1"
+
+
+def test_the_asyncio_client_asks_for_the_same(shops):
+    async def ask():
+        async with AsyncClient(shops) as client:
+            return await client.names("leaf", limit=1, model="shop", type="any")
+
+    assert [thing.id for thing in asyncio.run(ask())] == ["leaf"]
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "code"),
+    [
+        pytest.param({}, 503, "model_unavailable", id="no bundle"),
+        pytest.param({"model": "nobody"}, 422, "unknown_model", id="another bundle"),
+        pytest.param({"model": "icons"}, 422, "unknown_model", id="a bundle without words"),
+        pytest.param({"site": "icons.example"}, 503, "model_unavailable", id="its site"),
+        pytest.param({"model": ""}, 422, "invalid_request", id="an empty name"),
+    ],
+)
+def test_whose_names_are_not_there(shops, where, status, code):
+    answer = httpx.post(f"{shops}/names", params=where, timeout=600)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -16,6 +16,7 @@ from service.models.backends import BackendError, load_solver, own_files
 from service.settings import Settings
 from service.solving.prompts import IconsPrompt, WordsPrompt
 from service.solving.solver import Solver
+from siamese.errors import PrototypesError
 
 PUZZLES = Path(__file__).resolve().parents[3] / "benchmarks" / "puzzles"
 
@@ -213,3 +214,28 @@ def test_own_files_are_found_by_name(tmp_path: Path) -> None:
         "charsets": "charsets.json",
         "calibration": "calibration.json",
     }
+
+
+def test_names_of_ones_own_come_with_their_vocabulary(
+    tmp_path: Path, shipped: Solver, colour_names
+) -> None:
+    colour_names.write(tmp_path)
+    solver = load_solver(Settings(models_dir=tmp_path))
+    assert solver.models == dict(shipped.models) | {"names": "tiny 0.1"}
+    assert solver.origins["names"] == str(tmp_path / "names.onnx")
+    assert solver.parts.namer is not None
+    assert len(solver.parts.namer.vocabulary) == len(colour_names.things)
+
+
+@pytest.mark.parametrize(
+    ("gone", "part"),
+    [("names.onnx", "another names.onnx"), ("names.npz", "another names.onnx"),
+     ("vocabulary.jsonl", "another vocabulary.jsonl")],
+)  # fmt: skip
+def test_the_shipped_files_do_not_go_with_names_of_ones_own(
+    tmp_path: Path, colour_names, gone: str, part: str
+) -> None:
+    colour_names.write(tmp_path)
+    (tmp_path / gone).unlink()
+    with pytest.raises(PrototypesError, match=part):
+        load_solver(Settings(models_dir=tmp_path))

@@ -7,8 +7,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from clickorder.cli import app as clickorder
 from modelfile import ModelMetadata, OnnxSession
-from siamese.names import PrototypeNamer
+from siamese.errors import PrototypesError
+from siamese.names import PrototypeNamer, file_sum
 from siamese.vocabulary import shipped_vocabulary
 from training.core.checkpoint import load_checkpoint
 from training.names.cli import app
@@ -82,6 +84,28 @@ def test_the_same_command_again_makes_the_same_prototypes(run, tmp_path):
     with np.load(run / "names.npz") as one, np.load(tmp_path / "again.npz") as two:
         assert set(one) == set(two)
         assert all(np.array_equal(one[key], two[key]) for key in one)
+
+
+def test_prototypes_of_a_vocabulary_of_ones_own_have_crops_of_their_own(
+    run, tmp_path, colour_names
+):
+    words = colour_names.write(tmp_path)[2]
+    for part in ("train", "validation"):
+        # Those of the shipped vocabulary have other labels, and are left alone.
+        pictures, labels = (np.load(run / f"{part}.{kind}.npy") for kind in ("pictures", "labels"))
+        mark = file_sum(words)[:12]
+        np.save(tmp_path / f"{part}-{mark}.pictures.npy", pictures)
+        np.save(tmp_path / f"{part}-{mark}.labels.npy", np.where(labels < 0, NOTHING, labels % 3))
+    done = CliRunner().invoke(
+        clickorder,
+        ["names", "prototypes", str(run / "names.onnx"), "--out", str(tmp_path / "own.npz"),
+         "--crops", str(tmp_path), "--vocabulary", str(words)],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    namer = PrototypeNamer.load(run / "names.onnx", tmp_path / "own.npz", vocabulary=words)
+    assert [thing.id for thing in namer.vocabulary.things] == list(colour_names.colours)
+    with pytest.raises(PrototypesError, match="another vocabulary"):
+        PrototypeNamer.load(run / "names.onnx", tmp_path / "own.npz")
 
 
 @pytest.mark.parametrize("blocks", [0, 3])
