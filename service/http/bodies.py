@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
@@ -18,6 +18,7 @@ from service.http.schemas import Part, RequestModel
 from service.problems import invalid_request
 
 M = TypeVar("M", bound=RequestModel)
+F = TypeVar("F", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def parse_body(body: JsonBody | MultipartBody, model: type[M]) -> M:
         raise invalid_request(errors) from error
 
 
-def check_fields(fields: Mapping[str, Any], model: type[M]) -> M:
+def check_fields(fields: Mapping[str, Any], model: type[F]) -> F:
     """Check fields that came in no body of their own against a request model.
 
     Raises:

@@ -238,6 +238,49 @@ class ReadResponse(_message.Message):
     request_id: str
     def __init__(self, text: _Optional[str] = ..., confidence: _Optional[float] = ..., characters: _Optional[_Iterable[_Union[Character, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
+class NamesRequest(_message.Message):
+    __slots__ = ("q", "limit", "model", "site", "type")
+    Q_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    q: str
+    limit: int
+    model: str
+    site: str
+    type: str
+    def __init__(self, q: _Optional[str] = ..., limit: _Optional[int] = ..., model: _Optional[str] = ..., site: _Optional[str] = ..., type: _Optional[str] = ...) -> None: ...
+
+class NameList(_message.Message):
+    __slots__ = ("names",)
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Name(_message.Message):
+    __slots__ = ("id", "names")
+    class NamesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: NameList
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[NameList, _Mapping]] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    names: _containers.MessageMap[str, NameList]
+    def __init__(self, id: _Optional[str] = ..., names: _Optional[_Mapping[str, NameList]] = ...) -> None: ...
+
+class NamesResponse(_message.Message):
+    __slots__ = ("names", "total")
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedCompositeFieldContainer[Name]
+    total: int
+    def __init__(self, names: _Optional[_Iterable[_Union[Name, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
+
 class Problem(_message.Message):
     __slots__ = ("status", "code", "detail", "request_id", "retry_after_s")
     STATUS_FIELD_NUMBER: _ClassVar[int]

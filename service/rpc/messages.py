@@ -12,7 +12,7 @@ from service import use_cases
 from service.errors import BadRequestBodyError
 from service.execution import Job
 from service.http.bodies import check_fields
-from service.http.schemas import ReadRequest, SolveRequest
+from service.http.schemas import NamesQuery, ReadRequest, SolveRequest
 from service.rpc import clickorder_pb2 as pb
 from service.solving.answers import Reason
 from service.uploads import Upload
@@ -117,7 +117,23 @@ def read(job: Job, sent: pb.ReadRequest) -> pb.ReadResponse:
     )
 
 
-def _route(sent: pb.SolveRequest | pb.ReadRequest) -> dict[str, Any]:
+def names(job: Job, sent: pb.NamesRequest) -> pb.NamesResponse:
+    """Things that words can name, in a worker; raises what is in `service.errors`."""
+    fields = _route(sent) | {"q": sent.q}
+    if sent.HasField("limit"):
+        fields["limit"] = sent.limit
+    checked = check_fields(fields, NamesQuery)
+    found = use_cases.find_names(job, checked.q, checked.limit, checked.route)
+    return pb.NamesResponse(
+        names=[
+            pb.Name(id=t.id, names={lang: pb.NameList(names=own) for lang, own in t.names.items()})
+            for t in found.things
+        ],
+        total=found.total,
+    )
+
+
+def _route(sent: pb.SolveRequest | pb.ReadRequest | pb.NamesRequest) -> dict[str, Any]:
     """What the caller says of the bundle; a field that is set but empty is not left out."""
     fields: dict[str, Any] = {}
     if sent.HasField("model"):

@@ -16,7 +16,7 @@ from service.errors import (
 from service.execution import Job, compute
 from service.rpc import clickorder_pb2 as pb
 from service.rpc.calls import Call, Told
-from service.rpc.messages import parse, read, solve
+from service.rpc.messages import names, parse, read, solve
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["Clickorder"].full_name
 
@@ -180,6 +180,7 @@ def _read_entry(job: Job, entry: pb.ReadBatchRequest, name: str) -> pb.ReadBatch
 METHODS: dict[str, Callable[[Call], Awaitable[None]]] = {
     "Solve": unary(pb.SolveRequest, solve),
     "Read": unary(pb.ReadRequest, read),
+    "Names": unary(pb.NamesRequest, names),
     "SolveBatch": Batch(pb.SolveBatchRequest, pb.SolveBatchResponse, _solve_entry).answer,
     "ReadBatch": Batch(pb.ReadBatchRequest, pb.ReadBatchResponse, _read_entry).answer,
 }

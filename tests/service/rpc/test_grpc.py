@@ -36,11 +36,14 @@ from service.security.keys import hash_of
 from service.settings import KeyEntry, Limits, Settings
 from service.solving.answers import Reason
 from service.solving.solver import Solver
+from siamese.names import PrototypeNamer
 
+NAMES = Path(__file__).resolve().parents[3] / "siamese" / "weights"
 RED, GREEN, BLUE = (220, 30, 30), (30, 170, 60), (40, 60, 220)
 TYPES = {
     "Solve": (pb.SolveRequest, pb.SolveResponse),
     "Read": (pb.ReadRequest, pb.ReadResponse),
+    "Names": (pb.NamesRequest, pb.NamesResponse),
     "SolveBatch": (pb.SolveBatchRequest, pb.SolveBatchResponse),
     "ReadBatch": (pb.ReadBatchRequest, pb.ReadBatchResponse),
 }
@@ -272,6 +275,70 @@ def test_what_cannot_be_read(texts, stripes, fields, code, part):
     assert told["status"] == grpc.StatusCode.INVALID_ARGUMENT
     assert told["clickorder-code"] == code
     assert part in told["detail"]
+
+
+@pytest.fixture(scope="module")
+def named(peer, colours, colour_names, tmp_path_factory) -> Iterator[Peer]:
+    """A service whose default knows the shipped vocabulary, and a bundle its own."""
+    models = tmp_path_factory.mktemp("models")
+    folder = models / "shop"
+    folder.mkdir()
+    colour_names.write(folder)
+    told = {"name": "shop", "version": "1", "sha256": file_sums(folder)}
+    text = manifest_text(Manifest.model_validate(told | {"serves": {"sites": ["shop.example"]}}))
+    (folder / "bundle.json").write_text(text, encoding="utf-8")
+    namer = PrototypeNamer.load(NAMES / "names.onnx", NAMES / "names.npz")
+
+    def factory(settings: Settings) -> Solver:
+        return Solver(replace(colours(settings).parts, namer=namer))
+
+    with peer(factory, models_dir=models) as opened:
+        wait_for(lambda: len(opened.app.state.service.registry.served) == 2)
+        yield opened
+
+
+NAMES_ASKED = [
+    pytest.param({}, id="everything"),
+    pytest.param({"q": "飞机"}, id="Chinese"),
+    pytest.param({"q": "airplnae", "limit": 3}, id="a typing error"),
+    pytest.param({"q": "a", "limit": 2000}, id="a part"),
+    pytest.param({"q": "龘"}, id="nothing"),
+    pytest.param({"model": "shop"}, id="a bundle's own"),
+    pytest.param({"q": "sea", "site": "shop.example", "type": "any"}, id="its site's"),
+]
+
+
+@pytest.mark.parametrize("asked", NAMES_ASKED)
+def test_names_are_those_of_http(named, asked):
+    body = httpx.post(f"{named.url}/names", params=asked, timeout=600).json()
+    answer = named.method("Names")(pb.NamesRequest(**asked), timeout=600)
+    assert answer.total == body["total"] > 0
+    found = [
+        {"id": name.id, "names": {lang: list(own.names) for lang, own in name.names.items()}}
+        for name in answer.names
+    ]
+    assert found == body["names"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"limit": 0}, {"limit": 2001}, {"q": "x" * 101}, {"model": ""}, {"model": "nobody"}],
+    ids=str,
+)
+def test_names_that_cannot_be_asked_for_are_told_in_the_words_of_http(named, asked):
+    body = httpx.post(f"{named.url}/names", params=asked, timeout=600).json()
+    with failing() as told:
+        named.method("Names")(pb.NamesRequest(**asked), timeout=600)
+    assert told["status"] == grpc.StatusCode.INVALID_ARGUMENT
+    assert told["clickorder-code"] == body["code"]
+    assert told["detail"] == body["detail"].replace("`query.", "`")
+
+
+def test_without_a_names_model_there_are_no_names(both):
+    with failing() as told:
+        both.method("Names")(pb.NamesRequest(), timeout=600)
+    assert told["status"] == grpc.StatusCode.UNAVAILABLE
+    assert told["clickorder-code"] == "model_unavailable"
 
 
 JSON_SCENE = base64.b64encode(SCENE).decode()
