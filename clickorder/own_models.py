@@ -10,7 +10,7 @@ from service.models.backends import model_files
 from siamese import SiameseMatcher
 
 _THREADS = 0
-"""As many as ONNX Runtime thinks right: nothing else runs in the process."""
+"""As many as ONNX Runtime thinks right: in most commands nothing else runs in the process."""
 
 
 class OwnModels:
@@ -19,15 +19,17 @@ class OwnModels:
     Each is checked before it is opened.
     """
 
-    def __init__(self, models_dir: Path | None) -> None:
+    def __init__(self, models_dir: Path | None, *, threads: int = _THREADS) -> None:
         """Look for the files.
 
         Args:
             models_dir: Where; None for the places of the shipped weights.
+            threads: Threads that one run of a model may use; 0 for what ONNX Runtime thinks right.
 
         Raises:
             BackendError: there is no such folder, or the networks in it have other names.
         """
+        self._threads = threads
         self._place = models_dir or "the shipped weights"
         self._files = model_files(models_dir)
 
@@ -42,7 +44,7 @@ class OwnModels:
             ModelFileError: it cannot be used.
         """
         return YoloDetector.load(
-            self._file("detector"), threads=_THREADS, confidence_threshold=min_score
+            self._file("detector"), threads=self._threads, confidence_threshold=min_score
         )
 
     def classifier(self) -> OnnxClassifier | DdddTrainerClassifier | None:
@@ -55,8 +57,8 @@ class OwnModels:
             return None
         file = self._file("classifier")
         if "charsets" in self._files:
-            return DdddTrainerClassifier.load(file, self._files["charsets"], threads=_THREADS)
-        return OnnxClassifier.load(file, threads=_THREADS)
+            return DdddTrainerClassifier.load(file, self._files["charsets"], threads=self._threads)
+        return OnnxClassifier.load(file, threads=self._threads)
 
     def matcher(self) -> SiameseMatcher:
         """The matcher.
@@ -65,7 +67,7 @@ class OwnModels:
             CommandError: there is none.
             ModelFileError: it cannot be used.
         """
-        return SiameseMatcher.load(self._file("siamese"), threads=_THREADS)
+        return SiameseMatcher.load(self._file("siamese"), threads=self._threads)
 
     def _file(self, role: str) -> Path:
         if role not in self._files:

@@ -5,7 +5,7 @@ is written first, so a picture counts as done only when both are there, and an i
 be repeated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -71,8 +71,23 @@ class Outcome:
     fault: str | None = None
 
 
+class Proposes(Protocol):
+    """Proposes for many pictures: `Proposer`, or several of them at the same time."""
+
+    def propose_files(self, files: Mapping[str, Path]) -> Iterator[Proposal | str]:
+        """Propose for picture files.
+
+        Args:
+            files: Files by what to call the pictures.
+
+        Yields:
+            In the same order the proposal for each, or what is wrong with the file.
+        """
+        ...
+
+
 class Proposer:
-    """Puts boxes on a picture, and names on those it is sure of."""
+    """Puts boxes on a picture, and names on those it is sure of; implements `Proposes`."""
 
     def __init__(
         self, detector: Detector, reader: Reader | None = None, names: Sequence[str] = ()
@@ -89,6 +104,23 @@ class Proposer:
         self._reader = reader
         self._any = not names
         self._names = [name for name in names if reader is not None and reader.can_read(name)]
+
+    def propose_files(self, files: Mapping[str, Path]) -> Iterator[Proposal | str]:
+        """Propose for picture files, one at a time; see `Proposes`."""
+        for picture, file in files.items():
+            yield self.propose_file(file, picture)
+
+    def propose_file(self, file: Path, picture: str) -> Proposal | str:
+        """Boxes and names of one picture, or what is wrong with its file.
+
+        Args:
+            file: The file.
+            picture: What to call it.
+        """
+        try:
+            return self.propose(load_rgb(file), picture)
+        except UNREADABLE as error:
+            return str(error)
 
     def propose(self, image: NDArray[np.uint8], picture: str) -> Proposal:
         """Boxes and names of one picture.
@@ -179,14 +211,14 @@ class Prelabeller:
         self.names = () if free else tuple(name for name in names or known if name != ITEM)
         self._label_files: dict[Path, Path] = {}
 
-    def run(self, proposer: Proposer) -> Iterator[Outcome]:
+    def run(self, proposer: Proposes) -> Iterator[Outcome]:
         """Go through all pictures; at the end, write the report and the export anew.
 
         Args:
             proposer: The models, asked for `names`.
 
         Yields:
-            Each picture when it is done.
+            Each picture when it is done, in the order of their names.
 
         Raises:
             LayoutError: `out` has another picture of the same name.
@@ -199,8 +231,11 @@ class Prelabeller:
             write_classes(self._out, self.classes)
         else:
             journal.allow_any_name()
-        for path in self.pictures:
-            yield self._one(path, proposer, journal)
+        settled = {path: self._without_models(path) for path in self.pictures}
+        asked = {self._key(path): path for path, outcome in settled.items() if outcome is None}
+        answers = proposer.propose_files(asked)
+        for path, outcome in settled.items():
+            yield outcome or self._keep(path, next(answers), journal)
         proposals = self.proposals()
         write_report(self._out / REPORT_FILE, proposals)
         write_export(self._out, proposals, self.classes)
@@ -210,21 +245,31 @@ class Prelabeller:
         found = Journal(self._out).proposals
         return [one for one in found if (self._out / one.picture).is_file()]
 
-    def _one(self, path: Path, proposer: Proposer, journal: Journal) -> Outcome:
-        key = path.relative_to(self._folder)
-        picture = self._out / key
-        label_file = label_file_of(picture, self._out)
-        twin = self._label_files.setdefault(label_file, path)
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+    def _label_file(self, path: Path) -> Path:
+        return label_file_of(self._out / self._key(path), self._out)
+
+    def _is_labelled(self, path: Path) -> bool:
+        return self._label_file(path).exists() or label_file_of(path, self._folder).exists()
+
+    def _without_models(self, path: Path) -> Outcome | None:
+        """What became of a picture that the models need not see; None where they do."""
+        twin = self._label_files.setdefault(self._label_file(path), path)
         if twin != path:
             sentence = f"{path} would share a label file with {twin.name}; rename one of the two."
             return Outcome(path, fault=sentence)
-        if label_file.exists() or label_file_of(path, self._folder).exists():
-            return Outcome(path)
-        try:
-            proposal = proposer.propose(load_rgb(path), key.as_posix())
-        except UNREADABLE as error:
-            sentence = f"{path} cannot be read as a picture ({error}); remove or replace it."
+        return Outcome(path) if self._is_labelled(path) else None
+
+    def _keep(self, path: Path, proposal: Proposal | str, journal: Journal) -> Outcome:
+        """Write what was proposed for a picture."""
+        if isinstance(proposal, str):
+            sentence = f"{path} cannot be read as a picture ({proposal}); remove or replace it."
             return Outcome(path, fault=sentence)
+        if self._is_labelled(path):
+            return Outcome(path)  # Somebody was faster.
+        picture, label_file = self._out / self._key(path), self._label_file(path)
         if picture != path:
             copy_new(path, picture)
         labels = dict.fromkeys(box.label for box in proposal.boxes)

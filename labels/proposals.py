@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from labels.annotations import Annotations, LabelledBox, LabelledPicture, Layout
 from labels.atomic import write_atomically
@@ -59,6 +60,26 @@ class Proposal:
         least_name = self.least_name
         return self.least_box * (1.0 if least_name is None else least_name)
 
+    def as_dict(self) -> dict[str, Any]:
+        """What JSON can write."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Read what `as_dict` gave.
+
+        Raises:
+            AnnotationError: a box has no area.
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        return cls(
+            str(data["picture"]),
+            int(data["width"]),
+            int(data["height"]),
+            tuple(LabelledBox(**box) for box in data["boxes"]),
+            tuple(map(float, data["names"])),
+        )
+
 
 class Journal:
     """The proposals of all runs in a folder; of several for one picture, the last counts."""
@@ -106,7 +127,7 @@ class Journal:
         Raises:
             OSError: it cannot be written.
         """
-        self._append(json.dumps(asdict(proposal), ensure_ascii=False).encode())
+        self._append(json.dumps(proposal.as_dict(), ensure_ascii=False).encode())
         self._proposals[proposal.picture] = proposal
 
     def _append(self, line: bytes) -> None:
@@ -151,14 +172,6 @@ def write_export(folder: Path, proposals: Sequence[Proposal], classes: Sequence[
 def _parsed(line: bytes) -> Proposal | None:
     """A line of the journal; None where a kill has cut it off, or there is none."""
     try:
-        data = json.loads(line)
-        boxes = tuple(LabelledBox(**box) for box in data["boxes"])
-        return Proposal(
-            str(data["picture"]),
-            int(data["width"]),
-            int(data["height"]),
-            boxes,
-            tuple(map(float, data["names"])),
-        )
+        return Proposal.from_dict(json.loads(line))
     except (ValueError, TypeError, KeyError, AnnotationError):
         return None

@@ -20,7 +20,7 @@ from time import perf_counter
 
 from clickorder.adapt.puzzles import puzzles_of
 from clickorder.audit.acceptance import Accept, check_function, check_set
-from clickorder.audit.answers import AnswerLog, Solver
+from clickorder.audit.answers import AnswerLog, AskAll, Solver, one_by_one
 from clickorder.audit.attack import Adapted, attack_of
 from clickorder.audit.explanation import explain, thirds, varying
 from clickorder.audit.extra import need_scikit_learn
@@ -64,6 +64,7 @@ def audit_set(
     solver: Solver,
     choices: Choices,
     *,
+    ask_all: AskAll | None = None,
     adapt: Adapt | None = None,
     accept: Accept | None = None,
 ) -> Audit:
@@ -74,6 +75,8 @@ def audit_set(
         out: Where what is kept goes.
         solver: Asked for every puzzle that `out` has no answer to.
         choices: What the user chose.
+        ask_all: Solves many puzzles with the same models, in place of `solver`, which is then only
+            asked for their names.
         adapt: Measures what training adds; None leaves it out.
         accept: The owner's check of clicks; None takes the `accept` regions of the set, where it
             has some.
@@ -90,8 +93,9 @@ def audit_set(
     puzzles = PuzzleSet(puzzles.folder, puzzles.puzzles[: choices.limit])
     # First: a check that raises is told before the time for solving is spent.
     findings, has_validator = _findings(puzzles, accept, choices.guess_bound)
-    log = AnswerLog(out, solver)
-    outcomes, cpu_seconds = _solve(puzzles, log)
+    outcomes, cpu_seconds = _solve(
+        puzzles, AnswerLog(out, solver.models), ask_all or one_by_one(solver)
+    )
     with progress_bar("Measuring pictures", len(outcomes)) as advance:
         measured = measure_all(outcomes, advance)
     failed = [not outcome.score.solved for outcome in outcomes]
@@ -142,18 +146,18 @@ def puzzles_in(folder: Path, out: Path) -> PuzzleSet:
     return puzzles
 
 
-def _solve(puzzles: PuzzleSet, log: AnswerLog) -> tuple[list[Outcome], list[float]]:
+def _solve(
+    puzzles: PuzzleSet, log: AnswerLog, ask_all: AskAll
+) -> tuple[list[Outcome], list[float]]:
     """The outcomes, and the CPU seconds of each."""
-    outcomes, cpu_seconds = [], []
     with progress_bar("Solving", len(puzzles)) as advance:
-        for puzzle in puzzles:
-            answer = log.ask(puzzle, puzzles.folder)
-            reply = read_reply(answer.body)
-            score = score_reply(puzzle, reply)
-            outcomes.append(Outcome(OVERALL, puzzle, puzzles.folder, reply, score, answer.wall_ms))
-            cpu_seconds.append(answer.cpu_seconds)
-            advance()
-    return outcomes, cpu_seconds
+        answers = log.answers(puzzles, ask_all, advance)
+    outcomes = []
+    for puzzle, answer in zip(puzzles, answers, strict=True):
+        reply = read_reply(answer.body)
+        score = score_reply(puzzle, reply)
+        outcomes.append(Outcome(OVERALL, puzzle, puzzles.folder, reply, score, answer.wall_ms))
+    return outcomes, [answer.cpu_seconds for answer in answers]
 
 
 def _findings(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from clickorder.cli.solver_options import AddressOption, RayOption
 from clickorder.errors import CommandError, UsageError
 from clickorder.terminal import report_os_errors
 from labels.console import say
@@ -99,6 +100,8 @@ def audit(
             help="Exit with 1 where a machine solves more than this share, for CI.",
         ),
     ] = None,
+    ray: RayOption = False,
+    address: AddressOption = None,
 ) -> None:
     """Measure how strong a CAPTCHA of your own is, and say what to change.
 
@@ -107,7 +110,8 @@ def audit(
     (`audit.json`): how often a machine passes, which property of the pictures explains its
     failures, which faults the validator and its answers have, what retries, abstentions and
     training on a few labels bring an attacker, and a grade with its reasons. The same command
-    goes on where it was interrupted.
+    goes on where it was interrupted. With `--ray`, the puzzles of the set are solved on the
+    cluster, and all else is done here.
 
     Needs `pip install -e ".[audit]"`, and `".[train]"` without `--quick`.
 
@@ -116,6 +120,7 @@ def audit(
     - `clickorder audit my-puzzles --quick`
     - `clickorder audit my-puzzles --quick --accept mysite:check_clicks`
     - `clickorder audit my-puzzles --quick --fail-above 0.2` in CI
+    - `clickorder audit /shared/my-puzzles --quick --ray --address auto`
     - `clickorder audit people my-puzzles`: a page on which invited people solve the puzzles; their
       success and seconds go into the next report
     - `clickorder audit --generator clickorder.audit.examples.plain:draw`
@@ -128,6 +133,10 @@ def audit(
 
     if (folder is None) == (generator is None):
         raise UsageError("Give either a SET or --generator MODULE:FUNCTION.")
+    if ray and (people or generator is not None):
+        raise UsageError(
+            "--ray solves the puzzles of a SET; leave it out with `people` and --generator."
+        )
     if folder is None:
         assert generator is not None  # noqa: S101 (one of the two is given)
         _search(generator, out or Path("generator-audit"), points, per_point, models_dir)
@@ -138,16 +147,24 @@ def audit(
         return
     settings = _settings(models_dir)
     adapt = None if quick else _adapt(settings, minutes)
+    from contextlib import ExitStack
+
     from rich.console import Console
 
+    from clickorder.audit.answers import on_ray
     from clickorder.local import LocalSolver
+    from clickorder.ray_session import session
 
-    with report_os_errors(target):
+    with report_os_errors(target), ExitStack() as stack:
+        solver = LocalSolver(settings)
+        if ray:
+            stack.enter_context(session(address))
         found = audit_set(
             folder,
             target,
-            LocalSolver(settings),
+            solver,
             Choices(tries_per_hour, price, guess_bound, limit),
+            ask_all=on_ray(settings) if ray else None,
             adapt=adapt,
             accept=None if accept is None else _accept(accept),
         )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from clickorder.cli.solver_options import AddressOption, RayOption
 from clickorder.terminal import progress_bar, report_os_errors, tell_faults, through
 
 
@@ -87,6 +88,8 @@ def prelabel(
     min_score: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Least confidence of a box.")
     ] = 0.3,
+    ray: RayOption = False,
+    address: AddressOption = None,
 ) -> None:
     """Propose labels: boxes from the detector, and names where the classifier is sure.
 
@@ -99,16 +102,30 @@ def prelabel(
 
     - `clickorder labels prelabel screenshots`
     - `clickorder labels prelabel screenshots --out labelled --names 炸,弹,鱼`
+    - `clickorder labels prelabel /shared/screenshots --ray --address auto`
     """
-    from clickorder.own_models import OwnModels
-    from labels.prelabel import Prelabeller, Proposer
+    from contextlib import ExitStack
 
-    with report_os_errors(out or folder):
+    from clickorder.own_models import OwnModels
+    from labels.prelabel import Prelabeller, Proposer, Proposes
+
+    with report_os_errors(out or folder), ExitStack() as stack:
         # Before the models: a slip in the folders should be told at once.
         given = [name.strip() for name in (names or "").replace("，", ",").split(",")]
         prelabeller = Prelabeller(folder, out=out, names=[name for name in given if name])
         models = OwnModels(models_dir)
-        proposer = Proposer(models.detector(min_score), models.classifier(), prelabeller.names)
+        proposer: Proposes
+        if ray:
+            from clickorder.proposals_on_ray import proposer_on_ray
+            from clickorder.ray_session import session
+
+            place = out or folder
+            proposer = stack.enter_context(
+                proposer_on_ray(models_dir, min_score, prelabeller.names, place)
+            )
+            stack.enter_context(session(address))
+        else:
+            proposer = Proposer(models.detector(min_score), models.classifier(), prelabeller.names)
         run = prelabeller.run(proposer)
         outcomes = list(through("Proposing", run, len(prelabeller.pictures)))
         proposals = prelabeller.proposals()

@@ -91,8 +91,8 @@ def evaluate(
     answer_all: Any = None
     with ExitStack() as stack:
         if journal is not None:
-            from clickorder.evaluation_on_ray import answers_on_ray
             from clickorder.ray_session import session
+            from clickorder.solving_on_ray import answers_on_ray
 
             settings = settings_of(backend=backend, effort=effort)
             answer_all = stack.enter_context(

@@ -154,12 +154,9 @@ def _generate_on_ray(
     with Journal(out / JOURNAL_FILE, job) as journal:
         with Progress(*columns, console=console) as progress:
             bar = progress.add_task("Drawing", total=len(tasks))
-            work_on_ray(
-                _Start(cache, families),
-                {task.id: task for task in tasks},
-                journal,
-                done=lambda number: progress.update(bar, completed=number),
-            )
+            items = {task.id: task for task in tasks}
+            for _ in work_on_ray(_Start(cache, families), items, journal):
+                progress.advance(bar)
         with PuzzleWriter(out) as writer:
             for task in tasks:
                 writer.write(parse_puzzle(journal.results[task.id]))

@@ -100,6 +100,12 @@ def test_refusals(folder, arguments, code, told):
     [
         pytest.param([], "either a SET or --generator", id="nothing"),
         pytest.param([SET, "--generator", "a:b"], "either a SET or --generator", id="both"),
+        pytest.param(
+            ["people", SET, "--ray"], "--ray solves the puzzles of a SET", id="ray-people"
+        ),
+        pytest.param(
+            ["--generator", "a:b", "--ray"], "--ray solves the puzzles of a SET", id="ray-generator"
+        ),
         pytest.param(["people", "nowhere"], "not a puzzle set", id="people-without-puzzles"),
         pytest.param(["--generator", "absent:draw"], "no module 'absent'", id="no-generator"),
         pytest.param(["--generator", "json:dumps"], "has no SETTINGS", id="no-settings"),

@@ -1,10 +1,10 @@
-"""The puzzles of an evaluation solved on a Ray cluster; the answers are those of this process."""
+"""Puzzles solved on a Ray cluster; the answers are those of this process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,25 +15,29 @@ from labels.puzzles import Puzzle
 from service.settings import Settings, load_settings
 from training.core.journal import Journal
 from training.core.ray_map import work_on_ray
-from training.evaluation.evaluate import AnswerAll, Answered, timed
+from training.evaluation.evaluate import AnswerAll, Answered, Solve, timed
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class _Start:
+class SolverStart(Generic[R]):
     """Makes the solver of a worker; picklable.
 
     Attributes:
-        settings: Settings of the solver, as JSON.
+        settings: Settings of the solver, as `settings_for_workers` gives them.
+        ask: Puts one puzzle to the solver, and measures; a function of a module.
         min_confidence: Below this the solver abstains.
     """
 
     settings: Mapping[str, Any]
-    min_confidence: float
+    ask: Callable[[Solve, Puzzle, Path], R]
+    min_confidence: float = 0.0
 
-    def __call__(self) -> Callable[[tuple[Puzzle, Path]], Answered]:
+    def __call__(self) -> Callable[[tuple[Puzzle, Path]], R]:
         """Load the models."""
         solver = LocalSolver(load_settings(**self.settings), min_confidence=self.min_confidence)
-        return lambda asked: timed(solver, *asked)
+        return lambda asked: self.ask(solver, *asked)
 
 
 @contextmanager
@@ -63,12 +67,8 @@ def answers_on_ray(
             columns = TextColumn("on Ray"), BarColumn(), MofNCompleteColumn()
             with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
                 task = progress.add_task("on Ray", total=len(items))
-                work_on_ray(
-                    _Start(sent, min_confidence),
-                    items,
-                    journal,
-                    done=lambda number: progress.update(task, completed=number),
-                )
+                for _ in work_on_ray(SolverStart(sent, timed, min_confidence), items, journal):
+                    progress.advance(task)
             return [(body, wall_ms) for body, wall_ms in (journal.results[key] for key in items)]
 
         yield answer_all
