@@ -29,6 +29,7 @@ from modelfile import (
     tensor_before_argmax,
     with_output,
 )
+from modelfile.device import Device
 
 _PROBE_ASPECT = 2  # width of the warm-up crop in heights, where the width is free
 
@@ -89,6 +90,7 @@ class DdddTrainerClassifier(CharsetClassifier):
         charsets_path: str | PathLike[str] | None = None,
         *,
         threads: int = 1,
+        device: Device = "cpu",
         margin: float = 0.0,
     ) -> "DdddTrainerClassifier":
         """Load an export.
@@ -97,6 +99,7 @@ class DdddTrainerClassifier(CharsetClassifier):
             path: The ONNX file.
             charsets_path: By default `charsets.json` in the folder of the ONNX file.
             threads: Threads that one run may use.
+            device: What the network runs on.
             margin: Share of a box's sides to add to a crop on every side.
 
         Raises:
@@ -105,7 +108,7 @@ class DdddTrainerClassifier(CharsetClassifier):
         file = existing_file(path)
         export = read_charsets(charsets_path or file.with_name("charsets.json"))
         model = file.read_bytes()
-        session = OnnxSession(file, threads=threads)
+        session = OnnxSession(file, threads=threads, device=device)
         outputs = [spec.name for spec in session.outputs]
         output = outputs[0]
         if len(outputs) > 1 or not session.outputs[0].dtype.startswith("tensor(float"):
@@ -119,7 +122,11 @@ class DdddTrainerClassifier(CharsetClassifier):
             if output not in outputs:
                 widened = with_output(model, output)
                 session = OnnxSession(
-                    widened, threads=threads, source=str(file), folder=file.parent
+                    widened,
+                    threads=threads,
+                    device=device,
+                    source=str(file),
+                    folder=file.parent,
                 )
         return cls(session, export, output=output, margin=margin)
 

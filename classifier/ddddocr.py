@@ -16,6 +16,7 @@ from classifier.errors import CharsetError
 from classifier.preprocess import DDDDOCR_HEIGHT, ddddocr_input
 from classifier.readings import CtcReadings
 from modelfile import ModelSession, ModelShapeError, OnnxSession, packaged_file
+from modelfile.device import Device
 
 _CHARSET_NAME = "CHARSET_OLD"
 
@@ -46,11 +47,14 @@ class DdddocrClassifier(CharsetClassifier):
         self._infer(np.zeros((DDDDOCR_HEIGHT, DDDDOCR_HEIGHT, 3), np.uint8))
 
     @classmethod
-    def load(cls, *, threads: int = 1, margin: float = 0.1) -> "DdddocrClassifier":
+    def load(
+        cls, *, threads: int = 1, device: Device = "cpu", margin: float = 0.1
+    ) -> "DdddocrClassifier":
         """Load the files of the installed package.
 
         Args:
             threads: Threads that one run may use.
+            device: What the network runs on.
             margin: Share of a box's sides to add to a crop on every side.
 
         Raises:
@@ -59,7 +63,7 @@ class DdddocrClassifier(CharsetClassifier):
         model = packaged_file("ddddocr", "common_old.onnx", extra="ddddocr")
         charset = packaged_file("ddddocr", "charsets.py", extra="ddddocr")
         return cls(
-            OnnxSession(model.path, threads=threads),
+            OnnxSession(model.path, threads=threads, device=device),
             read_python_charset(charset.path, _CHARSET_NAME),
             name=f"ddddocr-classifier {model.version}",
             margin=margin,

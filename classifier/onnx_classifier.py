@@ -17,6 +17,7 @@ from modelfile import (
     ModelShapeError,
     OnnxSession,
 )
+from modelfile.device import Device
 from modelfile.tensors import normalised
 
 _MOST_CROPS = 32
@@ -67,14 +68,19 @@ class OnnxClassifier(CharsetClassifier):
 
     @classmethod
     def load(
-        cls, path: str | PathLike[str], *, threads: int = 1, margin: float | None = None
+        cls,
+        path: str | PathLike[str],
+        *,
+        threads: int = 1,
+        device: Device = "cpu",
+        margin: float | None = None,
     ) -> "OnnxClassifier":
         """Load an ONNX file; the arguments are those of the class.
 
         Raises:
             ModelFileError: the file cannot be used.
         """
-        return cls(OnnxSession(path, threads=threads), margin=margin)
+        return cls(OnnxSession(path, threads=threads, device=device), margin=margin)
 
     def _read(self, crops: Sequence[NDArray[np.uint8]]) -> CtcReadings | SoftmaxReadings:
         if self._charset.blank:

@@ -28,6 +28,7 @@ from modelfile import (
     existing_file,
     is_own,
 )
+from modelfile.device import Device
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -120,17 +121,20 @@ class TextReader:
         self._network: _Network = own
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, threads: int = 1) -> "TextReader":
+    def load(
+        cls, path: str | PathLike[str], *, threads: int = 1, device: Device = "cpu"
+    ) -> "TextReader":
         """Load an ONNX file: our own, or an export of dddd_trainer with its `charsets.json`.
 
         Args:
             path: The file.
             threads: Threads that one run may use.
+            device: What the network runs on.
 
         Raises:
             ModelFileError: the file cannot be used.
         """
-        session = OnnxSession(path, threads=threads)
+        session = OnnxSession(path, threads=threads, device=device)
         if is_own(session.properties):
             return cls(session)
         if not existing_file(path).with_name("charsets.json").is_file():
@@ -140,7 +144,8 @@ class TextReader:
             )
         reader = cls.__new__(cls)
         reader._metadata = None
-        reader._network = _TrainerNetwork(DdddTrainerClassifier.load(path, threads=threads))
+        trained = DdddTrainerClassifier.load(path, threads=threads, device=device)
+        reader._network = _TrainerNetwork(trained)
         return reader
 
     @property

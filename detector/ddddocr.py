@@ -17,6 +17,7 @@ from detector.errors import UnknownLayoutError
 from detector.letterbox import letterbox, to_tensor
 from detector.selection import LimitChanges, LimitedDetector, Limits, select
 from modelfile import ModelSession, OnnxSession, packaged_file
+from modelfile.device import Device
 
 _SIZE = 416
 _STRIDES = (8, 16, 32)
@@ -57,14 +58,16 @@ class DdddocrDetector(LimitedDetector):
             )
 
     @classmethod
-    def load(cls, *, threads: int = 1, **limits: Unpack[LimitChanges]) -> "DdddocrDetector":
+    def load(
+        cls, *, threads: int = 1, device: Device = "cpu", **limits: Unpack[LimitChanges]
+    ) -> "DdddocrDetector":
         """Load the file of the installed package; the arguments are those of the class.
 
         Raises:
             ModelFileError: the package is not installed, or its file cannot be used.
         """
         file = packaged_file("ddddocr", "common_det.onnx", extra="ddddocr")
-        session = OnnxSession(file.path, threads=threads)
+        session = OnnxSession(file.path, threads=threads, device=device)
         return cls(session, name=f"ddddocr-detector {file.version}", **limits)
 
     @property

@@ -23,6 +23,7 @@ from modelfile import (
     TensorSpec,
     is_own,
 )
+from modelfile.device import Device
 
 _BYTES = "tensor(uint8)"
 """An input that takes pixels as they are, and scales them in the graph."""
@@ -84,14 +85,19 @@ class YoloDetector(LimitedDetector):
 
     @classmethod
     def load(
-        cls, path: str | PathLike[str], *, threads: int = 1, **limits: Unpack[LimitChanges]
+        cls,
+        path: str | PathLike[str],
+        *,
+        threads: int = 1,
+        device: Device = "cpu",
+        **limits: Unpack[LimitChanges],
     ) -> "YoloDetector":
         """Load an ONNX file; the arguments are those of the class.
 
         Raises:
             ModelFileError: the file cannot be used.
         """
-        return cls(OnnxSession(path, threads=threads), **limits)
+        return cls(OnnxSession(path, threads=threads, device=device), **limits)
 
     @property
     def name(self) -> str:

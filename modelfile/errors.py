@@ -1,6 +1,7 @@
 """The base of the project's errors, those of model files, and those of pictures.
 
 ClickorderError           what every package derives its own errors from
+├── DeviceError               networks cannot run on the device that was asked for
 └── ModelFileError            names the file and the fault
     ├── ModelMissingError     there is no such file, or the package it comes in is not installed
     ├── ModelCorruptError     the file is there, and ONNX Runtime cannot load it
@@ -24,6 +25,10 @@ class ClickorderError(Exception):
     """
 
     exit_status: ClassVar[int] = 1
+
+
+class DeviceError(ClickorderError, ValueError):
+    """Networks cannot run on the device that was asked for."""
 
 
 class ModelFileError(ClickorderError):

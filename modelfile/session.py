@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from modelfile.device import Device, check_device, execution_providers
 from modelfile.errors import ModelCorruptError, ModelMissingError, ModelRunError
 from modelfile.surgery import external_files
 
@@ -90,7 +91,7 @@ class ModelSession(Protocol):
 
 
 class OnnxSession:
-    """A network in ONNX Runtime on the CPU.
+    """A network in ONNX Runtime.
 
     `run` may be called from several threads at once.
     """
@@ -100,6 +101,7 @@ class OnnxSession:
         model: str | PathLike[str] | bytes,
         *,
         threads: int = 1,
+        device: Device = "cpu",
         source: str | None = None,
         folder: Path | None = None,
     ) -> None:
@@ -107,14 +109,17 @@ class OnnxSession:
 
         Args:
             model: Path of the file, or its bytes.
-            threads: Threads that one run may use.
+            threads: Threads that one run may use on the CPU.
+            device: What it runs on.
             source: What to call the model in messages; by default the path.
             folder: Where the files of weights lie that bytes name; a path has its own.
 
         Raises:
+            DeviceError: it cannot run on the device.
             ModelMissingError: there is no such file.
             ModelCorruptError: it is no ONNX model that this ONNX Runtime can run.
         """
+        providers = execution_providers(device)
         self._source = source or (
             "The model given as bytes" if isinstance(model, bytes) else str(Path(model))
         )
@@ -144,9 +149,7 @@ class OnnxSession:
         else:
             content, place = b"", Path(model).parent
         try:
-            self._session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(model, options, providers=providers)
         except Exception as error:  # ONNX Runtime's errors have no common base but this one.
             if (lost := _lost_weights(content or Path(str(model)).read_bytes(), place)) is not None:
                 raise ModelMissingError(
@@ -161,6 +164,7 @@ class OnnxSession:
                 f"{self._source} is not an ONNX model that ONNX Runtime {onnxruntime.__version__} "
                 f"can load ({reason}); {advice}."
             ) from error
+        check_device(device, self._session.get_providers())
         self._inputs = tuple(_spec(item) for item in self._session.get_inputs())
         self._outputs = tuple(_spec(item) for item in self._session.get_outputs())
         self._properties = dict(self._session.get_modelmeta().custom_metadata_map)

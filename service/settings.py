@@ -28,6 +28,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariableError
 
+from modelfile.device import Device
 from service.cores import usable_cores
 from service.effort import Effort
 from service.hosts import hostname, is_loopback
@@ -165,6 +166,9 @@ class Settings(BaseSettings):
     """Requests computed at the same time."""
     threads: Count = 1
     """Threads of each model session; workers times threads should not exceed the cores."""
+    device: Device = "cpu"
+    """What networks run on: `cuda`, a GPU of NVIDIA, or the service does not start; `auto`, a GPU
+    where ONNX Runtime can use one, and the CPU elsewhere."""
     effort: Effort = "normal"
     """When a second pass, with several runs of each network, follows the first, unless the request
     says otherwise: `fast` never, `normal` where the first is not sure, `thorough` wherever it is

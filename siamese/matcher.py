@@ -18,6 +18,7 @@ from modelfile import (
     ModelShapeError,
     OnnxSession,
 )
+from modelfile.device import Device
 from siamese.preprocess import cut, to_batch
 
 F32 = NDArray[np.float32]
@@ -66,20 +67,26 @@ class SiameseMatcher:
 
     @classmethod
     def load(
-        cls, path: str | PathLike[str], *, threads: int = 1, margin: float | None = None
+        cls,
+        path: str | PathLike[str],
+        *,
+        threads: int = 1,
+        device: Device = "cpu",
+        margin: float | None = None,
     ) -> "SiameseMatcher":
         """Load an ONNX file.
 
         Args:
             path: The file.
             threads: Threads that one run may use.
+            device: What the network runs on.
             margin: Share of a box's longer side to add to a crop on every side; by default what
                 the file's calibration calls `crop_margin`, or 0.08.
 
         Raises:
             ModelFileError: the file cannot be used.
         """
-        return cls(OnnxSession(path, threads=threads), margin=margin)
+        return cls(OnnxSession(path, threads=threads, device=device), margin=margin)
 
     @property
     def name(self) -> str:

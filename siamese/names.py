@@ -17,7 +17,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from modelfile import ModelMetadata, ModelMetadataError, ModelShapeError, OnnxSession
+from modelfile import (
+    ModelMetadata,
+    ModelMetadataError,
+    ModelShapeError,
+    OnnxSession,
+)
+from modelfile.device import Device
 from siamese.errors import PrototypesError
 from siamese.preprocess import cut, to_batch
 from siamese.vocabulary import VOCABULARY_FILE, Thing, Vocabulary
@@ -223,6 +229,7 @@ class PrototypeNamer:
         *,
         vocabulary: Path = VOCABULARY_FILE,
         threads: int = 1,
+        device: Device = "cpu",
     ) -> "PrototypeNamer":
         """Load the three files and make sure that they belong together.
 
@@ -231,6 +238,7 @@ class PrototypeNamer:
             prototypes: Made with it.
             vocabulary: The things.
             threads: Threads that one run may use.
+            device: What the network runs on.
 
         Raises:
             ModelFileError: the network cannot be used.
@@ -238,7 +246,7 @@ class PrototypeNamer:
             VocabularyError: the vocabulary cannot be read.
         """
         stored = Prototypes.load(Path(prototypes))
-        session = OnnxSession(network, threads=threads)
+        session = OnnxSession(network, threads=threads, device=device)
         for wanted, path in ((stored.network, Path(network)), (stored.vocabulary, vocabulary)):
             if file_sum(path) != wanted:
                 raise PrototypesError(

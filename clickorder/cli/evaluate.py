@@ -10,6 +10,7 @@ from clickorder.cli.solver_options import (
     TWO_SOLVERS,
     AddressOption,
     BackendOption,
+    DeviceOption,
     EffortOption,
     MinConfidence,
     RayOption,
@@ -31,6 +32,7 @@ def evaluate(
         str | None, typer.Option(help="Ask the service there. [default: solve in this process]")
     ] = None,
     backend: BackendOption = None,
+    device: DeviceOption = None,
     min_confidence: MinConfidence = 0.0,
     effort: EffortOption = None,
     limit: Annotated[
@@ -79,7 +81,7 @@ def evaluate(
     from training.evaluation.evaluate import as_json, problems, summarise, tables
     from training.evaluation.evaluate import evaluate as run
 
-    if url is not None and backend is not None:
+    if url is not None and (backend is not None or device is not None):
         raise UsageError(TWO_SOLVERS)
     if ray and url is not None:
         raise UsageError("--ray solves on a cluster, and --url asks a service; give one of them.")
@@ -94,7 +96,7 @@ def evaluate(
             from clickorder.ray_session import session
             from clickorder.solving_on_ray import answers_on_ray
 
-            settings = settings_of(backend=backend, effort=effort)
+            settings = settings_of(backend=backend, device=device, effort=effort)
             answer_all = stack.enter_context(
                 answers_on_ray(settings, min_confidence, journal, told)
             )
@@ -113,7 +115,8 @@ def evaluate(
             from clickorder.local import LocalSolver
 
             solver = LocalSolver(
-                settings_of(backend=backend, effort=effort), min_confidence=min_confidence
+                settings_of(backend=backend, device=device, effort=effort),
+                min_confidence=min_confidence,
             )
         outcomes = run(puzzle_sets, solver, answer_all=answer_all, limit=limit, console=told)
     summaries = summarise(outcomes)

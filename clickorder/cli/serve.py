@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from clickorder.cli.solver_options import BackendOption, LogLevel, Profile, settings_of
+from clickorder.cli.solver_options import (
+    BackendOption,
+    DeviceOption,
+    LogLevel,
+    Profile,
+    settings_of,
+)
 
 
 def serve(
@@ -37,6 +43,7 @@ def serve(
         ),
     ] = None,
     backend: BackendOption = None,
+    device: DeviceOption = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="[default: info]")] = None,
     profile: Annotated[
         Profile | None,
@@ -85,6 +92,7 @@ def serve(
             grpc_port=grpc_port,
             models_dir=models_dir,
             backend=backend,
+            device=device,
             profile=None if profile is None else profile.value,
             workers=workers,
             level=log_level,

@@ -9,6 +9,7 @@ import typer
 from clickorder.cli.solver_options import (
     TWO_SOLVERS,
     BackendOption,
+    DeviceOption,
     EffortOption,
     MinConfidenceOrSettings,
     settings_of,
@@ -40,6 +41,7 @@ def solve(
     min_confidence: MinConfidenceOrSettings = None,
     effort: EffortOption = None,
     backend: BackendOption = None,
+    device: DeviceOption = None,
     url: Annotated[
         str | None, typer.Option(help="Ask the service there. [default: solve in this process]")
     ] = None,
@@ -80,7 +82,7 @@ def solve(
     """
     from clickorder.cli.question import Question, answer_lines
 
-    if url is not None and backend is not None:
+    if url is not None and (backend is not None or device is not None):
         raise UsageError(TWO_SOLVERS)
     where = {"model": model, "site": site, "type": type_}
     for option, value in ({"api-key": api_key} | where).items():
@@ -115,7 +117,7 @@ def solve(
     else:
         from clickorder.local import LocalSolver
 
-        settings = settings_of(backend=backend, effort=effort)
+        settings = settings_of(backend=backend, device=device, effort=effort)
         least = settings.min_confidence if min_confidence is None else min_confidence
         solver = LocalSolver(settings, min_confidence=least)
         body = solver.solve(question.folder, question.background, question.prompt)

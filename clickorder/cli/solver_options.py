@@ -28,6 +28,14 @@ class EffortChoice(StrEnum):
     THOROUGH = "thorough"
 
 
+class DeviceChoice(StrEnum):
+    """What networks run on."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class LogLevel(StrEnum):
     """How much the service says."""
 
@@ -49,6 +57,13 @@ BackendOption = Annotated[
     typer.Option(
         help="Which models solve: `own` weights, the embedded `ddddocr` ones, or `auto`: own "
         "weights where they are installed. [env: CLICKORDER_BACKEND; default: auto]"
+    ),
+]
+DeviceOption = Annotated[
+    DeviceChoice | None,
+    typer.Option(
+        help="What networks run on: `cpu`; `cuda`, a GPU of NVIDIA (needs the extra gpu); `auto`, "
+        "a GPU where ONNX Runtime can use one. [env: CLICKORDER_DEVICE; default: cpu]"
     ),
 ]
 EffortOption = Annotated[
@@ -91,7 +106,9 @@ RayOption = Annotated[
     ),
 ]
 
-TWO_SOLVERS = "--backend chooses what solves in this process; a service at --url has its own."
+TWO_SOLVERS = (
+    "--backend and --device choose what solves in this process; a service at --url has its own."
+)
 
 
 def settings_of(

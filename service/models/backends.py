@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from classifier.dddd_trainer import DdddTrainerClassifier
 from classifier.ddddocr import DdddocrClassifier
@@ -24,6 +24,7 @@ from detector.ddddocr import DdddocrDetector
 from detector.detections import Detector
 from detector.yolo import YoloDetector
 from modelfile import OnnxSession, is_own, verify_manifest
+from modelfile.device import Device, execution_providers
 from modelfile.errors import ClickorderError, ModelFileError
 from service.settings import Settings
 from service.solving.calibration import Calibrations
@@ -46,6 +47,13 @@ _CALIBRATIONS = Path(__file__).resolve().parents[1] / "calibrations"
 """Fitted by `benchmarks/calibrate.py` on validation puzzles, a file for each shipped backend."""
 
 
+class Where(TypedDict):
+    """What sessions are opened with."""
+
+    threads: int
+    device: Device
+
+
 class BackendError(ClickorderError, ValueError):
     """The settings ask for models that are not there."""
 
@@ -61,10 +69,12 @@ def load_solver(settings: Settings) -> Solver:
     A file that a manifest beside it (`SHA256SUMS`) names is checked before it is opened.
 
     Raises:
+        DeviceError: networks cannot run on the device that is asked for.
         BackendError: `own` is asked for and there is no own detector, or nothing to recognise with.
         ModelFileError: a file cannot be used; the message names it and the fault.
         CalibrationError: the calibration file cannot be used.
     """
+    execution_providers(settings.device)  # Raises, before anything is opened.
     files = {} if settings.backend == "ddddocr" else model_files(settings.models_dir)
     own = "detector" in files
     if settings.backend == "own" and not (own and len(files.keys() & set(ROLES)) > 1):
@@ -73,10 +83,10 @@ def load_solver(settings: Settings) -> Solver:
             f"The backend 'own' needs detector.onnx and at least one of classifier.onnx and "
             f"siamese.onnx, and {place} has {sorted(p.name for p in files.values()) or 'none'}."
         )
-    threads = settings.threads
+    threads, device = settings.threads, settings.device
     files |= _text_file(settings.models_dir)
-    parts = open_parts(files, threads=threads)
-    detector = parts.detector or DdddocrDetector.load(threads=threads)
+    parts = open_parts(files, threads=threads, device=device)
+    detector = parts.detector or DdddocrDetector.load(threads=threads, device=device)
     calibrations = parts.calibrations or Calibrations()
     if not files.keys() - {TEXT}:
         calibrations = Calibrations.load(_CALIBRATIONS / "ddddocr.json")
@@ -186,12 +196,13 @@ class OpenedParts:
     namer: Namer | None = None
 
 
-def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
+def open_parts(files: Mapping[str, Path], *, threads: int, device: Device = "cpu") -> OpenedParts:
     """Open model files, all at the same time.
 
     Args:
         files: As `own_files` finds them.
         threads: Threads of each session.
+        device: What the networks run on.
 
     Raises:
         ModelFileError: a file cannot be used, or is not the one that the manifest names.
@@ -205,13 +216,14 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
             f"{stray} is of no use without the network that it was made for; put its names.onnx "
             "beside it."
         )
+    where: Where = {"threads": threads, "device": device}
     loaders: Mapping[str, Callable[[Path], object]] = {
-        "detector": lambda file: YoloDetector.load(file, threads=threads),
-        "classifier": lambda file: _open_classifier(file, files.get("charsets"), threads),
-        "siamese": lambda file: SiameseMatcher.load(file, threads=threads),
-        TEXT: lambda file: TextReader.load(file, threads=threads),
-        PROMPT_DETECTOR: lambda file: YoloDetector.load(file, threads=threads),
-        NAMES: lambda file: _open_names(file, files, threads),
+        "detector": lambda file: YoloDetector.load(file, **where),
+        "classifier": lambda file: _open_classifier(file, files.get("charsets"), where),
+        "siamese": lambda file: SiameseMatcher.load(file, **where),
+        TEXT: lambda file: TextReader.load(file, **where),
+        PROMPT_DETECTOR: lambda file: YoloDetector.load(file, **where),
+        NAMES: lambda file: _open_names(file, files, where),
     }
 
     def opened(role: str) -> object:
@@ -234,7 +246,7 @@ def open_parts(files: Mapping[str, Path], *, threads: int) -> OpenedParts:
     )
 
 
-def _open_names(file: Path, files: Mapping[str, Path], threads: int) -> Namer:
+def _open_names(file: Path, files: Mapping[str, Path], where: Where) -> Namer:
     prototypes, vocabulary = files.get(PROTOTYPES), files.get(VOCABULARY, VOCABULARY_FILE)
     if prototypes is None:
         raise BackendError(
@@ -242,14 +254,14 @@ def _open_names(file: Path, files: Mapping[str, Path], threads: int) -> Namer:
             "prototypes`."
         )
     verify_manifest(prototypes)
-    return PrototypeNamer.load(file, prototypes, vocabulary=vocabulary, threads=threads)
+    return PrototypeNamer.load(file, prototypes, vocabulary=vocabulary, **where)
 
 
-def _open_classifier(file: Path, charsets: Path | None, threads: int) -> Classifier:
+def _open_classifier(file: Path, charsets: Path | None, where: Where) -> Classifier:
     # The charsets may be the text model's alone, another export of dddd_trainer.
     if charsets is not None and not _is_own(file):
-        return DdddTrainerClassifier.load(file, charsets, threads=threads)
-    return OnnxClassifier.load(file, threads=threads)
+        return DdddTrainerClassifier.load(file, charsets, **where)
+    return OnnxClassifier.load(file, **where)
 
 
 def _is_own(file: Path) -> bool:
@@ -262,7 +274,7 @@ def _embedded(settings: Settings, files: Mapping[str, Path]) -> Classifier | Non
     if settings.backend == "own":
         return None
     try:
-        return DdddocrClassifier.load(threads=settings.threads)
+        return DdddocrClassifier.load(threads=settings.threads, device=settings.device)
     except ModelFileError:
         if "siamese" in files and settings.backend == "auto":
             return None  # Own files answer prompts of pictures without it.

@@ -250,7 +250,7 @@ class Bundle:
         self.verify()
         named = self.manifest.sha256
         files = {role: self.folder / name for role, name in _FILES.items() if name in named}
-        opened = open_parts(files, threads=settings.threads)
+        opened = open_parts(files, threads=settings.threads, device=settings.device)
         gallery = Gallery()
         if any(name.startswith(f"{GALLERY}/") for name in named):
             gallery = Gallery.load(self.folder / GALLERY, settings.limits)

@@ -193,6 +193,11 @@ REFUSED = {
         2,
         "a service at --url has its own",
     ),
+    "device of a service": (
+        ["evaluate", "{}", "--url", "http://127.0.0.1:1", "--device", "cpu"],
+        2,
+        "a service at --url has its own",
+    ),
     "no service": (["evaluate", "{}", "--url", "http://127.0.0.1:1"], 1, "No service answers"),
     "no such picture": (["solve", "{}/9.png", "--words", "A"], 1, "9.png cannot be read"),
     "not a picture": (["solve", "{}/puzzles.jsonl", "--words", "A"], 1, "is not a picture"),
