@@ -12,7 +12,7 @@ from clickorder.errors import CommandError, UsageError
 if TYPE_CHECKING:
     from service.settings import Settings
 
-_STARTS = 5
+_STARTS = 12
 _OBJECT_STORE_BYTES = 256 * 2**20
 """Only bodies of requests, and results, go through it."""
 
