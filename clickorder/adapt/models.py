@@ -12,15 +12,30 @@ from clickorder.errors import CommandError
 from clickorder.local import LocalSolver
 from labels.atomic import replacing
 from labels.puzzles import PuzzleSet
-from service.models.backends import PROMPT_DETECTOR, model_files
+from service.models.backends import (
+    GALLERY,
+    NAMES,
+    PROMPT_DETECTOR,
+    PROTOTYPES,
+    VOCABULARY,
+    model_files,
+)
 from service.settings import Settings
 from training.evaluation.evaluate import Outcome, evaluate
 
 ROLES = ("detector", "siamese", "classifier")
+_NAMING = (NAMES, PROTOTYPES, VOCABULARY)
+_FILES = {role: f"{role}.onnx" for role in (*ROLES, PROMPT_DETECTOR, NAMES)} | {
+    PROTOTYPES: "names.npz",
+    VOCABULARY: "vocabulary.jsonl",
+    "calibration": "calibration.json",
+}
 
 
 def starting_models(models_dir: Path | None) -> dict[str, Path]:
-    """The files to start from.
+    """The files to start from, and the folder of a gallery.
+
+    The shipped names are left out: they are everywhere.
 
     Raises:
         CommandError: one of the three is not there, or is no file of ours.
@@ -37,17 +52,28 @@ def starting_models(models_dir: Path | None) -> dict[str, Path]:
         raise CommandError(
             f"The classifier in {place} is an export of dddd_trainer; start from one of ours."
         )
+    shipped = model_files(None)
+    if all(files.get(role) == shipped.get(role) for role in _NAMING):
+        files = {role: file for role, file in files.items() if role not in _NAMING}
+    if models_dir is not None and (models_dir / GALLERY).is_dir():
+        files[GALLERY] = models_dir / GALLERY
     return files
 
 
 def assembled(files: Mapping[str, Path], folder: Path) -> Path:
-    """A folder of models that the service loads."""
+    """A folder of models that the service loads.
+
+    Args:
+        files: As `starting_models` gives them.
+        folder: Where they go; what an interrupted run left there is replaced.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for role in (*ROLES, PROMPT_DETECTOR, "calibration"):
+    for role, name in _FILES.items():
         if role in files:
-            name = "calibration.json" if role == "calibration" else f"{role}.onnx"
             with replacing(folder / name) as new:
                 shutil.copyfile(files[role], new)
+    if GALLERY in files:
+        shutil.copytree(files[GALLERY], folder / GALLERY, dirs_exist_ok=True)
     return folder
 
 

@@ -3,7 +3,8 @@
 What it leaves in its folder:
 
     bundle/              detector.onnx, prompt_detector.onnx, siamese.onnx, classifier.onnx,
-                         calibration.json
+                         calibration.json, and a gallery/ where puzzles ask for things by their
+                         names
     report.html          one page: before and after, curves, failures, what to label next
     adapt.json           what was asked for and which models are done, to go on from
     detector/, prompt_detector/, matcher/
@@ -24,6 +25,7 @@ from rich.console import Console
 
 from classifier import OnnxClassifier
 from clickorder.adapt.models import assembled, settings_of, solve, starting_models
+from clickorder.adapt.name_gallery import learn_gallery
 from clickorder.adapt.prompt_layout import prompt_count, prompt_samples, prompt_slots
 from clickorder.adapt.puzzles import part_of, puzzles_of
 from clickorder.adapt.state import AdaptationState, AdaptOptions, fingerprint_of
@@ -111,7 +113,12 @@ def adapt(folder: Path, out: Path, options: AdaptOptions, console: Console) -> A
         stage, files = stages.run(role, files, minutes)
         done.append(stage)
     bundle = assembled(files, out / BUNDLE)
-    _learn_layout(bundle, part_of(puzzles, annotations, parts["train"]), options, console)
+    learned = part_of(puzzles, annotations, parts["train"])
+    _learn_layout(bundle, learned, options, console)
+    named = learn_gallery(bundle, learned, checks, solver, options, console)
+    if named is not None:
+        say(console, named)
+        notes += (named,)
     after = solve(bundle, tests, options, console)
     compared = compare(before, after)
     if tests is None:

@@ -62,8 +62,9 @@ def adapt(
     trains what they support - the detector from boxes, that of prompt pictures where these are
     counted wrongly, matcher and classifier from names -, measures before and after on pictures that
     were held back, and writes a folder of models that the service loads, and a report of one page.
-    New weights that lose two or more of the validation pictures are not taken. Ctrl-C, or a crash:
-    the same command goes on.
+    New weights that lose two or more of the validation pictures are not taken. Where puzzles ask
+    for things by names, such as 飞机, pictures of the labelled targets become the gallery of these
+    names. Ctrl-C, or a crash: the same command goes on.
 
     For example:
 

@@ -6,7 +6,8 @@ prompt pictures), `classifier.onnx` (with `charsets.json` beside it: an export o
 where these are of another vocabulary than the shipped one), `text.onnx` (shipped beside the
 classifier) and `calibration.json`. A role that has none in `Settings.models_dir` is filled by the
 one that is shipped, so that a folder with a single file changes nothing else; but a detector of
-one's own reads prompt pictures too, unless it has a `prompt_detector.onnx` beside it.
+one's own reads prompt pictures too, unless it has a `prompt_detector.onnx` beside it. A folder
+`gallery` beside own files has reference pictures by their names.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from modelfile.device import Device, execution_providers
 from modelfile.errors import ClickorderError, ModelFileError
 from service.settings import Settings
 from service.solving.calibration import Calibrations
+from service.solving.gallery import NO_GALLERY, Gallery
 from service.solving.parts import Parts
 from service.solving.solver import Solver
 from siamese.matcher import SiameseMatcher
@@ -38,6 +40,9 @@ from siamese.vocabulary import VOCABULARY_FILE
 ROLES = ("detector", "classifier", "siamese")
 PROMPT_DETECTOR = "prompt_detector"
 TEXT = "text"
+GALLERY = "gallery"
+"""Folder of named reference pictures beside own models."""
+
 NAMES, PROTOTYPES, VOCABULARY = "names", "prototypes", "vocabulary"
 
 _DEFAULTS = frozenset({*ROLES, PROMPT_DETECTOR, NAMES, PROTOTYPES, VOCABULARY})
@@ -73,6 +78,7 @@ def load_solver(settings: Settings) -> Solver:
         BackendError: `own` is asked for and there is no own detector, or nothing to recognise with.
         ModelFileError: a file cannot be used; the message names it and the fault.
         CalibrationError: the calibration file cannot be used.
+        GalleryError: the gallery cannot be used.
     """
     execution_providers(settings.device)  # Raises, before anything is opened.
     files = {} if settings.backend == "ddddocr" else model_files(settings.models_dir)
@@ -99,6 +105,7 @@ def load_solver(settings: Settings) -> Solver:
             text=parts.text,
             prompt_detector=parts.prompt_detector,
             namer=parts.namer,
+            gallery=_gallery(settings) if files.keys() - {TEXT} else NO_GALLERY,
         ),
         settings,
         origins=_origins(files, settings),
@@ -128,6 +135,18 @@ def model_files(models_dir: Path | None) -> dict[str, Path]:
         # Whose own detector was trained on a site's prompt pictures knows them better.
         filled.pop(PROMPT_DETECTOR, None)
     return filled
+
+
+def _gallery(settings: Settings) -> Gallery:
+    """The gallery beside models of one's own; none where the default models are the shipped ones.
+
+    Raises:
+        GalleryError: it cannot be used.
+    """
+    folder = _default_dir(settings.models_dir)
+    if folder is None or not (folder / GALLERY).is_dir():
+        return NO_GALLERY
+    return Gallery.load(folder / GALLERY, settings.limits)
 
 
 def _origins(files: Mapping[str, Path], settings: Settings) -> dict[str, str]:

@@ -35,7 +35,7 @@ from pydantic import (
 from labels.puzzles import PROMPT_KINDS, PUZZLES_FILE
 from modelfile import ModelFileError, external_files
 from modelfile.errors import ClickorderError
-from service.models.backends import NAMES, PROTOTYPES, VOCABULARY, open_parts
+from service.models.backends import GALLERY, NAMES, PROTOTYPES, VOCABULARY, open_parts
 from service.settings import Settings
 from service.solving.gallery import Gallery
 from service.solving.parts import Parts
@@ -44,7 +44,7 @@ MANIFEST = "bundle.json"
 DEFAULT = "default"
 """Name of the models that the service is started with."""
 
-GALLERY, SELFTEST = "gallery", "selftest"
+SELFTEST = "selftest"
 
 _FILES = {
     "detector": "detector.onnx",

@@ -157,6 +157,22 @@ class TestWithTorch:
         assert "<svg" in page
         assert "07.png" in page  # what has no labels yet
 
+    def test_names_of_the_vocabulary_get_a_gallery_where_it_helps(self, tmp_path: Path) -> None:
+        folder, out = draw(tmp_path / "own", 24), tmp_path / "adapted"
+        (folder / "classes.txt").write_text("rocket\nwine glass\n")
+        code, told = run(str(folder), "--out", str(out), "--minutes", "0.1", "--no-mix")
+        assert code == 0, told
+        told = " ".join(told.split())
+        (taken,) = re.findall(
+            r"Gallery: 2 names with pictures of their own; solved \d+ of \d+ validation pictures, "
+            r"\d+ without: (taken|not taken)\.",
+            told,
+        )
+        pictures = sorted((out / "bundle/gallery").glob("*/*.png"))
+        assert len(pictures) == (6 if taken == "taken" else 0)
+        assert not (out / "with-gallery").exists()
+        assert "2 names with pictures of their own" in (out / "report.html").read_text("utf-8")
+
     def test_it_is_not_done_twice(self, adapted: tuple[Path, Path, str]) -> None:
         folder, out, told = adapted
         before = (out / "matcher" / "siamese.onnx").stat().st_mtime_ns
