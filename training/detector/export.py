@@ -16,17 +16,21 @@ from detector import YoloDetector, letterbox, to_tensor
 from detector.network import DetectorNetwork
 from labels.atomic import write_atomically
 from modelfile import ModelMetadata, OnnxSession
-from training.core.onnx_export import graph_of
+from training.core.onnx_export import ExportError, graph_of, with_enough_bits
 from training.detector.metrics import DetectionScores, Thresholds
 from training.errors import DetectorTrainingError
 
 LICENCE = "AGPL-3.0-only"
 """Licence of weights trained with Ultralytics, as its own licence requires."""
 
-# Weights are stored with 11 bits of precision; this is what that may do to a box and its score.
+# Weights are stored with 11 bits of precision where that does no more to a box and its score.
 _BOX_TOLERANCE_PX = 0.75
 _SCORE_TOLERANCE = 0.02
 _CHECKED_SCORE = 0.05
+
+
+class DetectorExportError(DetectorTrainingError, ExportError):
+    """The exported file finds other boxes than the trained network."""
 
 
 def export_detector(
@@ -54,12 +58,18 @@ def export_detector(
     network.trace_for_onnx()
     width, height = metadata.input_size
     example = torch.zeros(1, 3, height, width)
-    content = graph_of(network, (example,), metadata, inputs={"images": ()}, outputs={"output": ()})
-    difference = _check_parity(network, content, metadata, pictures)
-    YoloDetector(OnnxSession(content, source=str(file)))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, content)
-    return difference
+
+    def export(half: bool) -> float:
+        content = graph_of(
+            network, (example,), metadata, inputs={"images": ()}, outputs={"output": ()}, half=half
+        )
+        difference = _check_parity(network, content, metadata, pictures)
+        YoloDetector(OnnxSession(content, source=str(file)))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, content)
+        return difference
+
+    return with_enough_bits(export)
 
 
 def _check_parity(
@@ -86,7 +96,7 @@ def _check_parity(
             or boxes > _BOX_TOLERANCE_PX
             or max(scores, spurious) > _SCORE_TOLERANCE
         ):
-            raise DetectorTrainingError(
+            raise DetectorExportError(
                 f"The exported file differs from the trained network by {boxes:.2f} px and "
                 f"{max(scores, spurious):.3f} in score; it was not kept (torch "
                 f"{torch.__version__}, onnx {onnx.__version__})."

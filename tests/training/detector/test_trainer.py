@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image, ImageDraw
@@ -19,6 +20,7 @@ from detector import YoloDetector, letterbox
 from detector.network import build_network
 from modelfile import ModelMetadata
 from training.core import onnx_export
+from training.detector import export as detector_export
 from training.detector.batches import EpochFrames, batches
 from training.detector.data import read_detection_data
 from training.detector.export import LICENCE, describe, export_detector
@@ -95,6 +97,14 @@ def metadata(**changes: object) -> ModelMetadata:
         confidence_threshold=0.3,
     )
     return replace(plain, **changes)
+
+
+def without_first_kernel(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with zeros for its first weights, in 16 bits or 32."""
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("model.0.conv.weight"):
+            tensor.raw_data = bytes(len(tensor.raw_data))
+    return model
 
 
 def train(trainer: DetectorTrainer, stop_at: int | None = None) -> None:
@@ -198,13 +208,11 @@ class TestExport:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        def rounded(model: object) -> object:
-            for tensor in model.graph.initializer:
-                if tensor.name == "model.0.conv.weight":
-                    tensor.raw_data = bytes(len(tensor.raw_data))
-            return model
+        def damaged(*arguments: object, **options: object) -> bytes:
+            model = onnx.load_from_string(onnx_export.graph_of(*arguments, **options))
+            return without_first_kernel(model).SerializeToString()
 
-        monkeypatch.setattr(onnx_export, "halved", rounded)
+        monkeypatch.setattr(detector_export, "graph_of", damaged)
         with pytest.raises(DetectorTrainingError, match="differs from the trained network"):
             export_detector(
                 trainer.average,
@@ -213,6 +221,21 @@ class TestExport:
                 [sample.load() for sample in data.validation],
             )
         assert not list(tmp_path.iterdir())
+
+    def test_where_16_bits_are_too_coarse_32_are_stored(
+        self,
+        trainer: DetectorTrainer,
+        data: DetectionData,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(onnx_export, "halved", without_first_kernel)
+        file = tmp_path / "detector.onnx"
+        pictures = [sample.load() for sample in data.validation]
+        assert export_detector(trainer.average, metadata(), file, pictures) < 0.01
+        kinds = {tensor.data_type for tensor in onnx.load(file).graph.initializer}
+        assert onnx.TensorProto.FLOAT in kinds
+        assert onnx.TensorProto.FLOAT16 not in kinds
 
     def test_an_exported_file_is_a_start(
         self, trainer: DetectorTrainer, data: DetectionData, tmp_path: Path
