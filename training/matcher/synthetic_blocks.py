@@ -24,6 +24,9 @@ _SCENE_NEGATIVES, _PROMPT_NEGATIVES = 6, 3
 _DRAWN_BESIDE, _MINED = 4, 5
 """Negative crops of scenes in a block where some are mined: drawn ones, and mined ones."""
 
+_CLIPPED_SCENES = 0.25
+"""Share of the scenes whose border cuts through an item, as some generators let it."""
+
 PUZZLE_TARGETS, PUZZLE_BOXES = 4, 7
 _LEAST_EASE = 0.08
 PLAIN_PAIRS = 14_000
@@ -77,6 +80,7 @@ class SyntheticSource:
     ) -> None:
         self._index = {symbol: at for at, symbol in enumerate(charset)}
         self._crops = CropSource(palette, rng)
+        self._crops.clipped = _CLIPPED_SCENES
         self._rng = rng
         self._plain_pairs = plain_pairs
         self._mined = mined

@@ -13,7 +13,7 @@ from training.synthetic.crops.icon_likeness import (
 )
 from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.ingredients.palette import Palette, by_design, random_face
-from training.synthetic.ingredients.shapes import SHAPE_KINDS, SHAPES
+from training.synthetic.ingredients.shapes import ROUND_KINDS, SHAPE_KINDS, SHAPES
 from training.synthetic.ingredients.store import FontFace
 from training.synthetic.items.characters import (
     LEVEL_1,
@@ -26,7 +26,7 @@ from training.synthetic.items.item import IconItem, Item, TextItem
 
 GROUP_SIZE = 4
 _LEAST_CHARACTERS = 24
-_SHAPE_SHARE = 0.12
+_SHAPE_SHARE = 0.18
 """Share of the groups of icons that are plain shapes."""
 
 _SAME_PLAIN_SHAPE = 0.94
@@ -148,8 +148,12 @@ class GroupPicker:
                 collection, near = collections[int(rng.integers(len(collections)))], False
             same = SAME_SHAPE
             if near and which == self._shapes_at:
-                # Of one kind: discs and scalloped discs, flowers of five and of six petals.
-                index = (start + SHAPE_KINDS * int(rng.integers(12))) % len(collection)
+                # Of one kind, such as flowers of five and of six petals, or all of them round.
+                kind = start % SHAPE_KINDS
+                if kind in ROUND_KINDS:
+                    kind = ROUND_KINDS[int(rng.integers(len(ROUND_KINDS)))]
+                index = (start - start % SHAPE_KINDS + kind) % len(collection)
+                index = (index + SHAPE_KINDS * int(rng.integers(12))) % len(collection)
                 same = _SAME_PLAIN_SHAPE
             elif near:
                 index = (start + int(rng.integers(24))) % len(collection)

@@ -27,6 +27,7 @@ from training.synthetic.ingredients.palette import Palette
 from training.synthetic.items.characters import DIGITS, LEVEL_1, LEVEL_2, LOWER, TRADITIONAL, UPPER
 from training.synthetic.items.item import IconItem, Item, Motion, cut_out, paint_cut, random_motion
 from training.synthetic.items.styles import Style, random_style
+from training.synthetic.layers import Box
 from training.synthetic.prompts.pictures import PromptPainter
 from training.synthetic.prompts.strips import draw_prompt_icon, draw_strip, on_page
 from training.synthetic.scenes import Spacing, compose, place
@@ -38,6 +39,9 @@ CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
 
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
+
+_CLIPPED_BY = (0.03, 0.5)
+"""Share of an item that the border of a clipped scene takes away, at least and at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class CropSource:
     Attributes:
         ease: Share of easy groups: unlike items, one font, even grounds. An untrained network
             learns nothing from hard pairs alone.
+        clipped: Share of the hard scenes whose border cuts through an item, 0..1; a prompt shows
+            items whole.
         scene_negatives: Negatives without a match from the scenes drawn so far; their user clears
             the list.
         prompt_negatives: The same from prompt pictures.
@@ -75,6 +81,7 @@ class CropSource:
         self._easy = False
         self._grounds: list[Image.Image] = []
         self.ease = 0.0
+        self.clipped = 0.0
         self.scene_negatives: list[View] = []
         self.prompt_negatives: list[View] = []
 
@@ -148,7 +155,7 @@ class CropSource:
 
     def _pairs(self, prompt: Sequence[Item], scene: Sequence[Item], *, icons: bool) -> list[Pair]:
         """The pairs of those items that both pictures show."""
-        scenes = self._scene(scene, icons=icons)
+        scenes = self._scene(scene, icons=icons, clipped=self.clipped)
         prompts = self._prompt(prompt, icons=icons)
         return [
             Pair(item.word, p, s)
@@ -156,8 +163,19 @@ class CropSource:
             if p is not None and s is not None
         ]
 
-    def _scene(self, items: Sequence[Item], *, icons: bool) -> list[View | None]:
-        """The items on one small ground, in order; None for each if they do not all fit."""
+    def _scene(
+        self, items: Sequence[Item], *, icons: bool, clipped: float = 0.0
+    ) -> list[View | None]:
+        """The items on one small ground, in order.
+
+        Args:
+            items: What to draw.
+            icons: Whether these are icons, which turn further than characters.
+            clipped: Probability that the scene's border cuts through one of them, 0..1.
+
+        Returns:
+            None for each if they do not all fit, and for one of which too little is left.
+        """
         rng = self._rng
         if self._easy:
             return self._plain_scene(items)
@@ -181,7 +199,10 @@ class CropSource:
         pixels = np.asarray(picture)
         negatives = negative_boxes(pixels, [one.box for one in placed], rng)
         self.scene_negatives += [View(pixels, box) for box in negatives]
-        return [View(pixels, self._jittered(one.box)) for one in placed]
+        boxes: list[Box | None] = [one.box for one in placed]
+        if clipped and rng.random() < clipped:
+            pixels, boxes = clip_at_border(pixels, [one.box for one in placed], rng)
+        return [box and View(pixels, self._jittered(box)) for box in boxes]
 
     def _plain_scene(self, items: Sequence[Item]) -> list[View | None]:
         """The items on an even ground, nearly upright."""
@@ -262,9 +283,7 @@ class CropSource:
     def _ground(self) -> Image.Image:
         return random_ground("crop", _GROUND_PX, self._palette, self._rng)
 
-    def _jittered(
-        self, box: tuple[int, int, int, int], spread: float = 0.045
-    ) -> tuple[float, float, float, float]:
+    def _jittered(self, box: Box, spread: float = 0.045) -> tuple[float, float, float, float]:
         """A box as a detector finds it: each side off by some percent, now and then by more."""
         rng = self._rng
         if rng.random() < 0.1:
@@ -273,3 +292,35 @@ class CropSource:
         off = np.clip(rng.normal(0.01, spread, 4), -0.12, 0.16) * (width, height, width, height)
         x1, y1, x2, y2 = (float(v) for v in np.array(box) + off * (-1, -1, 1, 1))
         return x1, y1, x2, y2
+
+
+def clip_at_border(pixels: U8, boxes: Sequence[Box], rng: Generator) -> tuple[U8, list[Box | None]]:
+    """Cut a strip off one side of a scene, through the item that is nearest to that side.
+
+    Args:
+        pixels: `(H, W, 3)` uint8 RGB.
+        boxes: Boxes of its items, `x1, y1, x2, y2` in pixels, end exclusive.
+        rng: Decides which side, and how much of the item goes.
+
+    Returns:
+        What is left of the scene, and of each box in its pixels; None for a box of which less is
+        left than of a clipped item.
+    """
+    corners = np.array(boxes, np.int64)
+    axis, end = int(rng.integers(2)), bool(rng.integers(2))
+    low, high = corners[:, axis], corners[:, axis + 2]
+    first = int(high.argmax() if end else low.argmin())
+    taken = round(float(rng.uniform(*_CLIPPED_BY)) * int(high[first] - low[first]))
+    start, stop = 0, pixels.shape[1 - axis]
+    if end:
+        stop = int(high[first]) - taken
+    else:
+        start = int(low[first]) + taken
+    left = corners.copy()
+    left[:, axis::2] = np.clip(left[:, axis::2], start, stop) - start
+    seen = (left[:, axis + 2] - left[:, axis]) / (high - low)
+    kept: list[Box | None] = [
+        (int(b[0]), int(b[1]), int(b[2]), int(b[3])) if share >= 1 - _CLIPPED_BY[1] - 0.05 else None
+        for b, share in zip(left, seen, strict=True)
+    ]
+    return (pixels[:, start:stop] if axis == 0 else pixels[start:stop]), kept

@@ -312,3 +312,6 @@ _KINDS: dict[str, Callable[[ImageDraw.ImageDraw, Generator], None]] = {
 
 SHAPE_KINDS = len(_KINDS)
 """Distance in a collection between two shapes of the same kind."""
+
+ROUND_KINDS = tuple(list(_KINDS).index(kind) for kind in ("disc", "polygon", "scallop"))
+"""Kinds of which some look much like a disc: hard negatives of each other."""
