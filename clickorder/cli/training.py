@@ -39,6 +39,12 @@ def generate(
     ] = Split.TRAIN,
     count: Annotated[int, typer.Option(min=1, help="How many puzzles (of each family).")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same puzzles.")] = 0,
+    clipped: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the puzzles of which the border cuts through an item."
+        ),
+    ] = 0.0,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes. [default: one for each core]")
     ] = None,
@@ -67,7 +73,15 @@ def generate(
         out, cache = out.resolve(), None if cache is None else cache.resolve()
     with session(address) if ray else nullcontext():
         run_generate(
-            family, split.value, count, seed, out, jobs or os.cpu_count() or 1, cache, on_ray=ray
+            family,
+            split.value,
+            count,
+            seed,
+            out,
+            jobs or os.cpu_count() or 1,
+            cache,
+            clipped=clipped,
+            on_ray=ray,
         )
 
 

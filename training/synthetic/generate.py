@@ -21,6 +21,7 @@ from rich.progress import (
 from labels.console import say
 from labels.puzzle import parse_puzzle
 from labels.puzzles import PUZZLES_FILE, PromptValue, Puzzle, PuzzleWriter
+from training.synthetic.clipping import clipped_puzzle
 from training.synthetic.errors import GenerateError, IngredientsMissingError
 from training.synthetic.families import find_families
 from training.synthetic.ingredients.catalogue import Split
@@ -44,6 +45,7 @@ class _Task:
     seed: int
     number: int
     folder: Path
+    clipped: float = 0.0
 
     @property
     def id(self) -> str:
@@ -59,6 +61,7 @@ def run_generate(
     jobs: int,
     cache: Path | None = None,
     *,
+    clipped: float = 0.0,
     on_ray: bool = False,
 ) -> None:
     """Draw `count` puzzles of each family into a new puzzle set.
@@ -71,6 +74,7 @@ def run_generate(
         out: Folder of the new set.
         jobs: Processes.
         cache: Folder of the ingredients; None for the usual place.
+        clipped: Share of the puzzles whose background cuts through an item at its border, 0..1.
         on_ray: Draw on the Ray cluster that this process is connected to, whose nodes share `out`
             and `cache`. Where `out` holds the journal of a generation that was killed, go on there.
 
@@ -94,7 +98,7 @@ def run_generate(
     for sentence in store.missing:
         say(console, f"Missing: {sentence}", "yellow")
     tasks = [
-        _Task(family.name, own_split, seed, number, out)
+        _Task(family.name, own_split, seed, number, out, clipped)
         for family in chosen
         for number in range(1, count + 1)
     ]
@@ -150,6 +154,8 @@ def _generate_on_ray(
     if (out / PUZZLES_FILE).exists():
         PuzzleWriter(out)  # Raises.
     job = {"generate": families, "split": first.split, "seed": first.seed}
+    if first.clipped:
+        job["clipped"] = first.clipped
     columns = TextColumn("Drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Journal(out / JOURNAL_FILE, job) as journal:
         with Progress(*columns, console=console) as progress:
@@ -225,6 +231,8 @@ def _draw(task: _Task) -> Puzzle:
     names = [zlib.crc32(name.encode()) for name in (task.family, task.split)]
     rng = np.random.default_rng([task.seed, task.number, *names])
     drawn = draw_puzzle(_families[task.family], _palettes[task.split], rng)
+    if task.clipped and rng.random() < task.clipped:
+        drawn = clipped_puzzle(drawn, rng)
     data, ending = encode_background(drawn, rng)
     background = f"{task.id}.{ending}"
     (task.folder / background).write_bytes(data)

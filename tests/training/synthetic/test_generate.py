@@ -46,6 +46,34 @@ def test_every_family_is_a_readable_set(cache: Path, tmp_path: Path) -> None:
     assert list(first)[:4] == ["id", "background", "prompt", "words"]
 
 
+def test_clipped_puzzles_show_what_is_left_of_their_items(cache: Path, tmp_path: Path) -> None:
+    families = "text-strip,icon-list,composite"
+    run_generate(families, "test", 6, 2, tmp_path / "whole", 1, cache)
+    run_generate(families, "test", 6, 2, tmp_path / "clipped", 1, cache, clipped=1.0)
+    clipped = 0
+    pairs = zip(read_puzzles(tmp_path / "whole"), read_puzzles(tmp_path / "clipped"), strict=True)
+    for whole, puzzle in pairs:
+        assert puzzle.words == whole.words
+        clipped += bool(puzzle.meta.get("clipped"))
+        with Image.open(tmp_path / "clipped" / puzzle.background) as picture:
+            size = picture.size
+        before = [*whole.targets, *whole.distractors]
+        after = [*puzzle.targets, *puzzle.distractors]
+        touching = 0
+        for old, new in zip(before, after, strict=True):
+            x1, y1, x2, y2 = new
+            assert 0 <= x1 < x2 <= size[0]
+            assert 0 <= y1 < y2 <= size[1]
+            assert (x2 - x1) * (y2 - y1) >= 0.49 * (old[2] - old[0]) * (old[3] - old[1])
+            touching += x1 == 0 or y1 == 0 or x2 == size[0] or y2 == size[1]
+        assert touching or not puzzle.meta.get("clipped")
+        if puzzle.kind == "region":
+            (left, top, right, bottom) = puzzle.prompt["region"]
+            assert 0 <= left < right <= size[0]
+            assert 0 <= top < bottom <= size[1]
+    assert clipped >= 12, "most puzzles have a side without their prompt"
+
+
 @pytest.mark.parametrize(
     ("family", "split_name", "count", "part"),
     [

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.core.view import View
+from training.synthetic.clipping import clipped_box, frame_through_an_item
 from training.synthetic.clutter import add_clutter, degrade, resaved
 from training.synthetic.colours import away_from, random_colour
 from training.synthetic.crops.groups import GROUP_SIZE, GroupPicker
@@ -39,9 +40,6 @@ CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
 
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
-
-_CLIPPED_BY = (0.03, 0.5)
-"""Share of an item that the border of a clipped scene takes away, at least and at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +199,10 @@ class CropSource:
         self.scene_negatives += [View(pixels, box) for box in negatives]
         boxes: list[Box | None] = [one.box for one in placed]
         if clipped and rng.random() < clipped:
-            pixels, boxes = clip_at_border(pixels, [one.box for one in placed], rng)
+            whole = [one.box for one in placed]
+            frame = frame_through_an_item(whole, picture.size, rng)
+            boxes = [clipped_box(box, frame) for box in whole]
+            pixels = pixels[frame[1] : frame[3], frame[0] : frame[2]]
         return [box and View(pixels, self._jittered(box)) for box in boxes]
 
     def _plain_scene(self, items: Sequence[Item]) -> list[View | None]:
@@ -292,35 +293,3 @@ class CropSource:
         off = np.clip(rng.normal(0.01, spread, 4), -0.12, 0.16) * (width, height, width, height)
         x1, y1, x2, y2 = (float(v) for v in np.array(box) + off * (-1, -1, 1, 1))
         return x1, y1, x2, y2
-
-
-def clip_at_border(pixels: U8, boxes: Sequence[Box], rng: Generator) -> tuple[U8, list[Box | None]]:
-    """Cut a strip off one side of a scene, through the item that is nearest to that side.
-
-    Args:
-        pixels: `(H, W, 3)` uint8 RGB.
-        boxes: Boxes of its items, `x1, y1, x2, y2` in pixels, end exclusive.
-        rng: Decides which side, and how much of the item goes.
-
-    Returns:
-        What is left of the scene, and of each box in its pixels; None for a box of which less is
-        left than of a clipped item.
-    """
-    corners = np.array(boxes, np.int64)
-    axis, end = int(rng.integers(2)), bool(rng.integers(2))
-    low, high = corners[:, axis], corners[:, axis + 2]
-    first = int(high.argmax() if end else low.argmin())
-    taken = round(float(rng.uniform(*_CLIPPED_BY)) * int(high[first] - low[first]))
-    start, stop = 0, pixels.shape[1 - axis]
-    if end:
-        stop = int(high[first]) - taken
-    else:
-        start = int(low[first]) + taken
-    left = corners.copy()
-    left[:, axis::2] = np.clip(left[:, axis::2], start, stop) - start
-    seen = (left[:, axis + 2] - left[:, axis]) / (high - low)
-    kept: list[Box | None] = [
-        (int(b[0]), int(b[1]), int(b[2]), int(b[3])) if share >= 1 - _CLIPPED_BY[1] - 0.05 else None
-        for b, share in zip(left, seen, strict=True)
-    ]
-    return (pixels[:, start:stop] if axis == 0 else pixels[start:stop]), kept

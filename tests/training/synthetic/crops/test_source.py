@@ -6,7 +6,7 @@ import pytest
 
 from training.matcher.crop_inputs import network_input
 from training.synthetic.crops.icon_likeness import likeness, rotation_signature
-from training.synthetic.crops.source import CHARSET, CropSource, clip_at_border
+from training.synthetic.crops.source import CHARSET, CropSource
 from training.synthetic.errors import IngredientsMissingError
 from training.synthetic.ingredients.palette import Palette
 from training.synthetic.ingredients.shapes import ShapeCollection
@@ -129,31 +129,6 @@ def test_discs_meet_other_round_shapes(palette: Palette) -> None:
     groups = [[pair.word for pair in source.icons(4)] for _ in range(60)]
     kinds = [{word.split(":")[1].rpartition("-")[0] for word in group} for group in groups]
     assert any(len(found) > 1 and found <= {"disc", "polygon", "scallop"} for found in kinds)
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_clipped_scene_keeps_what_is_left_of_its_items(seed: int) -> None:
-    pixels = np.arange(80 * 100 * 3, dtype=np.int64).reshape(80, 100, 3).astype(np.uint8)
-    boxes = [(5, 5, 35, 30), (50, 8, 90, 38), (10, 45, 40, 75), (60, 42, 95, 70)]
-    left, kept = clip_at_border(pixels, boxes, np.random.default_rng(seed))
-    assert left.shape[:2] != pixels.shape[:2]
-    clipped = 0
-    for (x1, y1, x2, y2), box in zip(boxes, kept, strict=True):
-        if box is None:
-            continue
-        seen = (box[2] - box[0]) * (box[3] - box[1]) / ((x2 - x1) * (y2 - y1))
-        assert 0.4 <= seen <= 1
-        clipped += seen < 1
-        # The pixels of the box are those of the item that it was cut from.
-        part = left[box[1] : box[3], box[0] : box[2]]
-        whole = pixels[y1:y2, x1:x2]
-        rows, columns = whole.shape[0] - part.shape[0], whole.shape[1] - part.shape[1]
-        corners = ((0, 0), (rows, columns))
-        assert any(
-            np.array_equal(part, whole[top : top + part.shape[0], at : at + part.shape[1]])
-            for top, at in corners
-        )
-    assert clipped, "the item nearest to the border is cut by it"
 
 
 def test_items_are_clipped_as_often_as_asked(palette: Palette) -> None:
