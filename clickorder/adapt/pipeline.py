@@ -26,7 +26,7 @@ from rich.console import Console
 from classifier import OnnxClassifier
 from clickorder.adapt.models import assembled, settings_of, solve, starting_models
 from clickorder.adapt.name_gallery import learn_gallery
-from clickorder.adapt.prompt_layout import prompt_count, prompt_samples, prompt_slots
+from clickorder.adapt.prompt_layout import PromptPictures, prompt_count, prompt_slots
 from clickorder.adapt.puzzles import part_of, puzzles_of
 from clickorder.adapt.state import AdaptationState, AdaptOptions, fingerprint_of
 from clickorder.adapt.trainings import FEWEST, Trainings
@@ -98,8 +98,7 @@ def adapt(folder: Path, out: Path, options: AdaptOptions, console: Console) -> A
     stages = Trainings(
         own_pictures(annotations, parts["train"]),
         own_pictures(annotations, parts["validation"]),
-        prompt_samples(part_of(puzzles, annotations, parts["train"]), solver),
-        prompt_samples(checks, solver),
+        PromptPictures(part_of(puzzles, annotations, parts["train"]), checks, solver),
         checks,
         out,
         options,

@@ -1,6 +1,7 @@
 """Prompt pictures of a site: how many items they show, and where these are."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -85,6 +86,27 @@ def prompt_samples(puzzles: PuzzleSet | None, solver: LocalSolver) -> tuple[Samp
         boxes = [(x1, y1, x2, y2) for x1, y1, x2, y2 in layout.boxes.tolist()]
         samples.append(item_sample(file, boxes, strip=True, crop=crop))
     return tuple(samples)
+
+
+class PromptPictures:
+    """Prompt pictures to fine-tune a detector on, looked through when they are first asked for."""
+
+    def __init__(
+        self, learned: PuzzleSet | None, held: PuzzleSet | None, solver: LocalSolver
+    ) -> None:
+        """Keep the puzzles; the arguments are those of `prompt_samples`, `held` to measure on."""
+        self._puzzles = learned, held
+        self._solver = solver
+
+    @cached_property
+    def learned(self) -> tuple[Sample, ...]:
+        """Those to learn from."""
+        return prompt_samples(self._puzzles[0], self._solver)
+
+    @cached_property
+    def held(self) -> tuple[Sample, ...]:
+        """Those to measure on while training."""
+        return prompt_samples(self._puzzles[1], self._solver)
 
 
 @dataclass(frozen=True, slots=True)

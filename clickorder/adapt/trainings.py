@@ -8,6 +8,7 @@ from time import perf_counter
 from rich.console import Console
 
 from clickorder.adapt.models import assembled, solve
+from clickorder.adapt.prompt_layout import PromptPictures
 from clickorder.adapt.state import AdaptationState, AdaptOptions, Training
 from clickorder.errors import CommandError
 from labels.annotations import ITEM
@@ -25,7 +26,7 @@ from training.adapt.own_pictures import OwnPictures
 from training.adapt.record import Stage
 from training.core.run_folder import RunFolder
 from training.detector.generated import GENERATED, mixed
-from training.detector.samples import DetectionData, Sample
+from training.detector.samples import DetectionData
 from training.ingredients import has_ingredients
 from training.matcher.pairs import BLOCK_PAIRS
 from training.matcher.picture_blocks import KIND
@@ -68,8 +69,7 @@ class Trainings:
     Attributes:
         learned: To learn from.
         held: To measure on while training.
-        prompts: Prompt pictures to learn from.
-        held_prompts: Prompt pictures to measure on while training.
+        prompts: Prompt pictures, found only where they are needed.
         checks: Puzzles by which it is decided whether new weights are taken.
         out: Where everything goes.
         options: What the user chose.
@@ -79,8 +79,7 @@ class Trainings:
 
     learned: OwnPictures
     held: OwnPictures
-    prompts: tuple[Sample, ...]
-    held_prompts: tuple[Sample, ...]
+    prompts: PromptPictures
     checks: PuzzleSet | None
     out: Path
     options: AdaptOptions
@@ -115,13 +114,13 @@ class Trainings:
         minutes: dict[str, float] = {}
         miscounted = [score.count_right is False for score in scores]
         prompts_apart = (models / f"{PROMPT_DETECTOR}.onnx").is_file()
-        if prompts_apart and any(miscounted) and len(self.prompts) >= FEWEST:
+        if prompts_apart and any(miscounted) and len(self.prompts.learned) >= FEWEST:
             minutes[PROMPT_DETECTOR] = whole * _PROMPT_SHARE
             say(
                 self.console,
                 f"Items of {sum(miscounted)} of {len(scores)} prompts are counted wrongly; their "
-                f"detector gets {_PROMPT_SHARE:.0%} of the time, on {len(self.prompts)} prompt "
-                "pictures.",
+                f"detector gets {_PROMPT_SHARE:.0%} of the time, on {len(self.prompts.learned)} "
+                "prompt pictures.",
             )
         missed = [
             not score.all_found or (wrong and not prompts_apart)
@@ -156,8 +155,10 @@ class Trainings:
         new = {**files, **{name: folder / f"{name}.onnx" for name in _PRODUCTS[role]}}
         kept, why = self._decide(files, new, folder)
         say(self.console, f"{role.replace('_', ' ')}: {why}.")
-        learned = {"detector": self.learned.scenes, PROMPT_DETECTOR: self.prompts}
-        count = len(learned.get(role, self.learned.groups))
+        if role == PROMPT_DETECTOR:
+            count = len(self.prompts.learned)
+        else:
+            count = len(self.learned.scenes if role == "detector" else self.learned.groups)
         stage = Stage(role, training.seconds, count, training.generated, kept, why, folder)
         return stage, new if kept else dict(files)
 
@@ -172,8 +173,8 @@ class Trainings:
         resume = (folder / "last.pt").is_file()
         if role == PROMPT_DETECTOR:
             result = tune_prompt_detector(
-                self.prompts,
-                self.held_prompts,
+                self.prompts.learned,
+                self.prompts.held,
                 files[PROMPT_DETECTOR],
                 folder,
                 plan,

@@ -32,9 +32,9 @@ from service.errors import ServiceError
 from service.examples import EXAMPLE_BACKGROUND
 from service.execution import Job
 from service.http.dispatch import M, Runner, post_route, run_job
+from service.http.fields import Picture
 from service.http.schemas import (
     Part,
-    Picture,
     RequestModel,
     TextCharset,
     TextLength,

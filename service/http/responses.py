@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict, JsonValue
 
 from service.examples import EXAMPLE_BOXES
-from service.http.schemas import BoxField, Pixel
+from service.http.fields import BoxField, Pixel
 from service.models.bundle import Serves
 from service.models.version import Version
 from service.problems import EXAMPLE_REQUEST_ID, Problem, RequestId

@@ -8,6 +8,7 @@ from service import use_cases
 from service.execution import Job
 from service.http.dispatch import post_route
 from service.http.documentation import request_docs
+from service.http.fields import PROMPT_FIELDS
 from service.http.responses import (
     BoxOut,
     CharacterOut,
@@ -21,7 +22,6 @@ from service.http.responses import (
     WordScore,
 )
 from service.http.schemas import (
-    PROMPT_FIELDS,
     ClassifyRequest,
     CompareRequest,
     DetectRequest,

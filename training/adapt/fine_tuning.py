@@ -180,17 +180,8 @@ def tune_detector(
     Raises:
         TrainingError: the data or the file cannot be used.
     """
-    settings = DetectorSettings(
-        epochs=200,
-        minutes=plan.minutes,
-        rate=DETECTOR_RATE,
-        warmup=20,
-        patience=200,
-        threads=plan.threads,
-        seed=plan.seed,
-    )
     model = DetectorModel(f"{plan.name}-detector", plan.version)
-    training = TrainingPlan(out, settings, model=model, start=start, resume=resume, newest=True)
+    training = _detector_training(model, start, out, plan, resume=resume)
     return train_on(data, training if console is None else replace(training, console=console))
 
 
@@ -221,20 +212,8 @@ def tune_prompt_detector(
     """
     session = OnnxSession(start)
     metadata = ModelMetadata.from_properties(session.properties, source=session.source)
-    width, height = metadata.input_size
-    settings = DetectorSettings(
-        width=width,
-        height=height,
-        epochs=200,
-        minutes=plan.minutes,
-        rate=DETECTOR_RATE,
-        warmup=20,
-        patience=200,
-        threads=plan.threads,
-        seed=plan.seed,
-    )
     model = DetectorModel(f"{plan.name}-prompt-detector", plan.version, prompts=True)
-    training = TrainingPlan(out, settings, model=model, start=start, resume=resume, newest=True)
+    training = _detector_training(model, start, out, plan, resume=resume, frame=metadata.input_size)
     if console is not None:
         training = replace(training, console=console)
     data = DetectionData((ITEM,), own, held_out or own, ("own prompt pictures",))
@@ -245,6 +224,30 @@ def tune_prompt_detector(
     source = DrawnPrompts(cache=plan.cache, own=own, epoch_size=_PROMPT_EPOCH)
     source.warm()
     return train_on(data, training, source)
+
+
+def _detector_training(
+    model: DetectorModel,
+    start: Path,
+    out: Path,
+    plan: TuningPlan,
+    *,
+    resume: bool,
+    frame: tuple[int, int] | None = None,
+) -> TrainingPlan:
+    """How a detector is fine-tuned; `frame` is the width and height of its input in pixels."""
+    settings = DetectorSettings(
+        epochs=200,
+        minutes=plan.minutes,
+        rate=DETECTOR_RATE,
+        warmup=20,
+        patience=200,
+        threads=plan.threads,
+        seed=plan.seed,
+    )
+    if frame is not None:
+        settings = replace(settings, width=frame[0], height=frame[1])
+    return TrainingPlan(out, settings, model=model, start=start, resume=resume, newest=True)
 
 
 def _turns(

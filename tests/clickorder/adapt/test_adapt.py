@@ -219,7 +219,7 @@ class TestWithTorch:
 
     def test_prompts_that_are_counted_wrongly_are_learned(self, tmp_path: Path) -> None:
         folder, out = draw_puzzles(tmp_path / "own", 24), tmp_path / "adapted"
-        code, told = run(str(folder), "--out", str(out), "--minutes", "0.6", "--no-mix")
+        code, told = run(str(folder), "--out", str(out), "--minutes", "0.3", "--no-mix")
         assert code == 0, told
         assert "prompts are counted wrongly" in " ".join(told.split())
         made = metadata_of(out / "prompt_detector" / "prompt_detector.onnx")

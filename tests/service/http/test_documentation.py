@@ -10,6 +10,7 @@ from PIL import Image
 from service.app import create_app
 from service.examples import EXAMPLE_BACKGROUND, EXAMPLE_BOXES
 from service.http import responses, schemas
+from service.http.fields import PROMPT_FIELDS
 from service.settings import Settings
 
 DOCUMENT = create_app(Settings(), lambda _: None).openapi()
@@ -51,7 +52,7 @@ def test_solve_has_an_example_of_every_prompt():
     content = DOCUMENT["paths"]["/solve"]["post"]["requestBody"]["content"]
     for kind, example in content["application/json"]["examples"].items():
         assert list(example["value"]["prompt"]) == [kind]
-    assert set(content["application/json"]["examples"]) == set(schemas.PROMPT_FIELDS)
+    assert set(content["application/json"]["examples"]) == set(PROMPT_FIELDS)
     parts = content["multipart/form-data"]["schema"]
     assert list(parts["properties"]) == [
         "model",

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from detector import YoloDetector, letterbox
@@ -183,6 +184,15 @@ def trainer(data: DetectionData) -> DetectorTrainer:
     return trainer
 
 
+def exported(
+    trainer: DetectorTrainer, data: DetectionData, folder: Path
+) -> tuple[Path, list[NDArray[np.uint8]]]:
+    """The detector's file, and the pictures that training had."""
+    file, pictures = folder / "detector.onnx", [sample.load() for sample in data.train]
+    export_detector(trainer.average, metadata(), file, pictures[:2])
+    return file, pictures
+
+
 class TestExport:
     def test_the_server_finds_what_the_trainer_finds(
         self, trainer: DetectorTrainer, data: DetectionData, tmp_path: Path
@@ -240,9 +250,7 @@ class TestExport:
     def test_an_exported_file_is_a_start(
         self, trainer: DetectorTrainer, data: DetectionData, tmp_path: Path
     ) -> None:
-        file = tmp_path / "detector.onnx"
-        pictures = [sample.load() for sample in data.train]
-        export_detector(trainer.average, metadata(), file, pictures[:2])
+        file, pictures = exported(trainer, data, tmp_path)
         fresh = DetectorTrainer(data, SETTINGS)
         start_from_onnx(fresh.network, file, pictures, SETTINGS.frame)
         fresh.average.load_state_dict(fresh.network.state_dict())
@@ -270,9 +278,7 @@ class TestExport:
         self, trainer: DetectorTrainer, data: DetectionData, tmp_path: Path
     ) -> None:
         # From 49 classes on the layers before the last are wider too.
-        file = tmp_path / "detector.onnx"
-        pictures = [sample.load() for sample in data.train]
-        export_detector(trainer.average, metadata(), file, pictures[:2])
+        file, pictures = exported(trainer, data, tmp_path)
         many = build_network(60, SETTINGS.size)
         start_from_onnx(many, file, pictures, SETTINGS.frame)
         pixels, _ = letterbox(pictures[0], SETTINGS.frame)
