@@ -1,9 +1,8 @@
 """Starts a network from an exported ONNX file, such as the weights that are shipped.
 
-Export folds every normalisation into the convolution before it. To train on, the two are taken
-apart again: each normalisation gets the mean and spread that its convolution has on real pictures,
-and the scale and shift that undo them, so that the network computes what the file computes and
-learns like one that was never exported.
+The normalisations that the export folded away are taken out again with the statistics of real
+pictures, see `training.core.normalisation`: the network computes what the file computes, and learns
+like one that was never exported.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from detector import letterbox
-from training.core.normalisation import running_statistics
+from training.core.normalisation import make_idle, unfold_idle
 from training.core.onnx_weights import floats_of
 from training.errors import DetectorTrainingError
 
@@ -98,30 +97,15 @@ def _unfold(
     size: tuple[int, int],
 ) -> None:
     """Give every normalisation its statistics while a batch of pictures passes through."""
-    handles = []
     for name, block in blocks.items():
-
-        def fit(
-            norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor], bias: torch.Tensor = biases[name]
-        ) -> None:
-            values = inputs[0]
-            mean = values.mean(dim=(0, 2, 3))
-            variance = values.var(dim=(0, 2, 3), unbiased=False)
-            running_mean, running_variance = running_statistics(norm)
-            running_mean.copy_(mean)
-            running_variance.copy_(variance)
-            norm.weight.copy_((variance + norm.eps).sqrt())
-            norm.bias.copy_(bias.to(mean.device) + mean)
-
-        handles.append(block.norm.register_forward_pre_hook(fit))
+        make_idle(block.norm, biases[name])
     device = next(network.parameters()).device
     frames = np.stack([letterbox(picture, size)[0] for picture in pictures])
+    inputs = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 255
     training = network.training
     network.eval()
-    network(torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 255)
+    unfold_idle([block.norm for block in blocks.values()], lambda: network(inputs))
     network.train(training)
-    for handle in handles:
-        handle.remove()
 
 
 def _weights(file: Path) -> Weights:

@@ -1,8 +1,7 @@
 """Initial weights from an exported file: from ONNX back to the network.
 
-The export folds every batch normalisation into the convolution before it, so what comes back is
-the same function with normalisations that do nothing. Training, which normalises by batches, would
-undo that function at once: `unfold` first gives every normalisation the statistics of real crops.
+What comes back has normalisations that do nothing, see `training.core.normalisation`; `unfold`
+gives them the statistics of real crops.
 """
 
 from pathlib import Path
@@ -17,13 +16,11 @@ from torch import nn
 
 from modelfile import ModelMetadata
 from training.core.checkpoint import CheckpointError
-from training.core.normalisation import running_statistics
+from training.core.normalisation import Norm, make_idle, unfold_idle
 from training.core.onnx_weights import floats_of
 from training.matcher.joint_model import JointModel, to_input
 
 U8 = NDArray[np.uint8]
-
-Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
 _NOT_OURS = "export it with train-siamese or train-classifier of this version"
 
@@ -61,7 +58,7 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
         _fill_trunk(model, sorted((n for n in nodes if n.op_type == "Conv"), key=_number), tensors)
         dense = [_dense(node, tensors) for node in nodes if node.op_type == "Gemm"]
         _fill(model.siamese.trunk.features_of, *dense[0])
-        _idle(model.siamese.trunk.centred)
+        make_idle(model.siamese.trunk.centred)
         if model.characters is not None:
             _fill(model.characters.symbols, *dense[1])
         else:
@@ -108,25 +105,12 @@ def unfold(model: JointModel, crops: U8) -> None:
         model: Filled from an exported file.
         crops: `(N, 64, 64, 3)` uint8 RGB; a hundred or more, of the kind to train on.
     """
-
-    def fit(norm: Norm, inputs: tuple[torch.Tensor]) -> None:
-        values = inputs[0].transpose(0, 1).flatten(1)
-        mean, variance = values.mean(dim=1), values.var(dim=1, unbiased=False)
-        norm.bias.add_(mean)
-        running_mean, running_variance = running_statistics(norm)
-        running_mean.copy_(mean)
-        running_variance.copy_(variance)
-        norm.weight.copy_((variance + norm.eps).sqrt())
-
     norms = [m for m in model.siamese.trunk.modules() if isinstance(m, Norm)]
-    handles = [norm.register_forward_pre_hook(fit) for norm in norms]
+    inputs = to_input(crops, next(model.parameters()).device.type)
     training = model.training
     model.eval()
-    with torch.no_grad():
-        model.siamese.trunk(to_input(crops, next(model.parameters()).device.type))
+    unfold_idle(norms, lambda: model.siamese.trunk(inputs))
     model.train(training)
-    for handle in handles:
-        handle.remove()
 
 
 def _fill_trunk(
@@ -140,24 +124,12 @@ def _fill_trunk(
         weight, bias = (torch.from_numpy(tensors[name].copy()) for name in node.input[1:3])
         with torch.no_grad():
             convolution.weight.copy_(weight)
-            _idle(norm)
-            norm.bias.copy_(bias)
+        make_idle(norm, bias)
 
 
 def _number(node: onnx.NodeProto) -> int:
     """The number that the export gave to a node's weights; quantisation may have moved the node."""
     return int(node.input[1].rpartition("_")[2])
-
-
-def _idle(norm: Norm) -> None:
-    """Make a normalisation do nothing."""
-    with torch.no_grad():
-        norm.bias.zero_()
-        mean, variance = running_statistics(norm)
-        mean.zero_()
-        # So that dividing by sqrt(var + eps) does nothing.
-        variance.fill_(1 - norm.eps)
-        norm.weight.fill_(1)
 
 
 def _fill_head(model: JointModel, tensors: dict[str, NDArray[np.float32]]) -> None:

@@ -57,8 +57,9 @@ class TextRun:
     start: Annotated[
         Path | None,
         Field(
-            description="Initial weights: a run folder or a checkpoint (.pt). Weights that fit "
-            "are taken over, those of known characters included."
+            description="Initial weights: a run folder, a checkpoint (.pt), an ONNX file with the "
+            "head ctc-conv, shipped, or the name of a shipped reader (`clickorder text models`). "
+            "Weights that fit are taken over, those of known characters included."
         ),
         Flag("--from", default="random weights"),
     ] = None

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from classifier.errors import ReadingError
 from classifier.text_network import TextNetwork
+from classifier.text_reader import SHIPPED, reader_file
 from labels.console import say
 from training.core.checkpoint import load_checkpoint
 from training.core.device import default_device, use_threads
@@ -31,6 +33,7 @@ from training.text.blocks import (
 from training.text.export import TextModel, export_text, text_metadata
 from training.text.loop import METRIC, Augmentation, StoppingCriteria, TextTraining
 from training.text.measures import Alphabet, metrics_of, predict, to_input
+from training.text.onnx_import import state_of_onnx, unfold
 from training.text.plan import TextPlan
 from training.text.settings import TextSettings
 from training.text.sheet import SheetReading, draw_text_sheet
@@ -46,6 +49,9 @@ _PANELS = {
     "pictures per second": ("pictures_per_s",),
 }
 _COMPARED = 24
+
+_UNFOLDED_ON = 256
+"""Pictures from which the normalisations of an ONNX file get their statistics."""
 
 
 def run_text_training(
@@ -66,7 +72,8 @@ def run_text_training(
         out: Folder of the run.
         data: Folders and packs of labelled pictures; empty where pictures are drawn.
         validation: Folders and packs to validate on; empty holds out some of `data`.
-        start: A run folder or checkpoint with the initial weights; None for random ones.
+        start: Initial weights: a run folder, a checkpoint, an ONNX file of ours, `shipped` or the
+            name of a shipped reader; None for random ones.
         resume: Whether to continue the run in `out`.
         finish: With `resume`: begin the final decay of the learning rate now.
         console: Where progress is shown.
@@ -106,7 +113,7 @@ def _run(
     device = default_device()
     network = plan.network()
     if start is not None and not resume:
-        _take_over(network, plan.alphabet, start, console)
+        start = _weights_file(start)
     facts = {"charset": plan.alphabet.symbols, "head": settings.head, "trunk": settings.trunk}
     if resume:
         _check_same(load_checkpoint(RunFolder(out).last), facts, out)
@@ -123,6 +130,10 @@ def _run(
     }
     run = RunFolder.start(out, config, resume=resume)
     held_out = plan.held_out()
+    if start is not None and not resume:
+        _take_over(network, plan.alphabet, start, console)
+        if start.suffix == ".onnx":
+            unfold(network, to_input(held_out, "cpu")[:_UNFOLDED_ON])
     vary = Augmentation(settings.strength, plan.preprocess.colours, plan.preprocess.binarise)
     network = network.to(device).to(memory_format=torch.channels_last)
     training = TextTraining(
@@ -159,10 +170,22 @@ def _beginning(plan: TextPlan, held_out: TextBlock) -> str:
     )
 
 
+def _weights_file(start: Path) -> Path:
+    """The initial weights: as named, or those of a reader that is shipped."""
+    if str(start) == "shipped":
+        return SHIPPED
+    if start.exists() or start.suffix:
+        return start
+    try:
+        return reader_file(start)
+    except ReadingError as error:
+        raise TextTrainingError(str(error)) from error
+
+
 def _take_over(network: TextNetwork, alphabet: Alphabet, start: Path, console: Console) -> None:
     """Load initial weights as far as they fit; known characters keep theirs."""
     file = RunFolder(start).best if start.is_dir() else start
-    state = load_checkpoint(file)
+    state = state_of_onnx(file) if file.suffix == ".onnx" else load_checkpoint(file)
     old = {symbol: at for at, symbol in enumerate(state.get("charset", ()))}
     weights: dict[str, torch.Tensor] = state["model"]
     new = network.state_dict()

@@ -176,15 +176,25 @@ def test_what_is_enough(
     assert enough.reached({"accuracy": measures[0], "cost": measures[1]}) == reached
 
 
+@pytest.mark.parametrize("file", ["", "best.pt", "text.onnx"])
 def test_other_weights_are_taken_over_by_character(
-    ctc_run: Path, folder: Path, tmp_path: Path
+    file: str, ctc_run: Path, folder: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "wider"
+    out, start = tmp_path / "wider", ctc_run / file
     settings = small(steps=1, check_every=1, warmup=1, rate=1e-6, charset="x10")
-    assert run_text_training(settings, out, data=[folder], start=ctc_run)
+    assert run_text_training(settings, out, data=[folder], start=start)
     texts, read = readings(out)
     assert sum(a == b for a, b in zip(texts, read, strict=True)) >= 4, read
-    assert json.loads((out / "config.json").read_text())["from"] == str(ctc_run)
+    assert json.loads((out / "config.json").read_text())["from"] == str(start)
+
+
+def test_a_shipped_reader_is_a_start(folder: Path, tmp_path: Path) -> None:
+    settings = small(steps=1, check_every=1, warmup=1, rate=1e-6, size="128x64")
+    out = tmp_path / "run"
+    assert run_text_training(settings, out, data=[folder], start=Path("captcha-upper4"))
+    assert json.loads((out / "config.json").read_text())["from"].endswith("captcha-upper4.onnx")
+    with pytest.raises(TextTrainingError, match="captcha-upper4"):
+        run_text_training(settings, tmp_path / "other", data=[folder], start=Path("captcha-uper4"))
 
 
 def test_an_interrupted_run_resumes_to_a_complete_one(folder: Path, tmp_path: Path) -> None:
