@@ -10,7 +10,8 @@ as further variables. All minimise the log loss over the puzzles. Every second p
 for one of its items alone and for what is not in the picture (a word or an icon of another puzzle
 alone or among its own, and nothing but such), where no answer is right: without these, confidence
 would say which of several answers is best, and not whether there is one. The confidence from which
-on a first look is enough is the lowest that costs no more than a few answers.
+on a first look is enough is the lowest that costs no more than a few answers, and is lower where
+too many puzzles would take a second one.
 The weights of the models stay as they are in the file that the backend loads: set them there, run
 again, and keep those that solve more. A close look is scaled on those puzzles only that come to it.
 Two-fold cross-validation says what error is to be expected
@@ -50,11 +51,14 @@ from training.evaluation.statistics import expected_calibration_error
 _TEMPERATURES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 _NULL_SCORES = (-1.0, -1.5, -2.0, -3.0, -4.0, -5.0, -6.5, -8.0, -11.0)
 _DETECTOR_WEIGHTS = (0.0, 0.15, 0.3, 0.6, 1.0)
-_SURE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.1)
+_SURE = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.83, 0.86, 0.88, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99, 1.1)
 """From 0.5 on: an answer that is more likely wrong than right is always looked at again."""
 
 _ENOUGH = 0.006
 """Share of answers that sparing close looks may cost."""
+
+_MOST_TWICE = 0.19
+"""Share of the puzzles that may take a second pass, whatever that costs."""
 
 _OWN_WEIGHT: dict[Kind, float] = {"words": 1.0, "pictures": 2.0, "icons": 1.0, "names": 1.0}
 """Weight of a puzzle's own prompt, which up to four others accompany: with more of it the
@@ -230,7 +234,9 @@ def _enough(looks: Sequence[Looks], one: Calibration, two: Calibration) -> float
         )
     )  # fmt: skip
     solved = {s: float(np.where(sure_of >= s, first, close).mean()) for s in _SURE}
-    return min(s for s in _SURE if solved[s] >= max(solved.values()) - _ENOUGH)
+    cheap = min(s for s in _SURE if solved[s] >= max(solved.values()) - _ENOUGH)
+    seldom = max((s for s in _SURE if (sure_of < s).mean() <= _MOST_TWICE), default=_SURE[0])
+    return min(cheap, seldom)
 
 
 def _variables(cases: Sequence[Case], own: Calibration) -> NDArray[np.float64]:
