@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from detector.boxes import iou_matrix
 from detector.detections import Detections, Detector
 from detector.nms import nms
+from service.solving.prompt_likeness import inks, likeness
 from service.solving.prompt_slots import Slots
 
 _GROUND_TOLERANCE = 24
@@ -69,15 +70,6 @@ _INSIDE = 0.7
 
 _NESTED_PRIOR = -3.0
 """What speaks against a cut that takes a box and another one within it."""
-
-_REGULAR, _REGULAR_SPREAD = 3.5, 0.2
-"""What speaks for a cut of three and more items whose middles are equally far apart, and the
-standard deviation of these distances, relative to their mean, at which little of it is left. Most
-sites set items in equal cells, so that a faint character between two others is missed by its gap,
-and a spot of clutter stands out of the row. Fitted as a conditional logistic regression over the
-cuts of 640 validation prompts, where the other terms keep a weight of one: 601 instead of 580 are
-counted right, 536 instead of 524 puzzles solved. Sizes, margins and heights of the row add nothing
-to it."""
 
 _SAME_IOU = 0.7
 
@@ -168,17 +160,12 @@ def candidates(
     if count is not None:
         fitting = [cut for cut in cuts if count[0] <= len(cut.rows) <= count[1]]
         cuts = fitting or cuts
-    regular = (replace(cut, prior=cut.prior + _regularity(boxes[list(cut.rows)])) for cut in cuts)
-    return Candidates(boxes, tuple(regular))
-
-
-def _regularity(boxes: NDArray[np.float32]) -> float:
-    """What speaks for the `(M, 4)` boxes of a cut, left to right, by their distances."""
-    if len(boxes) < 3:
-        return 0.0
-    steps = np.diff(boxes[:, 0] + boxes[:, 2]).astype(np.float64)
-    spread = float(steps.std() / max(float(steps.mean()), 1e-6))
-    return _REGULAR * float(np.exp(-((spread / _REGULAR_SPREAD) ** 2)))
+    colours = inks(picture, boxes)
+    likely = (
+        replace(cut, prior=cut.prior + likeness(boxes[list(cut.rows)], colours[list(cut.rows)]))
+        for cut in cuts
+    )
+    return Candidates(boxes, tuple(likely))
 
 
 def _probabilities(detector: Detector, scores: NDArray[np.float32]) -> NDArray[np.float64]:
