@@ -58,7 +58,8 @@ _ENOUGH = 0.006
 """Share of answers that sparing close looks may cost."""
 
 _MOST_TWICE = 0.19
-"""Share of the puzzles that may take a second pass, whatever that costs."""
+"""Share of the puzzles fitted on that may take a second pass, whatever that costs, as long as the
+confidence asked for is no less than the least of `_SURE`."""
 
 _OWN_WEIGHT: dict[Kind, float] = {"words": 1.0, "pictures": 2.0, "icons": 1.0, "names": 1.0}
 """Weight of a puzzle's own prompt, which up to four others accompany: with more of it the
@@ -225,7 +226,10 @@ def _rescaled(calibration: Calibration, cases: Sequence[Case], kind: Kind) -> Ca
 
 
 def _enough(looks: Sequence[Looks], one: Calibration, two: Calibration) -> float:
-    """The confidence from which on a first look is enough, before the second scaling."""
+    """The confidence from which on a first look is enough, before the second scaling.
+
+    The lowest that costs few answers, or a lower one with which few enough take a second look.
+    """
     sure_of = np.array([_sure([look.first], one)[0] if look.first else 0.0 for look in looks])
     first, close = (
         np.array([bool(case) and case.right(fit.detector_weight) for case in cases])

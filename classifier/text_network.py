@@ -28,8 +28,8 @@ _CHANNELS: dict[Trunk, tuple[int, int, int, int, int]] = {
 """Channels of the stem and of the four stages."""
 
 _FEATURES: dict[Trunk, int] = {"slim": 160, "usual": 224}
-TRUNKS: dict[Trunk, int] = {name: channels[0] for name, channels in _CHANNELS.items()}
-"""The trunks, with the channels of their stems, by which an exported file is told apart."""
+STEM_CHANNELS: dict[Trunk, int] = {name: channels[0] for name, channels in _CHANNELS.items()}
+"""Channels of each trunk's first layer, which tell whose weights a file holds."""
 
 _FRAME_PX = 4
 _ROW_PX = 16

@@ -42,7 +42,10 @@ def generate(
     clipped: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="Share of the puzzles of which the border cuts through an item."
+            min=0,
+            max=1,
+            help="Probability that the border of the background cuts through an item; a puzzle "
+            "that cannot be cut stays whole.",
         ),
     ] = 0.0,
     jobs: Annotated[

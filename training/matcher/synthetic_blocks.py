@@ -25,7 +25,7 @@ _DRAWN_BESIDE, _MINED = 4, 5
 """Negative crops of scenes in a block where some are mined: drawn ones, and mined ones."""
 
 _CLIPPED_SCENES = 0.25
-"""Share of the scenes whose border cuts through an item, as some generators let it."""
+"""Share of the hard scenes whose border cuts through an item, as some generators let it."""
 
 PUZZLE_TARGETS, PUZZLE_BOXES = 4, 7
 _LEAST_EASE = 0.08

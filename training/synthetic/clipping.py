@@ -32,7 +32,7 @@ def frame_through_an_item(boxes: Sequence[Box], size: tuple[int, int], rng: Gene
     low, high = corners[:, axis], corners[:, axis + 2]
     nearest = int(high.argmax() if far else low.argmin())
     share = rng.uniform(_LEAST_TAKEN, 1 - LEAST_LEFT)
-    taken = int(share * (high[nearest] - low[nearest]))
+    taken = max(1, int(share * (high[nearest] - low[nearest])))
     if far:
         frame[axis + 2] = int(high[nearest]) - taken
     else:
@@ -64,7 +64,8 @@ def clipped_box(box: Box, frame: Box, least_left: float = LEAST_LEFT) -> Box | N
 def clipped_puzzle(drawn: Drawn, rng: Generator) -> Drawn:
     """A puzzle whose background is cut at one side, through the item that is nearest to it.
 
-    A prompt that lies in the background stays whole. Boxes are those of what is left of the items.
+    A prompt that lies in the background stays whole. Boxes are those of what is left of the items;
+    `placed` still says how these were drawn on the whole background.
 
     Args:
         drawn: A puzzle with items that are whole.

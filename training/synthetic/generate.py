@@ -74,7 +74,8 @@ def run_generate(
         out: Folder of the new set.
         jobs: Processes.
         cache: Folder of the ingredients; None for the usual place.
-        clipped: Share of the puzzles whose background cuts through an item at its border, 0..1.
+        clipped: Probability that a background's border cuts through an item, 0..1; a puzzle that
+            cannot be cut stays whole.
         on_ray: Draw on the Ray cluster that this process is connected to, whose nodes share `out`
             and `cache`. Where `out` holds the journal of a generation that was killed, go on there.
 

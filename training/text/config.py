@@ -59,7 +59,8 @@ class TextRun:
         Field(
             description="Initial weights: a run folder, a checkpoint (.pt), an ONNX file with the "
             "head ctc-conv, shipped, or the name of a shipped reader (`clickorder text models`). "
-            "Weights that fit are taken over, those of known characters included."
+            "Weights that fit are taken over, those of known characters included; "
+            "height, colours and trunk should be those of the start."
         ),
         Flag("--from", default="random weights"),
     ] = None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from classifier.text_network import TRUNKS, TextNetwork
+from classifier.text_network import STEM_CHANNELS, TextNetwork
 from modelfile import ModelMetadata
 from training.core.checkpoint import CheckpointError
 from training.core.normalisation import Norm, make_idle, running_statistics, unfold_idle
@@ -40,6 +40,8 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} cannot be read as an ONNX file; {_NOT_OURS}.") from error
     properties = {entry.key: entry.value for entry in model.metadata_props}
     metadata = ModelMetadata.from_properties(properties, source=str(path))
+    if metadata.kind == "text" and metadata.decoding != "ctc":
+        raise CheckpointError(f"{path} has another head; {_NOT_OURS}.")
     if metadata.kind != "text":
         raise CheckpointError(f"{path} is a {metadata.kind}; {_NOT_OURS}.")
     weights = {
@@ -51,8 +53,8 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
     try:
         network = _network(metadata, weights[nodes[0].input[1]])
         _fill(network, nodes, weights, metadata.input_size)
-        symbols = len(metadata.charset)
-        answers = next(w for w in weights.values() if w.shape[1:] == (symbols,) and w.ndim == 2)
+        products = [node for node in model.graph.node if node.op_type == "MatMul"]
+        answers = weights[products[-1].input[1]]
         state = network.state_dict()
         state["head.answers.weight"].copy_(_tensor(answers.T))
         for name in ("head.answers.bias", "levels.running_mean", "levels.running_var"):
@@ -84,7 +86,7 @@ def _is_idle(norm: Norm) -> bool:
 def _network(metadata: ModelMetadata, stem: NDArray[np.float32]) -> TextNetwork:
     """An untrained network of the file's shape; the stem's kernel tells which trunk it is."""
     width, height = metadata.input_size
-    trunk = next(name for name, channels in TRUNKS.items() if channels == stem.shape[0])
+    trunk = next(name for name, channels in STEM_CHANNELS.items() if channels == stem.shape[0])
     return TextNetwork(len(metadata.charset), stem.shape[1], height, width, trunk=trunk).eval()
 
 

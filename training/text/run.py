@@ -7,16 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 
 from classifier.errors import ReadingError
 from classifier.text_network import TextNetwork
-from classifier.text_reader import SHIPPED, reader_file
+from classifier.text_reader import SHIPPED as SHIPPED_READER
+from classifier.text_reader import reader_file
 from labels.console import say
 from training.core.checkpoint import load_checkpoint
 from training.core.device import default_device, use_threads
 from training.core.distributed import is_first, own_seed, process_group, world_size
+from training.core.initial_weights import SHIPPED
 from training.core.memory import keep_freed_memory
 from training.core.run_folder import (
     MISTAKES_FILE,
@@ -27,9 +30,7 @@ from training.core.run_folder import (
 )
 from training.errors import TextTrainingError
 from training.evaluation.failures import Lettering
-from training.text.blocks import (
-    TextBlock,
-)
+from training.text.blocks import TextBlock, read_block
 from training.text.export import TextModel, export_text, text_metadata
 from training.text.loop import METRIC, Augmentation, StoppingCriteria, TextTraining
 from training.text.measures import Alphabet, metrics_of, predict, to_input
@@ -49,6 +50,9 @@ _PANELS = {
     "pictures per second": ("pictures_per_s",),
 }
 _COMPARED = 24
+
+_SHAPED = ("stem.0.weight", "row.0.weight")
+"""Weights whose shapes depend on the trunk, and on the channels and the height of the input."""
 
 _UNFOLDED_ON = 256
 """Pictures from which the normalisations of an ONNX file get their statistics."""
@@ -85,6 +89,7 @@ def run_text_training(
         TextTrainingError: the data or the settings cannot be used.
         RunError: `out` is not as `resume` says.
         CheckpointError: `start` cannot be used.
+        ModelMetadataError: `start` is an ONNX file without metadata of ours.
         DivergedError: the loss is not a number any more.
         ExportError: the exported file differs from the network.
         ShareError: a batch has fewer pictures than there are processes.
@@ -114,6 +119,7 @@ def _run(
     network = plan.network()
     if start is not None and not resume:
         start = _weights_file(start)
+        _take_over(network, plan.alphabet, start, console)
     facts = {"charset": plan.alphabet.symbols, "head": settings.head, "trunk": settings.trunk}
     if resume:
         _check_same(load_checkpoint(RunFolder(out).last), facts, out)
@@ -130,10 +136,8 @@ def _run(
     }
     run = RunFolder.start(out, config, resume=resume)
     held_out = plan.held_out()
-    if start is not None and not resume:
-        _take_over(network, plan.alphabet, start, console)
-        if start.suffix == ".onnx":
-            unfold(network, to_input(held_out, "cpu")[:_UNFOLDED_ON])
+    if start is not None and not resume and start.suffix == ".onnx":
+        unfold(network, _examples(plan, held_out))
     vary = Augmentation(settings.strength, plan.preprocess.colours, plan.preprocess.binarise)
     network = network.to(device).to(memory_format=torch.channels_last)
     training = TextTraining(
@@ -172,14 +176,28 @@ def _beginning(plan: TextPlan, held_out: TextBlock) -> str:
 
 def _weights_file(start: Path) -> Path:
     """The initial weights: as named, or those of a reader that is shipped."""
-    if str(start) == "shipped":
-        return SHIPPED
-    if start.exists() or start.suffix:
-        return start
     try:
-        return reader_file(start)
+        file = SHIPPED_READER if str(start) == SHIPPED else reader_file(start)
     except ReadingError as error:
-        raise TextTrainingError(str(error)) from error
+        raise TextTrainingError(f"{error} Or give {SHIPPED}, a run folder or a file.") from error
+    if not file.exists():
+        raise TextTrainingError(f"There is no {file}; give --from a run folder or a file.")
+    return file
+
+
+def _examples(plan: TextPlan, held_out: TextBlock) -> torch.Tensor:
+    """Some of the pictures to train on or, where these are drawn, of those that are held out."""
+    pictures = plan.pictures
+    count = len(held_out.words) if pictures is None else len(pictures)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _UNFOLDED_ON)).astype(int))
+    if pictures is not None:
+        block = read_block(pictures, chosen.tolist(), plan.preprocess)
+    else:
+        # Of every kind: they lie kind by kind.
+        block = TextBlock(
+            held_out.inputs[chosen], tuple(held_out.words[at] for at in chosen.tolist())
+        )
+    return to_input(block, "cpu")
 
 
 def _take_over(network: TextNetwork, alphabet: Alphabet, start: Path, console: Console) -> None:
@@ -200,9 +218,18 @@ def _take_over(network: TextNetwork, alphabet: Alphabet, start: Path, console: C
             taken += 1
         elif key in weights and weights[key].shape == own.shape:
             own.copy_(weights[key])
-            taken += 1
+            taken += not key.endswith("num_batches_tracked")
     if not taken:
         raise TextTrainingError(f"{file} holds nothing that fits a text reader.")
+    anew = [key for key in _SHAPED if key not in weights or weights[key].shape != new[key].shape]
+    if anew:
+        say(
+            console,
+            f"The first layers of {file} do not fit ({', '.join(anew)}) and begin anew, so that "
+            "training takes about as long as from random weights; choose the height of --size, "
+            "--grey or --colour, and --trunk as they were there.",
+            "yellow",
+        )
     unknown = sum(symbol not in old for symbol in alphabet.symbols)
     say(
         console,

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from clickorder.adapt.prompt_layout import prompt_count, prompt_samples, prompt_slots
+from clickorder.adapt.prompt_layout import (
+    PromptPictures,
+    prompt_count,
+    prompt_samples,
+    prompt_slots,
+)
 from clickorder.local import LocalSolver
 from labels.puzzles import Puzzle, PuzzleSet, read_puzzles, write_puzzles
 from service.settings import Settings
@@ -124,3 +129,23 @@ def test_prompts_of_words_have_no_layout(solver: LocalSolver) -> None:
     assert prompt_count(read_puzzles(words)) is None
     assert prompt_slots(read_puzzles(words), solver) is None
     assert prompt_count(None) is None
+
+
+def test_pictures_are_looked_through_once_and_only_when_asked_for(
+    solver: LocalSolver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned, held = (make(tmp_path / name, 3, kind="image") for name in ("learned", "held"))
+    looked: list[str] = []
+    prompt = LocalSolver.prompt
+
+    def counted(self: LocalSolver, puzzle: Puzzle, folder: Path) -> object:
+        looked.append(folder.name)
+        return prompt(self, puzzle, folder)
+
+    monkeypatch.setattr(LocalSolver, "prompt", counted)
+    pictures = PromptPictures(learned, held, solver)
+    assert not looked
+    assert pictures.learned == pictures.learned
+    assert looked == ["learned"] * 3
+    assert pictures.held
+    assert looked == ["learned"] * 3 + ["held"] * 3

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from classifier.text_reader import TextReader
@@ -25,11 +27,13 @@ from training.text.cli import app
 from training.text.data import pack_entries, read_records
 from training.text.loop import Augmentation, StoppingCriteria, TextTraining
 from training.text.measures import Alphabet
+from training.text.onnx_import import state_of_onnx
 from training.text.pack import write_pack
 from training.text.run import run_text_training
 from training.text.settings import TextSettings, settings_of
 
 ROOT = Path(__file__).parents[3]
+UPPER4 = ROOT / "classifier/weights/captcha-upper4.onnx"
 
 SMALL = {
     "size": "48x24", "batch": 16, "threads": 1, "augment": 0.0, "rate": 3e-3, "warmup": 10,
@@ -189,12 +193,29 @@ def test_other_weights_are_taken_over_by_character(
 
 
 def test_a_shipped_reader_is_a_start(folder: Path, tmp_path: Path) -> None:
+    out, console = tmp_path / "run", Console(file=StringIO(), width=500)
     settings = small(steps=1, check_every=1, warmup=1, rate=1e-6, size="128x64")
-    out = tmp_path / "run"
-    assert run_text_training(settings, out, data=[folder], start=Path("captcha-upper4"))
-    assert json.loads((out / "config.json").read_text())["from"].endswith("captcha-upper4.onnx")
-    with pytest.raises(TextTrainingError, match="captcha-upper4"):
-        run_text_training(settings, tmp_path / "other", data=[folder], start=Path("captcha-uper4"))
+    run_text_training(settings, out, data=[folder], start=Path("captcha-upper4"), console=console)
+    assert "begin anew" not in console.file.getvalue()
+    state, known = load_checkpoint(out / "last.pt")["model"], state_of_onnx(UPPER4)["model"]
+    for name in ("stem.0.weight", "row.0.weight", "head.context.1.inner.0.weight"):
+        torch.testing.assert_close(state[name], known[name], atol=1e-3, rtol=0)
+
+
+def test_layers_that_do_not_fit_are_told(folder: Path, tmp_path: Path) -> None:
+    console = Console(file=StringIO(), width=500)
+    settings = small(steps=1, check_every=1, warmup=1)
+    run_text_training(
+        settings, tmp_path / "run", data=[folder], start=Path("shipped"), console=console
+    )
+    assert "stem.0.weight, row.0.weight) and begin anew" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("start", ["captcha-uper4", "missing.pt", "runs/missing"])
+def test_a_start_that_is_not_there_is_told(start: str, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TextTrainingError, match=Path(start).name):
+        run_text_training(small(steps=1), tmp_path / "out", data=[folder], start=Path(start))
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_interrupted_run_resumes_to_a_complete_one(folder: Path, tmp_path: Path) -> None:
