@@ -11,13 +11,11 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import nn
 
-from modelfile import ModelMetadata
 from training.core.checkpoint import CheckpointError
 from training.core.normalisation import Norm, make_idle, unfold_idle
-from training.core.onnx_weights import floats_of
+from training.core.onnx_weights import read_exported
 from training.matcher.joint_model import JointModel, to_input
 
 U8 = NDArray[np.uint8]
@@ -35,20 +33,10 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
         CheckpointError: it is not one of them.
         ModelMetadataError: its metadata cannot be read.
     """
-    try:
-        graph = floats_of(onnx.load(str(path)))
-    except Exception as error:  # whatever protobuf raises
-        raise CheckpointError(f"{path} is no ONNX file; {_NOT_OURS}.") from error
-    properties = {entry.key: entry.value for entry in graph.metadata_props}
-    metadata = ModelMetadata.from_properties(properties, source=str(path))
+    read = read_exported(path, _NOT_OURS)
+    nodes, metadata, tensors = read.nodes, read.metadata, read.weights
     if metadata.kind not in ("siamese", "classifier"):
         raise CheckpointError(f"{path} is a {metadata.kind}; give a Siamese or classifier file.")
-    tensors = {
-        tensor.name: numpy_helper.to_array(tensor)
-        for tensor in graph.graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT
-    }
-    nodes = graph.graph.node
     for node in nodes:
         # Equal tensors are stored once and passed on under other names.
         if node.op_type == "Identity" and node.input[0] in tensors:

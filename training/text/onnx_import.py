@@ -10,14 +10,13 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from classifier.text_network import STEM_CHANNELS, TextNetwork
 from modelfile import ModelMetadata
 from training.core.checkpoint import CheckpointError
 from training.core.normalisation import Norm, make_idle, running_statistics, unfold_idle
-from training.core.onnx_weights import floats_of
+from training.core.onnx_weights import read_exported
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -34,26 +33,17 @@ def state_of_onnx(path: Path) -> dict[str, Any]:
         CheckpointError: it is something else.
         ModelMetadataError: its metadata cannot be read.
     """
-    try:
-        model = floats_of(onnx.load(str(path)))
-    except Exception as error:  # whatever protobuf raises
-        raise CheckpointError(f"{path} cannot be read as an ONNX file; {_NOT_OURS}.") from error
-    properties = {entry.key: entry.value for entry in model.metadata_props}
-    metadata = ModelMetadata.from_properties(properties, source=str(path))
-    if metadata.kind == "text" and metadata.decoding != "ctc":
-        raise CheckpointError(f"{path} has another head; {_NOT_OURS}.")
+    read = read_exported(path, _NOT_OURS)
+    metadata, weights = read.metadata, read.weights
     if metadata.kind != "text":
         raise CheckpointError(f"{path} is a {metadata.kind}; {_NOT_OURS}.")
-    weights = {
-        tensor.name: numpy_helper.to_array(tensor).astype(np.float32)
-        for tensor in model.graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT
-    }
-    nodes = [node for node in model.graph.node if node.op_type == "Conv"]
+    if metadata.decoding != "ctc":
+        raise CheckpointError(f"{path} has another head; {_NOT_OURS}.")
+    nodes = [node for node in read.nodes if node.op_type == "Conv"]
     try:
         network = _network(metadata, weights[nodes[0].input[1]])
         _fill(network, nodes, weights, metadata.input_size)
-        products = [node for node in model.graph.node if node.op_type == "MatMul"]
+        products = [node for node in read.nodes if node.op_type == "MatMul"]
         answers = weights[products[-1].input[1]]
         state = network.state_dict()
         state["head.answers.weight"].copy_(_tensor(answers.T))

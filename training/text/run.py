@@ -200,6 +200,11 @@ def _examples(plan: TextPlan, held_out: TextBlock) -> torch.Tensor:
     return to_input(block, "cpu")
 
 
+def _is_weight(key: str) -> bool:
+    """Whether an entry of a state dictionary is more than a count of batches."""
+    return not key.endswith("num_batches_tracked")
+
+
 def _take_over(network: TextNetwork, alphabet: Alphabet, start: Path, console: Console) -> None:
     """Load initial weights as far as they fit; known characters keep theirs."""
     file = RunFolder(start).best if start.is_dir() else start
@@ -218,7 +223,7 @@ def _take_over(network: TextNetwork, alphabet: Alphabet, start: Path, console: C
             taken += 1
         elif key in weights and weights[key].shape == own.shape:
             own.copy_(weights[key])
-            taken += not key.endswith("num_batches_tracked")
+            taken += _is_weight(key)
     if not taken:
         raise TextTrainingError(f"{file} holds nothing that fits a text reader.")
     anew = [key for key in _SHAPED if key not in weights or weights[key].shape != new[key].shape]
@@ -233,8 +238,8 @@ def _take_over(network: TextNetwork, alphabet: Alphabet, start: Path, console: C
     unknown = sum(symbol not in old for symbol in alphabet.symbols)
     say(
         console,
-        f"{taken} of {len(new)} arrays of weights come from {file}, and {unknown} characters are "
-        "new to it.",
+        f"{taken} of {sum(map(_is_weight, new))} arrays of weights come from {file}, and {unknown} "
+        "characters are new to it.",
     )
 
 
