@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.core.checkpoint import CheckpointError
+from training.core.exported_model import read_exported
 from training.core.normalisation import Norm, make_idle, unfold_idle
-from training.core.onnx_weights import read_exported
 from training.matcher.joint_model import JointModel, to_input
 
 U8 = NDArray[np.uint8]

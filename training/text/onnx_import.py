@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from classifier.text_network import STEM_CHANNELS, TextNetwork
 from modelfile import ModelMetadata
 from training.core.checkpoint import CheckpointError
+from training.core.exported_model import read_exported
 from training.core.normalisation import Norm, make_idle, running_statistics, unfold_idle
-from training.core.onnx_weights import read_exported
 
 Weights = dict[str, NDArray[np.float32]]
 
