@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,12 +47,15 @@ def connect(address: str | None, *, start: bool = True) -> bool:
     """
     need_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    named = address or os.environ.get("RAY_ADDRESS")
+    named = address or os.environ.get("RAY_ADDRESS") or None
     if named is None and not start:
         raise UsageError("There is no address of a cluster; give --address, or set RAY_ADDRESS.")
     if named is None:
         _start_local()
         return True
+    if is_on_this_machine(named) and _has_token():
+        # Ray itself does so for `auto` alone, and must be told before it is imported.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     try:
@@ -59,9 +63,17 @@ def connect(address: str | None, *, start: bool = True) -> bool:
     except (ConnectionError, ValueError) as error:
         raise CommandError(
             f"There is no Ray cluster at {named} ({str(error).splitlines()[0]}); start one with "
-            "`ray start --head`, or leave --address out."
+            "`ray start --head`, or leave --address out. For one that asks for a token, set "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
         ) from error
     return False
+
+
+def address_of_cluster() -> str:
+    """Host and port of the cluster that this process is connected to."""
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def settings_for_workers(settings: "Settings") -> dict[str, Any]:
@@ -90,6 +102,27 @@ def session(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def is_on_this_machine(address: str) -> bool:
+    """Whether the host of an address, `HOST:PORT`, is one of this machine's own."""
+    host = address.rpartition(":")[0].strip("[]")
+    if not host:
+        return False
+    try:
+        family, kind, protocol, _, (ip, *_) = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind((ip, 0))  # an address of another machine cannot be bound
+    except (OSError, UnicodeError):
+        return False
+    return True
+
+
+def _has_token() -> bool:
+    """Whether there is a token for Ray, in one of the places where it looks for one."""
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return True
+    return (Path.home() / ".ray" / "auth_token").exists()
 
 
 def _start_local() -> None:

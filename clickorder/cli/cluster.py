@@ -7,7 +7,12 @@ import typer
 
 from clickorder.cli.solver_options import AddressOption, BackendOption, LogLevel, settings_of
 from clickorder.errors import CommandError, UsageError
-from clickorder.ray_session import connect, need_ray, settings_for_workers
+from clickorder.ray_session import (
+    address_of_cluster,
+    connect,
+    need_ray,
+    settings_for_workers,
+)
 from labels.console import App
 
 if TYPE_CHECKING:
@@ -124,6 +129,7 @@ def serve(
         ) from error
     print(f"clickorder serves on http://{at_host}:{at_port} of each node", flush=True)
     if local:
+        print(f"Ray runs at {address_of_cluster()}, the --address of other commands", flush=True)
         _wait_for_interrupt()
 
 

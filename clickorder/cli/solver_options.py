@@ -93,7 +93,8 @@ AddressOption = Annotated[
     str | None,
     typer.Option(
         metavar="HOST:PORT",
-        help="The Ray cluster; `auto` finds the one that runs on this machine. "
+        help="The Ray cluster; `auto` finds one that runs on this machine, any of them if there "
+        "are several. "
         "[env: RAY_ADDRESS; default: one is started here, for as long as this command runs]",
     ),
 ]

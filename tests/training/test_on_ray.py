@@ -21,10 +21,10 @@ from training.synthetic.generate import JOURNAL_FILE, run_generate
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys
-from clickorder.ray_session import connect
+from clickorder.ray_session import address_of_cluster, connect
 
 connect(None)
-print("started", flush=True)
+print("started", address_of_cluster(), flush=True)
 sys.stdin.read()
 """
 LIMIT_S = 800
@@ -44,6 +44,7 @@ class Ray:
     def __init__(self, folder: Path) -> None:
         self.environment = os.environ | {
             "PYTHONPATH": str(ROOT),
+            "RAY_ADDRESS": "",
             "RAY_TMPDIR": str(folder),
             "RAY_AUTH_TOKEN": "a" * 64,
         }
@@ -52,10 +53,13 @@ class Ray:
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            text=True,
         )
+        said, _, self.address = self.holder.stdout.readline().strip().partition(" ")
+        assert said == "started"
 
     def start(self, *arguments: object) -> "subprocess.Popen[str]":
-        command = [*map(str, arguments), "--ray", "--address", "auto"]
+        command = [*map(str, arguments), "--ray", "--address", self.address]
         return subprocess.Popen(
             [sys.executable, "-m", "clickorder", *command],
             env=self.environment,
@@ -87,7 +91,6 @@ def ray():
     started = Ray(folder)
     everyone = []
     try:
-        assert started.holder.stdout.readline() == b"started\n"
         yield started
         everyone = psutil.Process(started.holder.pid).children(recursive=True)
     finally:

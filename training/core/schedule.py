@@ -44,16 +44,24 @@ class Schedule:
     def fitted_to_time(self, step: int, elapsed_s: float) -> "Schedule":
         """The schedule adjusted to the time limit: the decay begins after half of the time.
 
+        A decay that has begun goes on from the rate that it has reached, faster if it would
+        otherwise take longer than there is time.
+
         Args:
             step: Steps done so far, at least one.
             elapsed_s: Time that they took, in seconds.
         """
         limit_s = 60 * self.minutes
-        if elapsed_s < _PLATEAU * limit_s or step >= self.steps - self.decay_steps:
+        if elapsed_s < _PLATEAU * limit_s or step >= self.steps:
             return self
         left = max(1, int(step / elapsed_s * max(limit_s - elapsed_s, 0)))
         steps = min(self.steps, step + left)
-        return replace(self, steps=steps, decay_steps=steps - step)
+        if step < self.steps - self.decay_steps:
+            return replace(self, steps=steps, decay_steps=steps - step)
+        if steps == self.steps:
+            return self
+        fallen = self.decay_steps / (self.steps - step)
+        return replace(self, steps=steps, decay_steps=round((steps - step) * fallen))
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of one step."""

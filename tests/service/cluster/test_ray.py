@@ -88,8 +88,10 @@ class Cluster:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self.address = "none yet"
         self.environment = os.environ | {
             "PYTHONPATH": str(ROOT),
+            "RAY_ADDRESS": "",
             "RAY_TMPDIR": str(folder),
             "RAY_AUTH_TOKEN": "a" * 64,
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -126,6 +128,7 @@ def cluster():
     # A short path: those of Ray's sockets lie far below it.
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     started = Cluster(folder)
+    told = r"^Ray runs at (\S+:\d+), the --address of other commands$"
     with (folder / "log").open("w+") as log:
         started.process = subprocess.Popen(
             started.serve(), env=started.environment, stdout=log, stderr=log
@@ -135,11 +138,13 @@ def cluster():
             until(
                 lambda: (
                     started.process.poll() is not None
-                    or "clickorder serves on" in (folder / "log").read_text()
+                    or re.search(told, (folder / "log").read_text(), re.MULTILINE)
                 ),
                 "the cluster did not start",
             )
             assert started.process.poll() is None, (folder / "log").read_text()
+            # Not `auto`: other tests may run a Ray of their own at the same time.
+            started.address = re.search(told, (folder / "log").read_text(), re.MULTILINE)[1]
             everyone = psutil.Process(started.process.pid).children(recursive=True)
             yield started
         finally:
@@ -239,7 +244,7 @@ def test_new_models_are_rolled_out_under_load(cluster, tmp_path):
     onnx.save(model, tmp_path / "detector.onnx")
     request = puzzle("text-words")
     with load(cluster, request) as answers:
-        told = cluster.run(cluster.serve("--models-dir", tmp_path, "--address", "auto"))
+        told = cluster.run(cluster.serve("--models-dir", tmp_path, "--address", cluster.address))
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith(f"clickorder serves on {cluster.url}")
     assert {answer.status_code for answer in answers} == {200}
@@ -250,13 +255,13 @@ def test_new_models_are_rolled_out_under_load(cluster, tmp_path):
 
 
 def test_status_and_shutdown(cluster):
-    told = cluster.run(cluster.command("status", "--address", "auto"))
+    told = cluster.run(cluster.command("status", "--address", cluster.address))
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines() == [
         "clickorder: RUNNING",
         "Gateway: HEALTHY, 1 running",
         "Solver: HEALTHY, 2 running",
     ]
-    told = cluster.run(cluster.command("shutdown", "--address", "auto"))
+    told = cluster.run(cluster.command("shutdown", "--address", cluster.address))
     assert (told.returncode, told.stdout) == (0, "clickorder is no longer deployed\n"), told.stderr
     assert cluster.replicas() == []

@@ -44,6 +44,22 @@ class TestTime:
         schedule = Schedule(steps=1000, decay_steps=100, minutes=1).fitted_to_time(10, 31.0)
         assert schedule.fitted_to_time(15, 45.0) == schedule
 
+    @pytest.mark.parametrize("decay", [10_000, 4_000], ids=["from the start", "from 6,000 on"])
+    def test_a_decay_with_little_time_falls_faster(self, decay: int) -> None:
+        schedule = Schedule(steps=10_000, decay_steps=decay, warmup_steps=1, minutes=10)
+        step, rates = 0, []
+        # 15 steps a second: 9,000 in ten minutes.
+        while step < schedule.steps:
+            rates.append(schedule.learning_rate_at(step))
+            step += 1
+            schedule = schedule.fitted_to_time(step, step / 15)
+        assert len(rates) == pytest.approx(9_000, abs=2)
+        falls = -np.diff(rates)
+        assert falls.min() >= 0
+        # Nowhere a jump: twice the pace of a decay over the second half at most.
+        assert falls.max() < 2 * schedule.rate / 4_000
+        assert rates[-1] < schedule.rate / 1_000
+
     def test_without_a_limit_nothing_changes(self) -> None:
         schedule = Schedule(steps=1000, decay_steps=100, minutes=1e6)
         assert schedule.fitted_to_time(10, 1e4) == schedule
