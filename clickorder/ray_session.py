@@ -53,9 +53,7 @@ def connect(address: str | None, *, start: bool = True) -> bool:
     if named is None:
         _start_local()
         return True
-    if is_on_this_machine(named) and _has_token():
-        # Ray itself does so for `auto` alone, and must be told before it is imported.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    allow_token(named)
     import ray
 
     try:
@@ -67,6 +65,19 @@ def connect(address: str | None, *, start: bool = True) -> bool:
             "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
         ) from error
     return False
+
+
+def allow_token(address: str | None) -> None:
+    """Let Ray send its token to a cluster of this machine, if there is one.
+
+    Ray itself does so for the address `auto` alone, and must be told before it is imported.
+
+    Args:
+        address: As for `connect`.
+    """
+    named = address or os.environ.get("RAY_ADDRESS") or ""
+    if is_on_this_machine(named) and _has_token():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def address_of_cluster() -> str:

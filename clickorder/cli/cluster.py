@@ -9,6 +9,7 @@ from clickorder.cli.solver_options import AddressOption, BackendOption, LogLevel
 from clickorder.errors import CommandError, UsageError
 from clickorder.ray_session import (
     address_of_cluster,
+    allow_token,
     connect,
     need_ray,
     settings_for_workers,
@@ -101,6 +102,7 @@ def serve(
     - `clickorder cluster serve --address auto --models-dir /models/7 --replicas 4
       --max-replicas 32`
     """
+    allow_token(address)
     options, at_host, at_port = _options(
         settings=settings,
         host=host,
