@@ -41,9 +41,9 @@ CHARSET = LEVEL_1 + LEVEL_2 + TRADITIONAL + DIGITS + UPPER + LOWER
 _GROUNDS = 40
 _GROUND_PX = (460, 320)
 
-_DISPLACED = 0.2
-"""Share of the boxes of hard scenes of which a side or two are far off: several times a detector's,
-as each is worth more."""
+_DISPLACED, _DISPLACED_PROMPT = 0.2, 0.12
+"""Share of the boxes of hard scenes, and of prompt pictures, of which a side or two are far off:
+more than of a detector's, as these are what is mistaken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,8 @@ class CropSource:
             frame = frame_through_an_item(whole, picture.size, rng)
             boxes = [clipped_box(box, frame) for box in whole]
             pixels = pixels[frame[1] : frame[3], frame[0] : frame[2]]
-        return [box and View(pixels, self._displaced(self._jittered(box))) for box in boxes]
+        found = [box and self._displaced(self._jittered(box), _DISPLACED) for box in boxes]
+        return [box and View(pixels, box) for box in found]
 
     def _plain_scene(self, items: Sequence[Item]) -> list[View | None]:
         """The items on an even ground, nearly upright."""
@@ -233,7 +234,7 @@ class CropSource:
         if kind < (0.33 if icons else 0.35):
             strip = draw_strip(items, self._palette, rng)
             pixels = np.asarray(self._on_page(strip.picture))
-            return [View(pixels, self._jittered(box)) for box in strip.boxes]
+            return [View(pixels, self._found_in_prompt(box)) for box in strip.boxes]
         if kind < 0.75:
             drawn = self._painter.draw_items(items, rng)
             pixels = np.asarray(self._on_page(drawn.picture))
@@ -244,7 +245,7 @@ class CropSource:
                 across = rng.uniform(0.3, 0.55) * (x2 - x1)
                 left = float(x1 if rng.random() < 0.5 else x2 - across)
                 self.prompt_negatives.append(View(pixels, (left, y1, left + across, y2)))
-            return [View(pixels, self._jittered(box)) for box in drawn.boxes]
+            return [View(pixels, self._found_in_prompt(box)) for box in drawn.boxes]
         return [self._clean(item) for item in items]
 
     def _on_page(self, picture: Image.Image) -> Image.Image:
@@ -298,14 +299,17 @@ class CropSource:
         x1, y1, x2, y2 = (float(v) for v in np.array(box) + off * (-1, -1, 1, 1))
         return x1, y1, x2, y2
 
-    def _displaced(self, box: FloatBox) -> FloatBox:
-        """A box of a scene, of which now and then a side or two are far off.
+    def _found_in_prompt(self, box: Box) -> FloatBox:
+        return self._displaced(self._jittered(box), _DISPLACED_PROMPT)
+
+    def _displaced(self, box: FloatBox, share: float) -> FloatBox:
+        """The box, or in a share of cases one with a side or two far off.
 
         A detector's boxes mostly fit within 2 % of the item's size, but 6 % of them share less than
         0.7 of their area with it: a stroke is left out, or clutter taken in.
         """
         rng = self._rng
-        if rng.random() >= _DISPLACED:
+        if rng.random() >= share:
             return box
         sides = np.array(box)
         size = np.tile(sides[2:] - sides[:2], 2)
