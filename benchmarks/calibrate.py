@@ -83,9 +83,10 @@ _NOTHING = dict.fromkeys(INPUTS, 0.0)
 _FEWEST = 40
 """Cases that a scaling of their own needs."""
 
-_MOST_ABSENT = 0.05
+_MOST_ABSENT = 0.08
 """Share of the answers about absent items, of each kind of such prompts, that may be above one
-half."""
+half. With 0.05 too many right answers stay below it: the two-fold calibration error of the puzzles'
+own prompts is 0.050 for words and 0.053 for icons, and 0.035 and 0.031 with this."""
 
 
 def main(
