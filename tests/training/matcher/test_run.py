@@ -299,24 +299,27 @@ def test_training_can_start_from_the_shipped_weights(kind: str) -> None:
     model = JointModel(tuple(state["charset"]))
     restore(model, state)
     model.eval()
-    # Crops as they come: noise is beyond the range that 8 bits were measured for.
+    # Crops as they come: noise is beyond the range that 8 bits were measured for. Many of them: of
+    # sixteen the correlation is 0.9952 for one version and 0.9948 for the next, of 200 0.9966 and
+    # 0.9967.
     puzzles = read_puzzles(ROOT / "benchmarks" / "puzzles" / "text-words")
     pictures = []
-    for puzzle in puzzles.puzzles[:16]:
+    for puzzle in puzzles.puzzles:
         with Image.open(puzzles.folder / puzzle.background) as scene:
-            item = scene.convert("RGB").crop(puzzle.targets[0]).resize((64, 64))
-        pictures.append(np.asarray(item))
+            items = [scene.convert("RGB").crop(target) for target in puzzle.targets[:2]]
+        pictures += [np.asarray(item.resize((64, 64))) for item in items]
     crops = to_input(np.stack(pictures), "cpu")
     with torch.inference_mode():
         if kind == "siamese":
-            wanted = model.siamese(crops[:3], crops[3:])[0].numpy()
-            feeds = {"prompt": crops[:3].numpy(), "scene": crops[3:].numpy()}
+            wanted = model.siamese(crops[:40], crops[40:])[0].numpy()
+            feeds = {"prompt": crops[:40].numpy(), "scene": crops[40:].numpy()}
             found = OnnxSession(file).run(feeds, ["similarity"])[0]
         else:
             assert model.characters is not None
             wanted = model.characters(crops).numpy()
             found = OnnxSession(file).run({"images": crops.numpy()})[0]
     # The file's convolutions are in 8 bits, and their rounding is not repeated here.
+    assert len(crops) > 150
     assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.995
 
 
